@@ -1,0 +1,97 @@
+const test = '\\.test\\.ts$';
+const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
+const container = ['tsyringe', 'reflect-metadata'].map((name) => `(^|/)node_modules/${name}/`);
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'resolvable',
+      comment: 'Every import resolves; the optional TensorFlow.js bindings are the exception.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^@tensorflow/tfjs-node(-gpu)?$' },
+    },
+    {
+      name: 'core-stands-alone',
+      severity: 'error',
+      from: { path: '^packages/core/src', pathNot: test },
+      to: { path: '^packages/(?!core/)' },
+    },
+    {
+      name: 'plugins-import-only-core',
+      severity: 'error',
+      from: { path: `^packages/(${plugins})/src`, pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|$1)/' },
+    },
+    {
+      name: 'engine-onnx-imports-core-and-engine-tfjs',
+      severity: 'error',
+      from: { path: '^packages/engine-onnx/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|engine-onnx)/' },
+    },
+    {
+      name: 'testkit-imports-only-core',
+      severity: 'error',
+      from: { path: '^packages/testkit/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|testkit)/' },
+    },
+    {
+      name: 'tests-import-what-their-package-may-and-testkit',
+      severity: 'error',
+      from: { path: `^packages/(core|testkit|${plugins})/src/.+${test}` },
+      to: { path: '^packages/', pathNot: '^packages/(core|testkit|$1)/' },
+    },
+    {
+      name: 'engine-onnx-tests-import-what-engine-onnx-may-and-testkit',
+      severity: 'error',
+      from: { path: `^packages/engine-onnx/src/.+${test}` },
+      to: { path: '^packages/', pathNot: '^packages/(core|testkit|engine-tfjs|engine-onnx)/' },
+    },
+    {
+      name: 'testkit-is-for-tests',
+      severity: 'error',
+      from: { path: '^packages/(?!testkit/)[^/]+/src', pathNot: test },
+      to: { path: '^packages/testkit/' },
+    },
+    {
+      name: 'nothing-imports-bench',
+      severity: 'error',
+      from: { path: '^packages/(?!bench/)' },
+      to: { path: '^packages/bench/' },
+    },
+    {
+      name: 'packages-by-name',
+      comment: 'Another package is imported by its name, and so through its exports: never by a path.',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/', pathNot: '^packages/($1/|[^/]+/src/index\\.ts$)' },
+    },
+    {
+      name: 'siblings-not-index',
+      comment: 'Files import the file that has the thing, not their own package’s index.',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/src', pathNot: test },
+      to: { path: '^packages/$1/src/index\\.ts$' },
+    },
+    {
+      name: 'one-file-knows-the-container',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: '^packages/core/src/registry\\.ts$' },
+      to: { path: container },
+    },
+    { name: 'no-test-imports', severity: 'error', from: {}, to: { path: test } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@odegrad/source', 'import', 'types', 'node', 'default'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};
