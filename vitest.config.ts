@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import type { ViteUserConfig } from 'vitest/config';
 
-// Tests import the packages' sources: vite resolves with the first list, the module runner with the second.
-const conditions: string[] = ['@odegrad/source'];
+// Tests run on the packages' sources: vite resolves by the first list, the module runner by the second.
+const conditions: string[] = ['@odegrad/source', 'module', 'node', 'development|production'];
 
-export default defineConfig({
-  resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
-  ssr: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] } },
+const config: ViteUserConfig = defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
     include: ['packages/*/src/**/*.test.ts'],
     testTimeout: 60_000,
@@ -14,3 +15,5 @@ export default defineConfig({
     maxWorkers: 2,
   },
 });
+
+export default config;
