@@ -1,1 +1,24 @@
-export {};
+export { checkTimes } from './check.ts';
+export { integral, pi, pid, type PidOptions } from './controllers.ts';
+export {
+  ArgumentError,
+  EngineError,
+  RegistryError,
+  SolveError,
+  TableauError,
+  type SolveErrorCode,
+  type SolveErrorDetails,
+} from './errors.ts';
+export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './integrate.ts';
+export { createLedger, type Ledger, type Statistics } from './ledger.ts';
+export type { Memory } from './memory.ts';
+export { isFixed, stepsBetween, type Proposal } from './pace.ts';
+export { createRegistry, registry, Registry, type Kind, type Registered } from './registry.ts';
+export { isTableau, rungeKutta } from './runge-kutta.ts';
+export { forward, scheduled, type Outlook, type Retention, type Schedule } from './schedule.ts';
+export { solution, type Pullback } from './solution.ts';
+export { combineStates, dotStates, stateBytes } from './state.ts';
+export { suggest } from './suggest.ts';
+export { isFirstSameAsLast, solutionStages, verifyTableau, type ButcherTableau } from './tableau.ts';
+export type { Level, TrajectoryView } from './trajectory.ts';
+export type * from './types.ts';

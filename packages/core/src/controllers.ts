@@ -1,0 +1,44 @@
+import type { StepSizeController } from './types.ts';
+
+/** Settings of a PID controller; the coefficients are divided by the order of the error estimate plus one. */
+export interface PidOptions {
+  readonly name?: string;
+  readonly p?: number;
+  readonly i?: number;
+  readonly d?: number;
+  /** The step aimed at is this much smaller than the one whose error would be exactly 1. */
+  readonly safety?: number;
+  /** Bounds of the factor from one attempt to the next. */
+  readonly minFactor?: number;
+  readonly maxFactor?: number;
+}
+
+/**
+ * Multiplies the step by `safety · ε₀^(−(p+i+d)/q) · ε₁^((p+2d)/q) · ε₂^(−d/q)`, ε₀ the scaled error of the
+ * attempt, ε₁ and ε₂ those of the accepted steps before, q the order of the error estimate plus one.
+ * A rejected attempt is shrunk by its own error alone.
+ *
+ * Source: G. Söderlind, Digital filters in adaptive time-stepping, ACM TOMS 29 (2003), §3.
+ */
+export function pid(options: PidOptions = {}): StepSizeController {
+  const { name = 'pid', p = 0.4, i = 0.3, d = 0, safety = 0.9, minFactor = 0.2, maxFactor = 10 } = options;
+  return {
+    name,
+    next([norm, ...before], order) {
+      // A perfect step has no finite power; the smallest error that still matters stands in for it.
+      const power = (x: number | undefined, exponent: number): number =>
+        x === undefined ? 1 : Math.max(x, 1e-10) ** (exponent / order);
+      const accept = norm! <= 1;
+      const factor = accept
+        ? safety * power(norm, -(p + i + d)) * power(before[0], p + 2 * d) * power(before[1], -d)
+        : Math.min(1, safety * power(norm, -1));
+      return { accept, factor: Math.min(maxFactor, Math.max(minFactor, factor)) };
+    },
+  };
+}
+
+/** The integral controller of most textbooks: Hairer, Nørsett & Wanner, Solving ODEs I, II.4 (4.13). */
+export const integral: StepSizeController = pid({ name: 'integral', p: 0, i: 1 });
+
+/** Gustafsson's proportional–integral controller: smoother steps, fewer rejections. */
+export const pi: StepSizeController = pid({ name: 'pi', p: 0.4, i: 0.3 });

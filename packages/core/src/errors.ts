@@ -1,0 +1,53 @@
+/** An argument or option is wrong; the message says which, what it was, and what would be right. */
+export class ArgumentError extends Error {
+  override readonly name = 'ArgumentError';
+}
+
+/** A name is unknown, or already taken. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError';
+}
+
+/** A Butcher tableau does not satisfy what it claims. */
+export class TableauError extends Error {
+  override readonly name = 'TableauError';
+}
+
+/** An engine cannot run a function: an operation it does not know, a trace that is not the function. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+}
+
+/** Why a solve could not go on. */
+export type SolveErrorCode = 'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget';
+
+/** Where a solve was when it failed. */
+export interface SolveErrorDetails {
+  readonly t: number;
+  /** Size of the step that was attempted. */
+  readonly h: number;
+  /** Accepted steps so far. */
+  readonly steps: number;
+  /** Scaled error of the last attempt, where there was one. */
+  readonly errorNorm?: number;
+}
+
+/** A solve could not go on; `code` says why, the details where. */
+export class SolveError extends Error {
+  override readonly name = 'SolveError';
+  readonly code: SolveErrorCode;
+  readonly t: number;
+  readonly h: number;
+  readonly steps: number;
+  readonly errorNorm: number | undefined;
+
+  constructor(code: SolveErrorCode, message: string, details: SolveErrorDetails, options?: ErrorOptions) {
+    const norm = details.errorNorm === undefined ? '' : `, error norm ${details.errorNorm.toPrecision(3)}`;
+    super(`${message} (t = ${details.t}, h = ${details.h}, after ${details.steps} steps${norm})`, options);
+    this.code = code;
+    this.t = details.t;
+    this.h = details.h;
+    this.steps = details.steps;
+    this.errorNorm = details.errorNorm;
+  }
+}

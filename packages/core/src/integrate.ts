@@ -1,0 +1,129 @@
+import { SolveError } from './errors.ts';
+import { stageEvaluator } from './evaluator.ts';
+import type { Memory } from './memory.ts';
+import { adaptivePace, fixedPace, isFixed, type Proposal } from './pace.ts';
+import { dropStage, holdStage } from './state.ts';
+import type { Method, Problem, Stage, State, Step } from './types.ts';
+
+/** Attempted steps of one solve unless the user says otherwise. */
+export const DEFAULT_MAX_STEPS = 100_000;
+
+/** One accepted step, at the moment of its acceptance. */
+export interface AcceptedStep<A> extends Proposal {
+  readonly index: number;
+  /** The step lies between output times `interval` and `interval + 1`. */
+  readonly interval: number;
+  /** The state that it started from. */
+  readonly y: State<A>;
+  readonly step: Step<A>;
+}
+
+/** Who watches the loop: says what a step is to keep, and is told what came of it. */
+export interface Watcher<A> {
+  /** What the step about to be attempted is to leave behind besides its result. */
+  wants(index: number): 'nothing' | 'stages' | 'activations';
+  accepted?(step: AcceptedStep<A>): void;
+  /** The state at output time `index`; it lives on only if somebody holds it. */
+  output(index: number, y: State<A>): void;
+}
+
+/**
+ * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment.
+ *
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
+ */
+export function integrate<A>(
+  problem: Problem<A>,
+  method: Method,
+  memory: Memory<A>,
+  watcher: Watcher<A>,
+): void {
+  const { field, ts } = problem;
+  const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
+  const { engine, ledger } = memory;
+  const plain = stageEvaluator(field, memory, false);
+  const taping = stageEvaluator(field, memory, true);
+
+  memory.scope(() => {
+    const evaluator = (index: number): typeof plain =>
+      watcher.wants(index) === 'activations' ? taping : plain;
+    let first: Stage<A> | undefined;
+    let y = memory.hold(problem.y0);
+    let t = ts[0]!;
+    let steps = 0;
+    let attempts = 0;
+    const fail = (code: SolveError['code'], message: string, h: number): never => {
+      throw new SolveError(code, message, {
+        t,
+        h,
+        steps,
+        ...(pace.errorNorm === undefined ? {} : { errorNorm: pace.errorNorm }),
+      });
+    };
+
+    if (!isFixed(stepping) && stepping.firstStep === undefined) {
+      first = holdStage(memory, evaluator(0).at(t, y));
+      if (!first.slope!.every((k) => engine.isFinite(k))) {
+        throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
+      }
+    }
+    const pace = isFixed(stepping)
+      ? fixedPace<A>(stepping)
+      : memory.scope(() => adaptivePace(problem, method, stepping, first, plain));
+
+    const attempt = (interval: number): boolean =>
+      memory.scope(() => {
+        const proposal = pace.propose(t, steps);
+        const { span } = proposal;
+        const h = span.t1 - span.t0;
+        if (method.signal?.aborted) fail('aborted', 'The solve was aborted', h);
+        if (++attempts > maxSteps) {
+          fail(
+            'max-steps',
+            `${maxSteps} steps did not reach t = ${ts.at(-1)!}. Raise \`maxSteps\`, loosen the tolerances, or look ` +
+              `for stiffness`,
+            h,
+          );
+        }
+        const wants = watcher.wants(steps);
+        const request = { first, error: pace.adaptive, stages: wants !== 'nothing' };
+        const step = solver.step(wants === 'activations' ? taping : plain, span, y, request);
+        const accept = pace.judge(proposal, y, step);
+        // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
+        const next = accept ? step.last : (step.stages[0] ?? first);
+        if (next) holdStage(memory, next);
+        if (accept) watcher.accepted?.({ ...proposal, index: steps, interval, y, step });
+        if (first) dropStage(memory, first);
+        first = next;
+        if (!accept) {
+          if (ledger.phase === 'forward') ledger.rejected += 1;
+          return false;
+        }
+        if (ledger.phase === 'forward') ledger.accepted += 1;
+        memory.hold(step.y);
+        memory.drop(y);
+        y = step.y;
+        t = span.t1;
+        steps += 1;
+        method.onStep?.({ phase: 'forward', t, h, steps });
+        return proposal.lands;
+      });
+
+    watcher.output(0, y);
+    for (let interval = 0; interval + 1 < ts.length; interval++) {
+      pace.enter(ts[interval]!, ts[interval + 1]!);
+      while (!attempt(interval));
+      if (!y.every((part) => engine.isFinite(part))) {
+        fail(
+          'non-finite',
+          `The state became infinite or NaN between t = ${ts[interval]!} and t = ${ts[interval + 1]!}. ` +
+            `Take smaller steps, or an adaptive solver`,
+          0,
+        );
+      }
+      watcher.output(interval + 1, y);
+    }
+    if (first) dropStage(memory, first);
+    memory.drop(y);
+  });
+}

@@ -1,0 +1,150 @@
+import { bookBytes, bookKept, type Ledger } from './ledger.ts';
+import type { Engine, Linearization, State, Term } from './types.ts';
+
+/**
+ * Who owns what, in one place. Every array and linearization made during a solve is adopted; it dies with
+ * the scope that it was made in, unless somebody holds it, and then with the last hold. Engines, solvers and
+ * strategies never release anything, so a thrown error or an abort cannot leak.
+ */
+export interface Memory<A> {
+  readonly ledger: Ledger;
+  /** The engine, with its results adopted. */
+  readonly engine: Engine<A>;
+  /** Runs `body`; what it made and nobody holds is released when it ends or throws. */
+  scope<T>(body: () => T): T;
+  /** Takes over an array that was just made. */
+  adopt(x: A): A;
+  adoptState(x: State<A>): State<A>;
+  /** Takes over a linearization that was just made, its value included. */
+  adoptLinearization(x: Linearization<A>): Linearization<A>;
+  /** Keeps arrays alive until they are dropped as often. Arrays of the caller are never released. */
+  hold(x: State<A>): State<A>;
+  drop(x: State<A>): void;
+  /** Holds states for the backward pass: `hold`, booked as kept. */
+  keep(x: State<A>): void;
+  forget(x: State<A>): void;
+  holdLinearization(x: Linearization<A>): void;
+  dropLinearization(x: Linearization<A>): void;
+  /** Hands arrays over to the caller: they are no longer ours. */
+  escape(x: State<A>): State<A>;
+  /** Releases everything that is still ours. */
+  releaseAll(): void;
+}
+
+interface Holding {
+  readonly bytes: number;
+  readonly activations: boolean;
+  readonly release: (() => void) | undefined;
+  holds: number;
+  keeps: number;
+  scoped: boolean;
+}
+
+/** An ownership book for one solve, counting into `ledger`. */
+export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
+  const holdings = new Map<unknown, Holding>();
+  const scopes: unknown[][] = [];
+
+  const add = (x: unknown, bytes: number, activations: boolean, release?: () => void): Holding => {
+    const scope = release && scopes.at(-1);
+    const holding = { bytes, activations, release, holds: 0, keeps: 0, scoped: scope !== undefined };
+    holdings.set(x, holding);
+    scope?.push(x);
+    bookBytes(ledger, bytes, activations);
+    return holding;
+  };
+  const end = (x: unknown, holding: Holding, release: boolean): void => {
+    holdings.delete(x);
+    bookBytes(ledger, -holding.bytes, holding.activations);
+    if (release) holding.release?.();
+  };
+  const hold = (x: unknown, holding: Holding): void => {
+    holding.holds += 1;
+  };
+  const drop = (x: unknown): void => {
+    const holding = holdings.get(x)!;
+    holding.holds -= 1;
+    if (holding.holds === 0 && !holding.scoped) end(x, holding, true);
+  };
+  // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
+  const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), false);
+  const adopt = (x: A): A => {
+    if (!holdings.has(x))
+      add(x, engine.bytes(x), false, () => {
+        engine.release(x);
+      });
+    return x;
+  };
+
+  const memory: Memory<A> = {
+    ledger,
+    // Delegation rather than a copy: an engine may be an instance of a class.
+    engine: Object.assign(Object.create(engine) as Engine<A>, {
+      combine: (base: A | undefined, terms: readonly Term<A>[]) => adopt(engine.combine(base, terms)),
+      zeros: (like: A) => adopt(engine.zeros(like)),
+    }),
+    scope(body) {
+      const made: unknown[] = [];
+      scopes.push(made);
+      try {
+        return body();
+      } finally {
+        scopes.pop();
+        for (const x of made) {
+          const holding = holdings.get(x);
+          if (!holding) continue;
+          holding.scoped = false;
+          if (holding.holds === 0) end(x, holding, true);
+        }
+      }
+    },
+    adopt,
+    adoptState: (x) => (x.forEach(adopt), x),
+    adoptLinearization(x) {
+      x.value.forEach(adopt);
+      add(x, x.bytes, true, () => {
+        x.release();
+      });
+      return x;
+    },
+    hold(x) {
+      for (const part of x) hold(part, find(part));
+      return x;
+    },
+    drop(x) {
+      x.forEach(drop);
+    },
+    keep(x) {
+      for (const part of x) {
+        const holding = find(part);
+        hold(part, holding);
+        if (holding.keeps++ === 0) bookKept(ledger, holding.bytes);
+      }
+    },
+    forget(x) {
+      for (const part of x) {
+        const holding = holdings.get(part)!;
+        if (--holding.keeps === 0) bookKept(ledger, -holding.bytes);
+        drop(part);
+      }
+    },
+    holdLinearization(x) {
+      hold(x, holdings.get(x)!);
+    },
+    dropLinearization: drop,
+    escape(x) {
+      for (const part of x) {
+        const holding = holdings.get(part);
+        if (holding) end(part, holding, false);
+      }
+      return x;
+    },
+    releaseAll() {
+      for (const [x, holding] of holdings) {
+        if (holding.keeps > 0) bookKept(ledger, -holding.bytes);
+        end(x, holding, true);
+      }
+    },
+  };
+  return memory;
+}

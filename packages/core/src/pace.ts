@@ -1,0 +1,148 @@
+import { ArgumentError, SolveError } from './errors.ts';
+import { firstStep } from './first-step.ts';
+import { scaledNormOfState } from './state.ts';
+import type {
+  AdaptiveStepping,
+  FixedStepping,
+  Method,
+  Problem,
+  Span,
+  Stage,
+  StageEvaluator,
+  State,
+  Step,
+} from './types.ts';
+
+/** One step about to be attempted. */
+export interface Proposal {
+  readonly span: Span;
+  /** How far the step's two ends move with the end of the output interval (and 1 − that with its start). */
+  readonly moves: readonly [number, number];
+  /** Whether the step ends on the output time. */
+  readonly lands: boolean;
+}
+
+/** Where steps begin and end: by count, or by error. One for each solve. */
+export interface Pace<A> {
+  readonly adaptive: boolean;
+  /** Begins an interval between neighbouring output times. */
+  enter(ta: number, tb: number): void;
+  propose(t: number, steps: number): Proposal;
+  /** Whether the attempted step is accepted. */
+  judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
+  /** Scaled error of the last attempt. */
+  readonly errorNorm: number | undefined;
+}
+
+/** Whether steps have a constant size. */
+export function isFixed(stepping: FixedStepping | AdaptiveStepping): stepping is FixedStepping {
+  return 'numSteps' in stepping || 'stepSize' in stepping;
+}
+
+/** Steps of constant size that fill the interval from `ta` to `tb`. */
+export function stepsBetween(ta: number, tb: number, stepping: FixedStepping): number {
+  if ('numSteps' in stepping) return stepping.numSteps;
+  // 1e-9: a step size that divides the interval up to rounding is not to cost one more step.
+  return Math.max(1, Math.ceil(Math.abs(tb - ta) / stepping.stepSize - 1e-9));
+}
+
+/** Equal steps, indexed by integer: output times are reached by assignment, never by adding up. */
+export function fixedPace<A>(stepping: FixedStepping): Pace<A> {
+  let [ta, tb, count, index] = [0, 0, 0, 0];
+  const grid = (j: number): number => (j === 0 ? ta : j === count ? tb : ta + (tb - ta) * (j / count));
+  return {
+    adaptive: false,
+    errorNorm: undefined,
+    enter(from, to) {
+      [ta, tb, count, index] = [from, to, stepsBetween(from, to, stepping), 0];
+    },
+    propose() {
+      const j = index++;
+      return {
+        span: { t0: grid(j), t1: grid(j + 1) },
+        moves: [j / count, (j + 1) / count],
+        lands: j + 1 === count,
+      };
+    },
+    judge: () => true,
+  };
+}
+
+/**
+ * Steps chosen by a controller. The last step of an interval is cut to land on the output time; the size
+ * before the cut is taken up again after it. Step sizes are constants for the gradient, the first included:
+ * all ends but the landing move with the interval's start.
+ */
+export function adaptivePace<A>(
+  problem: Problem<A>,
+  method: Method,
+  stepping: AdaptiveStepping,
+  first: Stage<A> | undefined,
+  evaluator: StageEvaluator<A>,
+): Pace<A> {
+  const { solver } = method;
+  const { ts, normedParts } = problem;
+  if (solver.embeddedOrder === undefined) {
+    throw new ArgumentError(
+      `Solver '${solver.name}' estimates no error, so it cannot choose its own steps. ` +
+        `Give \`numSteps\` or \`stepSize\`, or take a solver with an embedded error such as 'dopri5'.`,
+    );
+  }
+  const order = Math.min(solver.order, solver.embeddedOrder) + 1;
+  const sign = Math.sign(ts[1]! - ts[0]!);
+  const bound = (h: number): number => Math.min(h, stepping.maxStep ?? Infinity);
+  let h = bound(
+    stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
+  );
+  let tb = 0;
+  let norms: readonly number[] = [];
+  let errorNorm: number | undefined;
+  let rejected = false;
+
+  return {
+    adaptive: true,
+    get errorNorm() {
+      return errorNorm;
+    },
+    enter(_, to) {
+      tb = to;
+    },
+    propose(t, steps) {
+      const left = Math.abs(tb - t);
+      // A step one per cent longer beats a sliver of a step after it.
+      if (h * 1.01 >= left) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
+      const smallest = Math.max(stepping.minStep ?? 0, 4 * Number.EPSILON * Math.abs(t));
+      if (h < smallest || t + sign * h === t) {
+        const finite = errorNorm === undefined || Number.isFinite(errorNorm);
+        throw new SolveError(
+          finite ? 'step-underflow' : 'non-finite',
+          finite
+            ? `The step size fell below ${smallest.toExponential(2)}: the error does not shrink with the step. ` +
+                `The tolerance may be below what the arrays' precision resolves (raise rtol or atol), or the ` +
+                `problem stiff or discontinuous here`
+            : `The state or the slope is not finite however small the step. Look at f for a division by zero, ` +
+                `a logarithm or a root of something negative, or an overflow`,
+          { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) },
+        );
+      }
+      return { span: { t0: t, t1: t + sign * h }, moves: [0, 0], lands: false };
+    },
+    judge({ span, lands }, y, step) {
+      const taken = Math.abs(span.t1 - span.t0);
+      errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);
+      const { accept, factor } = stepping.controller.next([errorNorm, ...norms], order);
+      if (!accept) {
+        h = taken * factor;
+        rejected = true;
+        return false;
+      }
+      const proposed = taken * (rejected ? Math.min(1, factor) : factor);
+      const cut = lands && taken < h;
+      // A cut step's error says little about the size before the cut.
+      h = bound(cut ? Math.max(h, proposed) : proposed);
+      if (!cut) norms = [errorNorm, ...norms].slice(0, 2);
+      rejected = false;
+      return true;
+    },
+  };
+}

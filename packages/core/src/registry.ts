@@ -1,0 +1,126 @@
+// tsyringe throws at import unless a Reflect polyfill came first; this file is the only one that knows it.
+import 'reflect-metadata';
+import { container, type DependencyContainer, type InjectionToken } from 'tsyringe';
+import { integral, pi, pid } from './controllers.ts';
+import { RegistryError } from './errors.ts';
+import { rungeKutta } from './runge-kutta.ts';
+import { suggest } from './suggest.ts';
+import { verifyTableau, type ButcherTableau } from './tableau.ts';
+import type { EngineProvider, GradientStrategy, Plugin, Solver, StepSizeController } from './types.ts';
+
+/** What can be looked up by name. */
+export interface Registered {
+  tableau: ButcherTableau;
+  solver: Solver;
+  gradient: GradientStrategy;
+  controller: StepSizeController;
+  engine: EngineProvider;
+}
+
+/** A kind of registered value. */
+export type Kind = keyof Registered;
+
+/** Which package brings a name, for the message when it is missing. */
+const HOMES: Partial<Record<string, string>> = {
+  backprop: '@odegrad/grad-backprop',
+  adjoint: '@odegrad/grad-adjoint',
+  symplectic: '@odegrad/grad-symplectic',
+  onnx: '@odegrad/engine-onnx',
+  replay: '@odegrad/engine-onnx',
+  tfjs: '@odegrad/engine-tfjs',
+  ...Object.fromEntries(
+    ['checkpoint', 'recompute', 'stages', 'binomial', 'online', 'auto'].map((name) => [
+      name,
+      '@odegrad/grad-checkpoint',
+    ]),
+  ),
+};
+const TABLEAUX = '@odegrad/tableaux';
+
+const token = <K extends Kind>(kind: K, name: string): InjectionToken<Registered[K]> =>
+  `odegrad:${kind}:${name}`;
+
+/**
+ * Names and what they stand for, in scopes: a registry made with a parent sees the parent's names and may
+ * shadow them, without the parent noticing. Plugins are plain values; a registered tableau is verified.
+ */
+export class Registry {
+  readonly #parent: Registry | undefined;
+  readonly #scope: DependencyContainer;
+  readonly #names: Record<Kind, Set<string>> = {
+    tableau: new Set(),
+    solver: new Set(),
+    gradient: new Set(),
+    controller: new Set(),
+    engine: new Set(),
+  };
+
+  constructor(parent?: Registry) {
+    this.#parent = parent;
+    this.#scope = (parent ? parent.#scope : container).createChildContainer();
+  }
+
+  /**
+   * Registers everything a plugin brings. Using the same plugin twice is harmless.
+   *
+   * @throws {RegistryError} if a name is taken by another value.
+   * @throws {TableauError} if a tableau does not satisfy what it claims.
+   */
+  use(plugin: Plugin): this {
+    plugin.tableaux?.forEach(verifyTableau);
+    for (const tableau of plugin.tableaux ?? []) {
+      if (this.#add('tableau', tableau, plugin)) this.#add('solver', rungeKutta(tableau), plugin);
+    }
+    for (const solver of plugin.solvers ?? []) this.#add('solver', solver, plugin);
+    for (const gradient of plugin.gradients ?? []) this.#add('gradient', gradient, plugin);
+    for (const controller of plugin.controllers ?? []) this.#add('controller', controller, plugin);
+    for (const engine of plugin.engines ?? []) this.#add('engine', engine, plugin);
+    return this;
+  }
+
+  /** @throws {RegistryError} if there is none of that name; the message lists those there are. */
+  get<K extends Kind>(kind: K, name: string): Registered[K] {
+    const key = token(kind, name);
+    if (this.has(kind, name)) return this.#scope.resolve(key);
+    const known = this.names(kind);
+    const home =
+      HOMES[name] ?? ((kind === 'solver' || kind === 'tableau') && known.length === 0 ? TABLEAUX : undefined);
+    const missing = home
+      ? ` Install ${home} and register it: registry.use(plugin).`
+      : ' Is a `registry.use(plugin)` missing?';
+    throw new RegistryError(
+      `No ${kind} '${name}'.${suggest(name, known)} Registered: ${known.join(', ') || 'none'}.${missing}`,
+    );
+  }
+
+  has(kind: Kind, name: string): boolean {
+    return this.#names[kind].has(name) || (this.#parent?.has(kind, name) ?? false);
+  }
+
+  /** All names of a kind, the parent's first. */
+  names(kind: Kind): readonly string[] {
+    return [...new Set([...(this.#parent?.names(kind) ?? []), ...this.#names[kind]])];
+  }
+
+  #add<K extends Kind>(kind: K, value: Registered[K], plugin: Plugin): boolean {
+    const key = token(kind, value.name);
+    if (this.#names[kind].has(value.name)) {
+      if (this.#scope.resolve(key) === value) return false;
+      throw new RegistryError(
+        `Plugin '${plugin.name}': the ${kind} '${value.name}' is already registered with another value. Rename one, ` +
+          `or shadow it in a registry of its own: new Registry(parent).`,
+      );
+    }
+    this.#scope.registerInstance(key, value);
+    this.#names[kind].add(value.name);
+    return true;
+  }
+}
+
+/** A registry with the step size controllers of core and nothing else. */
+export function createRegistry(): Registry {
+  return new Registry().use({ name: '@odegrad/core', controllers: [pi, integral, pid()] });
+}
+
+/** The registry that names are looked up in where no other is given. */
+export const registry: Registry = createRegistry();

@@ -1,0 +1,123 @@
+import { combineStates, dotStates } from './state.ts';
+import { isFirstSameAsLast, solutionStages, type ButcherTableau } from './tableau.ts';
+import type { Engine, Solver, Span, Stage, StageEvaluator, State } from './types.ts';
+
+/**
+ * The explicit Runge–Kutta method of a tableau:
+ * Y_i = y + h Σ_{j<i} a_ij k_j, k_i = f(t + c_i h, Y_i), y₁ = y + h Σ b_i k_i.
+ *
+ * Its backward recursion is the one of Matsubara, Miyatake and Yaguchi (NeurIPS 2021), in the form that
+ * carries the cotangent of the slope, K̄_i, and so divides by no b_i:
+ * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j, g_i = (∂f/∂y)ᵀ K̄_i, ∂ℒ/∂y = λ + Σ g_i.
+ */
+export function rungeKutta(tableau: ButcherTableau): Solver {
+  const { a, b, c } = tableau;
+  const main = solutionStages(tableau);
+  const rest = b.map((_, i) => i).filter((i) => !main.includes(i));
+  const fsal = isFirstSameAsLast(tableau);
+
+  const time = ({ t0, t1 }: Span, i: number): number =>
+    c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
+
+  /** `base + h Σ weights[i] k_i` over the slopes that are known. */
+  const along = <A>(
+    engine: Engine<A>,
+    base: State<A> | undefined,
+    h: number,
+    weights: readonly number[],
+    slopes: readonly (State<A> | undefined)[],
+  ): State<A> =>
+    combineStates(
+      engine,
+      base,
+      weights.flatMap((w, i) => (w === 0 ? [] : [{ coefficient: h * w, value: slopes[i]! }])),
+    );
+
+  return {
+    name: tableau.name,
+    order: tableau.order,
+    stages: main.length,
+    tableau,
+    ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
+
+    step(evaluator, span, y, { first, error, stages: wanted }) {
+      if (!wanted && !error) {
+        const y1 = evaluator.advance?.(tableau, main.length, span, y);
+        if (y1) return { y: y1, stages: [] };
+      }
+      const { engine } = evaluator;
+      const h = span.t1 - span.t0;
+      const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
+      const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {
+        const stage = i === 0 && first ? first : evaluator.at(time(span, i), at());
+        slopes[i] = stage.slope;
+        return stage;
+      };
+      const stages = main.map((i) => evaluate(i, () => along(engine, y, h, a[i]!, slopes)));
+      const y1 = along(engine, y, h, b, slopes);
+      if (!error || !tableau.bError) return { y: y1, stages };
+      let last: Stage<(typeof y)[number]> | undefined;
+      for (const i of rest) {
+        // FSAL: the last stage state is y₁, so its slope is the first of the next step.
+        const isLast = fsal && i === b.length - 1;
+        const stage = evaluate(i, () => (isLast ? y1 : along(engine, y, h, a[i]!, slopes)));
+        if (isLast) last = stage;
+      }
+      return {
+        y: y1,
+        stages,
+        error: along(engine, undefined, h, tableau.bError, slopes),
+        ...(last ? { last } : {}),
+      };
+    },
+
+    restage(evaluator, span, y, wanted) {
+      const h = span.t1 - span.t0;
+      const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
+      return main.map((i, position) => {
+        const at = along(evaluator.engine, y, h, a[i]!, slopes);
+        const t = time(span, i);
+        if (wanted === 'needed' && position === main.length - 1) return { t, y: at };
+        const stage = evaluator.at(t, at);
+        slopes[i] = stage.slope;
+        return stage;
+      });
+    },
+
+    adjointStep(engine, span, cotangent, pullback, withTime) {
+      type S = typeof cotangent;
+      const h = span.t1 - span.t0;
+      const g = new Array<S | undefined>(b.length);
+      let tBar = 0;
+      let hBar = 0;
+      for (let position = main.length - 1; position >= 0; position--) {
+        const i = main[position]!;
+        const later = main.slice(position + 1).filter((j) => a[j]![i] && g[j]);
+        if (b[i] === 0 && later.length === 0) continue;
+        const slopeCotangent = combineStates(engine, undefined, [
+          { coefficient: h * b[i]!, value: cotangent },
+          ...later.map((j) => ({ coefficient: h * a[j]![i]!, value: g[j]! })),
+        ]);
+        const pulled = pullback(position, slopeCotangent);
+        g[i] = pulled.y;
+        if (!withTime) continue;
+        // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i.
+        tBar += pulled.t;
+        hBar += dotStates(engine, pulled.slope!, slopeCotangent) / h + c[i]! * pulled.t;
+      }
+      const y = combineStates(
+        engine,
+        cotangent,
+        g.flatMap((value) => (value ? [{ coefficient: 1, value }] : [])),
+      );
+      return { y, t0: tBar - hBar, t1: hBar };
+    },
+  } satisfies Solver;
+}
+
+/** Whether a value is a tableau rather than a solver made of one. */
+export function isTableau(value: Solver | ButcherTableau): value is ButcherTableau {
+  return 'b' in value && 'a' in value;
+}
+
+export type { StageEvaluator };

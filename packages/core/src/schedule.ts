@@ -1,0 +1,111 @@
+import { ArgumentError } from './errors.ts';
+import { integrate } from './integrate.ts';
+import { isFixed, stepsBetween } from './pace.ts';
+import { solution } from './solution.ts';
+import { stateBytes } from './state.ts';
+import { sweep, type DifferentiableSolver } from './sweep.ts';
+import { createTrajectory, includes, type Level, type TrajectoryView } from './trajectory.ts';
+import type { GradientStrategy, Solver } from './types.ts';
+
+/** What is known of a solve before it begins. */
+export interface Outlook {
+  /** Number of steps, where they have a constant size. */
+  readonly steps: number | undefined;
+  /** Solution stages of a step. */
+  readonly stages: number;
+  /** Bytes of one state. */
+  readonly stateBytes: number;
+}
+
+/**
+ * A retention schedule: all that tells one exact gradient from another. It decides; core holds, advances
+ * again and releases.
+ */
+export interface Retention {
+  /** How much of step `n`, about to be taken, is kept. May demote earlier steps. */
+  keep(n: number, trajectory: TrajectoryView): Level;
+  /**
+   * The sweep has reached step `last`, and `from` is the nearest step whose state is kept. The steps between
+   * are made again: how much of each is kept then? At least the stages of `last`. Asked in order of time.
+   */
+  restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
+  /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */
+  readonly consumes?: boolean;
+}
+
+/** An exact gradient strategy: a name and a retention schedule made for each solve. */
+export interface Schedule {
+  readonly name: string;
+  retention(outlook: Outlook): Retention;
+}
+
+/**
+ * Makes the gradient strategy of a retention schedule.
+ *
+ * @throws {ArgumentError} from `solve`, if the solver's steps cannot be differentiated.
+ */
+export function scheduled({ name, retention: schedule }: Schedule): GradientStrategy {
+  return {
+    name,
+    exact: true,
+    solve(problem, method) {
+      const { stepping } = method;
+      const solver = differentiable(method.solver, name);
+      return solution(problem, method, (memory, output) => {
+        const trajectory = createTrajectory(memory);
+        const retention = schedule({
+          steps: isFixed(stepping)
+            ? problem.ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(problem.ts[i]!, tb, stepping), 0)
+            : undefined,
+          stages: solver.stages,
+          stateBytes: stateBytes(problem.field.engine, problem.y0),
+        });
+        let asked = -1;
+        let level: Level = 'nothing';
+        const levelOf = (n: number): Level => {
+          // A rejected step is attempted again; the schedule is asked once.
+          if (n !== asked) [asked, level] = [n, retention.keep(n, trajectory)];
+          return level;
+        };
+        integrate(problem, method, memory, {
+          wants(n) {
+            const wanted = levelOf(n);
+            return wanted === 'activations' || wanted === 'stages' ? wanted : 'nothing';
+          },
+          accepted: (step) => {
+            // The way back always begins somewhere.
+            const wanted = levelOf(step.index);
+            trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+          },
+          output,
+        });
+        return (cotangents) => sweep({ problem, method, solver, memory, trajectory, retention }, cotangents);
+      });
+    },
+  };
+}
+
+/** Solves without a way back: nothing is kept. What a front end uses where nobody asks for a gradient. */
+export const forward: GradientStrategy = {
+  name: 'forward',
+  exact: true,
+  solve: (problem, method) =>
+    solution(problem, method, (memory, output) => {
+      integrate(problem, method, memory, { wants: () => 'nothing', output });
+      return () => {
+        throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
+      };
+    }),
+};
+
+/** The solver, if its steps can be differentiated. */
+function differentiable(solver: Solver, strategy: string): DifferentiableSolver {
+  const { restage, adjointStep } = solver;
+  if (!restage || !adjointStep) {
+    throw new ArgumentError(
+      `Gradient '${strategy}' differentiates each step, which solver '${solver.name}' cannot. Take a Runge–Kutta ` +
+        `solver, or \`gradient: 'adjoint'\`.`,
+    );
+  }
+  return { ...solver, restage, adjointStep };
+}

@@ -1,0 +1,55 @@
+import { checkProblem } from './check.ts';
+import { ArgumentError } from './errors.ts';
+import { createLedger } from './ledger.ts';
+import { createMemory, type Memory } from './memory.ts';
+import type { Gradient, Method, Problem, Solution, State } from './types.ts';
+
+/** Computes the gradient from the cotangents of the output states. The results are handed over with `escape`. */
+export type Pullback<A> = (cotangents: readonly (State<A> | undefined)[]) => Gradient<A>;
+
+/**
+ * Runs a strategy's forward pass, `body`, with a memory of its own, and wraps what comes of it. `body` gives
+ * the states at the output times to `output` and returns the way back. Whatever fails leaves nothing alive.
+ */
+export function solution<A>(
+  problem: Problem<A>,
+  method: Method,
+  body: (memory: Memory<A>, output: (index: number, y: State<A>) => void) => Pullback<A>,
+): Solution<A> {
+  checkProblem(problem, method);
+  const stats = method.ledger ?? createLedger();
+  const memory = createMemory(problem.field.engine, stats);
+  const ys: State<A>[] = [];
+  let released = false;
+  const release = (): void => {
+    released = true;
+    memory.releaseAll();
+  };
+  const guarded = <T>(phase: 'forward' | 'backward', work: () => T): T => {
+    stats.phase = phase;
+    try {
+      return work();
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      stats.phase = 'forward';
+    }
+  };
+
+  const pullback = guarded('forward', () =>
+    body(memory, (index, y) => {
+      ys[index] = memory.hold(y);
+    }),
+  );
+  return {
+    ys,
+    stats,
+    pullback(cotangents) {
+      if (released)
+        throw new ArgumentError('The solution was released, or its last pullback failed; solve again.');
+      return guarded('backward', () => pullback(cotangents));
+    },
+    release,
+  };
+}

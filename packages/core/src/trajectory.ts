@@ -1,0 +1,124 @@
+import type { AcceptedStep } from './integrate.ts';
+import type { Memory } from './memory.ts';
+import type { Proposal } from './pace.ts';
+import type { Stage, State } from './types.ts';
+
+/**
+ * What is kept of a step for the backward pass, each level including the ones before it:
+ * its times only; the state it starts from; the states of all its stages; their activations too.
+ */
+export type Level = 'nothing' | 'state' | 'stages' | 'activations';
+
+const LEVELS: readonly Level[] = ['nothing', 'state', 'stages', 'activations'];
+
+/** Whether `level` includes `needed`. */
+export function includes(level: Level, needed: Level): boolean {
+  return LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
+}
+
+/** One accepted step, as far as it is remembered. */
+export interface Entry<A> extends Proposal {
+  readonly interval: number;
+  readonly level: Level;
+  readonly y?: State<A>;
+  readonly stages?: readonly Stage<A>[];
+}
+
+/** The accepted steps as a retention schedule sees them. */
+export interface TrajectoryView {
+  readonly length: number;
+  level(index: number): Level;
+  /** Steps whose state is kept now. */
+  readonly keptStates: number;
+  /** Forgets what lies above `level`. */
+  demote(index: number, level: Level): void;
+}
+
+/** The accepted steps, and the only place that holds their states and activations. */
+export interface Trajectory<A> extends TrajectoryView {
+  entry(index: number): Entry<A>;
+  /** The last step at or before `index` whose state is kept. */
+  nearest(index: number): number;
+  add(step: AcceptedStep<A>, level: Level): void;
+  /** Raises a step to `level` with what was made again. */
+  promote(index: number, level: Level, y: State<A>, stages: readonly Stage<A>[]): void;
+}
+
+/** An empty trajectory whose arrays live in `memory`. */
+export function createTrajectory<A>(memory: Memory<A>): Trajectory<A> {
+  const entries: Entry<A>[] = [];
+  let keptStates = 0;
+
+  const set = (
+    index: number,
+    times: Omit<Entry<A>, 'level'>,
+    level: Level,
+    y?: State<A>,
+    stages?: readonly Stage<A>[],
+  ): void => {
+    const before = entries[index];
+    const { span, moves, lands, interval } = times;
+    const entry: Entry<A> = {
+      span,
+      moves,
+      lands,
+      interval,
+      level,
+      ...(y && includes(level, 'state') ? { y } : {}),
+      ...(stages && includes(level, 'stages')
+        ? // Below 'activations' the point of a stage is all that is needed of it.
+          { stages: level === 'activations' ? stages : stages.map((stage) => ({ t: stage.t, y: stage.y })) }
+        : {}),
+    };
+    entries[index] = entry;
+    // Keep before forgetting: what both have must not die in between.
+    if (entry.y) memory.keep(entry.y);
+    entry.stages?.forEach((stage) => {
+      keepStage(memory, stage);
+    });
+    if (before?.y) memory.forget(before.y);
+    before?.stages?.forEach((stage) => {
+      forgetStage(memory, stage);
+    });
+    keptStates += Number(entry.y !== undefined) - Number(before?.y !== undefined);
+  };
+
+  return {
+    get length() {
+      return entries.length;
+    },
+    get keptStates() {
+      return keptStates;
+    },
+    level: (index) => entries[index]!.level,
+    entry: (index) => entries[index]!,
+    nearest(index) {
+      let n = index;
+      while (!includes(entries[n]!.level, 'state')) n -= 1;
+      return n;
+    },
+    add: (step, level) => {
+      set(entries.length, step, level, step.y, step.step.stages);
+    },
+    promote: (index, level, y, stages) => {
+      set(index, entries[index]!, level, y, stages);
+    },
+    demote(index, level) {
+      const entry = entries[index]!;
+      if (entry.level !== level && includes(entry.level, level))
+        set(index, entry, level, entry.y, entry.stages);
+    },
+  };
+}
+
+function keepStage<A>(memory: Memory<A>, stage: Stage<A>): void {
+  memory.keep(stage.y);
+  if (stage.slope) memory.hold(stage.slope);
+  if (stage.linearization) memory.holdLinearization(stage.linearization);
+}
+
+function forgetStage<A>(memory: Memory<A>, stage: Stage<A>): void {
+  memory.forget(stage.y);
+  if (stage.slope) memory.drop(stage.slope);
+  if (stage.linearization) memory.dropLinearization(stage.linearization);
+}

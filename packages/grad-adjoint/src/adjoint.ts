@@ -1,0 +1,136 @@
+import {
+  combineStates,
+  dotStates,
+  integrate,
+  isFixed,
+  solution,
+  type AdaptiveStepping,
+  type FixedStepping,
+  type GradientStrategy,
+  type Method,
+  type Solver,
+  type State,
+} from '@odegrad/core';
+import { augmentedField } from './augmented.ts';
+
+/** How the backward equation is solved; what is not given is as in the forward solve. */
+export interface AdjointOptions {
+  readonly solver?: Solver;
+  readonly rtol?: number;
+  readonly atol?: number;
+  /** Fixed steps for the backward solve. */
+  readonly stepping?: FixedStepping;
+  /** Whether the parameters' part is left out of the error norm; true by default. */
+  readonly seminorm?: boolean;
+}
+
+/**
+ * The continuous adjoint method: the adjoint equation is solved backward in time, from the last output to the
+ * first, together with the state. It keeps the states at the output times only and is NOT the gradient of
+ * the discrete solution: the two differ by the discretization error.
+ *
+ * Sources: R. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, §2; the seminorm is of P. Kidger,
+ * R. Chen, T. Lyons, "Hey, that's not an ODE", ICML 2021.
+ */
+export function continuousAdjoint(options: AdjointOptions = {}): GradientStrategy {
+  return {
+    name: 'adjoint',
+    exact: false,
+    solve: (problem, method) =>
+      solution(problem, method, (memory, output) => {
+        const { field, ts, y0, timeGradients = false } = problem;
+        const { engine } = memory;
+        const ys: State<(typeof y0)[number]>[] = [];
+        integrate(problem, method, memory, {
+          wants: () => 'nothing',
+          output(i, y) {
+            output(i, y);
+            if (i > 0) memory.keep(y);
+            ys[i] = y;
+          },
+        });
+
+        return (cotangents) =>
+          memory.scope(() => {
+            type S = typeof y0;
+            const parts = y0.length;
+            const tsBar = ts.map(() => 0);
+            const zeros = (like: S): S => like.map((x) => engine.zeros(x));
+            const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
+            // ⟨x, f⟩ at an output time: what moving that time alone changes.
+            const rate = (i: number, x: S): number =>
+              memory.scope(() => dotStates(engine, x, memory.adoptState(field.evaluate(ts[i]!, ys[i]!))));
+
+            // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
+            let carried: S | undefined;
+            for (let i = ts.length - 1; i > 0; i--) {
+              const injected = cotangents[i];
+              if (injected && timeGradients) tsBar[i]! += rate(i, injected);
+              if (!injected && !carried) continue;
+              memory.scope(() => {
+                const lambda = carried?.slice(0, parts);
+                const start = lambda && injected ? plus(lambda, injected) : (lambda ?? injected!);
+                const thetaBar = carried?.slice(parts) ?? zeros(field.parameters);
+                integrate(
+                  {
+                    field: augmentedField(field, memory, parts),
+                    y0: [...ys[i]!, ...start, ...thetaBar],
+                    ts: [ts[i]!, ts[i - 1]!],
+                    ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
+                  },
+                  backwardMethod(method, options),
+                  memory,
+                  {
+                    wants: () => 'nothing',
+                    output(index, y) {
+                      if (index === 0) return;
+                      memory.hold(y.slice(parts));
+                      if (carried) memory.drop(carried);
+                      carried = y.slice(parts);
+                    },
+                  },
+                );
+              });
+            }
+            const lambda = carried?.slice(0, parts);
+            if (timeGradients && lambda) tsBar[0]! -= rate(0, lambda);
+            const direct = cotangents[0];
+            const y0Bar = direct ? plus(direct, lambda ?? zeros(y0)) : (lambda ?? zeros(y0));
+            if (lambda && y0Bar !== lambda) memory.drop(lambda);
+            return {
+              y0: memory.escape(y0Bar),
+              parameters: memory.escape(carried?.slice(parts) ?? zeros(field.parameters)),
+              ts: tsBar,
+            };
+          });
+      }),
+  };
+}
+
+/** The adjoint method with the forward solve's own settings. */
+export const adjoint: GradientStrategy = continuousAdjoint();
+
+function backwardMethod(method: Method, options: AdjointOptions): Method {
+  const { onStep } = method;
+  const stepping: FixedStepping | AdaptiveStepping =
+    options.stepping ??
+    (isFixed(method.stepping)
+      ? method.stepping
+      : {
+          ...method.stepping,
+          rtol: options.rtol ?? method.stepping.rtol,
+          atol: options.atol ?? method.stepping.atol,
+        });
+  return {
+    ...method,
+    solver: options.solver ?? method.solver,
+    stepping,
+    ...(onStep
+      ? {
+          onStep: (progress) => {
+            onStep({ ...progress, phase: 'backward' });
+          },
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,42 @@
+import type { Engine } from '@odegrad/core';
+
+/** The testkit's engine: plain `Float64Array`s, which it counts. */
+export interface Float64Engine extends Engine<Float64Array> {
+  /** Arrays made and not yet released. */
+  live(): number;
+}
+
+/** A float64 engine over typed arrays, slow and obvious. Releasing an array twice, or a foreign one, throws. */
+export function createFloat64Engine(): Float64Engine {
+  const alive = new Set<Float64Array>();
+  const made = (x: Float64Array): Float64Array => {
+    alive.add(x);
+    return x;
+  };
+  return {
+    name: 'float64',
+    roundoff: 2 ** -53,
+    live: () => alive.size,
+    combine(base, terms) {
+      const result = base ? Float64Array.from(base) : new Float64Array(terms[0]!.value.length);
+      for (const { coefficient, value } of terms) {
+        for (let i = 0; i < result.length; i++) result[i]! += coefficient * value[i]!;
+      }
+      return made(result);
+    },
+    zeros: (like) => made(new Float64Array(like.length)),
+    dot: (x, y) => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0),
+    scaledNorm(error, y0, y1, { rtol, atol }) {
+      const sum = error.reduce((total, e, i) => {
+        return total + (e / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!)))) ** 2;
+      }, 0);
+      const norm = Math.sqrt(sum / error.length);
+      return Number.isFinite(norm) ? norm : Infinity;
+    },
+    isFinite: (x) => x.every(Number.isFinite),
+    bytes: (x) => x.byteLength,
+    release(x) {
+      if (!alive.delete(x)) throw new Error('An array was released twice, or does not belong to the engine.');
+    },
+  };
+}
