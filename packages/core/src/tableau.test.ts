@@ -151,7 +151,7 @@ describe('verifyTableau', () => {
     expect(refusal(tableau)).toMatch(message);
   });
 
-  test('takes coefficients that are rounded to float64, not to float32', () => {
+  test('refuses coefficients that are rounded to float32', () => {
     const rounded = (list: readonly number[]): number[] => list.map(Math.fround);
     expect(refusal({ ...rk4, b: rounded(rk4.b) })).toMatch(/order 1/);
   });

@@ -83,7 +83,7 @@ function checkShapes({ name, a, b, c, bError }: ButcherTableau): void {
   if (stages === 0) fail(name, 'b is empty: give one weight for each stage');
   checkList(name, 'c', c, stages);
   if (bError !== undefined) checkList(name, 'bError', bError, stages);
-  if (!Array.isArray(a)) fail(name, `a is no list: give one row for each of the ${stages} stages`);
+  if (!isList(a)) fail(name, `a is no list: give one row for each of the ${stages} stages`);
   if (a.length !== stages) {
     fail(name, `${a.length} rows in a, but ${stages} weights in b: give one row for each stage`);
   }
@@ -106,12 +106,17 @@ function checkShapes({ name, a, b, c, bError }: ButcherTableau): void {
 
 /** That a list of coefficients is one, of the right length where that is given, and holds finite numbers only. */
 function checkList(name: string, what: string, list: readonly number[], length?: number): void {
-  if (!Array.isArray(list)) fail(name, `${what} is ${list}: give a list of numbers`);
+  if (!isList(list)) fail(name, `${what} is ${String(list)}: give a list of numbers`);
   if (length !== undefined && list.length !== length) {
     fail(name, `${list.length} entries in ${what}, but ${length} in b: give one for each stage`);
   }
   const at = Array.from(list).findIndex((coefficient) => !Number.isFinite(coefficient));
   if (at >= 0) fail(name, `${what}[${at}] is ${list[at]!}: give a finite number`);
+}
+
+// Array.isArray would narrow a readonly list to any[].
+function isList(value: unknown): boolean {
+  return Array.isArray(value);
 }
 
 function checkRowSums({ name, a, c }: ButcherTableau): void {
