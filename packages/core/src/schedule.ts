@@ -3,40 +3,15 @@ import { integrate } from './integrate.ts';
 import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
-import { sweep, type DifferentiableSolver } from './sweep.ts';
-import { createTrajectory, includes, type Level, type TrajectoryView } from './trajectory.ts';
+import type { Outlook, Retention } from './retention.ts';
+import { isDifferentiable, sweep, type DifferentiableSolver } from './sweep.ts';
+import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
-
-/** What is known of a solve before it begins. */
-export interface Outlook {
-  /** Number of steps, where they have a constant size. */
-  readonly steps: number | undefined;
-  /** Solution stages of a step. */
-  readonly stages: number;
-  /** Bytes of one state. */
-  readonly stateBytes: number;
-}
-
-/**
- * A retention schedule: all that tells one exact gradient from another. It decides; core holds, advances
- * again and releases.
- */
-export interface Retention {
-  /** How much of step `n`, about to be taken, is kept. May demote earlier steps. */
-  keep(n: number, trajectory: TrajectoryView): Level;
-  /**
-   * The sweep has reached step `last`, and `from` is the nearest step whose state is kept. The steps between
-   * are made again: how much of each is kept then? At least the stages of `last`. Asked in order of time.
-   */
-  restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
-  /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */
-  readonly consumes?: boolean;
-}
 
 /** An exact gradient strategy: a name and a retention schedule made for each solve. */
 export interface Schedule {
   readonly name: string;
-  retention(outlook: Outlook): Retention;
+  readonly retention: (outlook: Outlook) => Retention;
 }
 
 /**
@@ -100,12 +75,9 @@ export const forward: GradientStrategy = {
 
 /** The solver, if its steps can be differentiated. */
 function differentiable(solver: Solver, strategy: string): DifferentiableSolver {
-  const { restage, adjointStep } = solver;
-  if (!restage || !adjointStep) {
-    throw new ArgumentError(
-      `Gradient '${strategy}' differentiates each step, which solver '${solver.name}' cannot. Take a Runge–Kutta ` +
-        `solver, or \`gradient: 'adjoint'\`.`,
-    );
-  }
-  return { ...solver, restage, adjointStep };
+  if (isDifferentiable(solver)) return solver;
+  throw new ArgumentError(
+    `Gradient '${strategy}' differentiates each step, which solver '${solver.name}' cannot. Take a Runge–Kutta ` +
+      `solver, or \`gradient: 'adjoint'\`.`,
+  );
 }

@@ -2,7 +2,7 @@ import { SolveError } from './errors.ts';
 import { stageEvaluator } from './evaluator.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { Retention } from './schedule.ts';
+import type { Retention } from './retention.ts';
 import { combineStates } from './state.ts';
 import { includes, type Trajectory } from './trajectory.ts';
 import type {
@@ -19,6 +19,11 @@ import type {
 
 /** A solver whose steps can be differentiated. */
 export type DifferentiableSolver = Solver & Required<Pick<Solver, 'restage' | 'adjointStep'>>;
+
+/** Whether the steps of a solver can be differentiated. */
+export function isDifferentiable(solver: Solver): solver is DifferentiableSolver {
+  return 'restage' in solver && 'adjointStep' in solver;
+}
 
 /** What the backward loop works on. */
 export interface Sweep<A> {
