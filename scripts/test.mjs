@@ -30,6 +30,12 @@ const checks = [
     `--outputFile.json=${results}`,
   ],
   ['packages', 'publint and attw on each packed package', 'nx', 'run-many', '-t', 'check'],
+  [
+    'third-party',
+    'a plugin from outside, on packed packages in an empty project',
+    process.execPath,
+    'scripts/check-third-party.mjs',
+  ],
 ];
 
 const args = process.argv.slice(2);
@@ -46,7 +52,7 @@ let failed = false;
 for (const [name, what, command, ...rest] of checks) {
   if (names.length > 0 && !names.includes(name)) continue;
   if (failed && !keepGoing) {
-    summary.push(`  –  ${name.padEnd(11)} not run`);
+    summary.push(`  –  ${name.padEnd(12)} not run`);
     continue;
   }
   console.log(`\n── ${name}: ${what}`);
@@ -61,7 +67,7 @@ for (const [name, what, command, ...rest] of checks) {
     },
   });
   const seconds = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  summary.push(`  ${status === 0 ? '✓' : '✗'}  ${name.padEnd(11)} ${what} (${seconds})`);
+  summary.push(`  ${status === 0 ? '✓' : '✗'}  ${name.padEnd(12)} ${what} (${seconds})`);
   if (status !== 0) failed = true;
 }
 
