@@ -1,0 +1,120 @@
+import type { Engine, Term } from '@odegrad/core';
+
+import { release, take, type ArrayPool, type FloatData, type FloatType, type OnnxArray } from './array.ts';
+
+const data = (x: OnnxArray): FloatData => x.data as FloatData;
+
+/**
+ * Arithmetic on typed arrays in plain loops. Sums are formed in float64 and rounded once, when they are
+ * stored.
+ */
+export function arrayEngine(name: string, float: FloatType): Engine<OnnxArray> {
+  return {
+    name,
+    roundoff: float === 'float64' ? 2 ** -53 : 2 ** -24,
+    combine(base, terms) {
+      const out = take((base ?? terms[0]!.value).kind);
+      if (base) add(data(out), data(base), terms);
+      else scale(data(out), terms);
+      return out;
+    },
+    zeros(like) {
+      const out = take(like.kind);
+      data(out).fill(0);
+      return out;
+    },
+    dot(x, y) {
+      const [a, b] = [data(x), data(y)];
+      let sum = 0;
+      for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+      return sum;
+    },
+    scaledNorm(error, y0, y1, { rtol, atol }) {
+      const [e, a, b] = [data(error), data(y0), data(y1)];
+      let sum = 0;
+      for (let i = 0; i < e.length; i++) {
+        const ratio = e[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+        sum += ratio * ratio;
+      }
+      const norm = Math.sqrt(sum / Math.max(1, e.length));
+      return Number.isNaN(norm) ? Infinity : norm;
+    },
+    isFinite(x) {
+      // One entry that is not finite makes the sum of x − x not 0.
+      const a = data(x);
+      let sum = 0;
+      for (let i = 0; i < a.length; i++) sum += a[i]! - a[i]!;
+      return sum === 0;
+    },
+    bytes: (x) => x.kind.bytes,
+    release,
+  };
+}
+
+type Terms = readonly Term<OnnxArray>[];
+
+/** out = base + Σ cᵢ xᵢ; the numbers of terms that steps of common tableaus have get loops of their own. */
+function add(out: FloatData, base: FloatData, terms: Terms): void {
+  const n = out.length;
+  const [p, q, r, s] = terms.map(({ value }) => data(value)) as [FloatData, FloatData, FloatData, FloatData];
+  const [a, b, c, d] = terms.map(({ coefficient }) => coefficient) as [number, number, number, number];
+  switch (terms.length) {
+    case 1:
+      if (a === 1) for (let i = 0; i < n; i++) out[i] = base[i]! + p[i]!;
+      else for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]!;
+      return;
+    case 2:
+      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]!;
+      return;
+    case 3:
+      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]! + c * r[i]!;
+      return;
+    case 4:
+      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]!;
+      return;
+    default:
+      accumulate(out, base, terms);
+  }
+}
+
+function scale(out: FloatData, terms: Terms): void {
+  const n = out.length;
+  const [p, q, r] = terms.map(({ value }) => data(value)) as [FloatData, FloatData, FloatData];
+  const [a, b, c] = terms.map(({ coefficient }) => coefficient) as [number, number, number];
+  switch (terms.length) {
+    case 1:
+      for (let i = 0; i < n; i++) out[i] = a * p[i]!;
+      return;
+    case 2:
+      for (let i = 0; i < n; i++) out[i] = a * p[i]! + b * q[i]!;
+      return;
+    case 3:
+      for (let i = 0; i < n; i++) out[i] = a * p[i]! + b * q[i]! + c * r[i]!;
+      return;
+    default:
+      accumulate(out, undefined, terms);
+  }
+}
+
+/** Entries of a block of the sum, kept in float64 until all terms are in. */
+const block = new Float64Array(1024);
+
+function accumulate(out: FloatData, base: FloatData | undefined, terms: Terms): void {
+  for (let start = 0; start < out.length; start += block.length) {
+    const n = Math.min(block.length, out.length - start);
+    if (base) for (let i = 0; i < n; i++) block[i] = base[start + i]!;
+    else block.fill(0, 0, n);
+    for (const { coefficient, value } of terms) {
+      const x = data(value);
+      for (let i = 0; i < n; i++) block[i]! += coefficient * x[start + i]!;
+    }
+    for (let i = 0; i < n; i++) out[start + i] = block[i]!;
+  }
+}
+
+/** An array with those values. */
+export function arrayOf(pool: ArrayPool, float: FloatType, values: ArrayLike<number>, shape: readonly number[]): OnnxArray {
+  const out = take(pool.kind(shape, float));
+  data(out).set(values);
+  return out;
+}

@@ -1,0 +1,111 @@
+import { sizeOf } from './program.ts';
+import type { BoundTensor, SessionOptions } from './session.ts';
+
+export type FloatType = 'float32' | 'float64';
+export type FloatData = Float32Array | Float64Array;
+
+/**
+ * An array of this engine. It has the fields that ONNX Runtime's binding reads, so it goes in and out of
+ * models as it is.
+ */
+export interface OnnxArray extends BoundTensor {
+  readonly kind: ArrayKind;
+  /** How many linearizations still read it. */
+  holds: number;
+  released: boolean;
+}
+
+/** Arrays of one shape and type, and those of them that are free to be used again. */
+export interface ArrayKind {
+  readonly type: BoundTensor['type'];
+  readonly dims: readonly number[];
+  readonly size: number;
+  readonly bytes: number;
+  readonly free: OnnxArray[];
+}
+
+/** Where arrays come from and go back to. */
+export interface ArrayPool {
+  kind(shape: readonly number[], type: BoundTensor['type']): ArrayKind;
+}
+
+/** Bytes of free arrays that a kind keeps at most. Fresh pages cost more than the arithmetic on them. */
+const FREE_BYTES = 2 ** 26;
+/** Small arrays are cheap to make; this many of them cover the stages of a step. */
+const FREE_COUNT = 256;
+
+const bytesPerElement: Readonly<Record<string, number>> = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1, uint8: 1 };
+
+/** A pool: each kind is made once. */
+export function createPool(): ArrayPool {
+  const kinds = new Map<string, ArrayKind>();
+  return {
+    kind(shape, type) {
+      const key = `${type}[${shape.join()}]`;
+      let kind = kinds.get(key);
+      if (!kind) {
+        const size = sizeOf(shape);
+        kind = { type, dims: [...shape], size, bytes: size * bytesPerElement[type]!, free: [] };
+        kinds.set(key, kind);
+      }
+      return kind;
+    },
+  };
+}
+
+function storage({ type, size }: ArrayKind): BoundTensor['data'] {
+  switch (type) {
+    case 'float64':
+      return new Float64Array(size);
+    case 'int32':
+      return new Int32Array(size);
+    case 'int64':
+      return new BigInt64Array(size);
+    case 'bool':
+    case 'uint8':
+      return new Uint8Array(size);
+    default:
+      return new Float32Array(size);
+  }
+}
+
+/** An array of that kind with whatever values were there. */
+export function take(kind: ArrayKind): OnnxArray {
+  const used = kind.free.pop();
+  if (used) {
+    used.released = false;
+    return used;
+  }
+  return wrap(kind, storage(kind));
+}
+
+/** An array on data that belongs to somebody else; it never enters the pool unless released. */
+export function wrap(kind: ArrayKind, data: BoundTensor['data']): OnnxArray {
+  return { type: kind.type, dims: kind.dims, location: 'cpu', data, kind, holds: 0, released: false };
+}
+
+/** Gives an array back. It is used again when no linearization reads it any more. */
+export function release(x: OnnxArray): void {
+  x.released = true;
+  if (x.holds === 0) recycle(x);
+}
+
+export function hold(x: OnnxArray): void {
+  x.holds += 1;
+}
+
+export function unhold(x: OnnxArray): void {
+  x.holds -= 1;
+  if (x.holds === 0 && x.released) recycle(x);
+}
+
+function recycle(x: OnnxArray): void {
+  const { free, bytes } = x.kind;
+  if (free.length < FREE_COUNT && free.length * bytes < FREE_BYTES) free.push(x);
+}
+
+/** How models are run for arrays of one precision. */
+export interface Runtime extends SessionOptions {
+  readonly float: FloatType;
+  readonly pool: ArrayPool;
+}

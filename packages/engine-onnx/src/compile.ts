@@ -1,0 +1,48 @@
+import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
+import { createGraph, lower, portType, type Edge, type Graph } from './lower/index.ts';
+import { encodeModel } from './model.ts';
+import type { Program } from './program.ts';
+import { createSession, type Feeds } from './session.ts';
+
+/** A compiled model: named arrays in, named arrays out. */
+export interface Model {
+  readonly inputs: ReadonlySet<string>;
+  /** Feeds for one call after another; whoever calls sets every name in `inputs`. */
+  readonly feeds: Feeds;
+  /** Runs on what `feeds` holds. The arrays returned are new and belong to the caller. */
+  run(): Readonly<Record<string, OnnxArray>>;
+  release(): void;
+}
+
+/** Compiles a program as it stands. */
+export function compileProgram(program: Program, runtime: Runtime): Model {
+  const graph = createGraph(runtime.float);
+  const inputs = new Map<string, Edge>();
+  for (const { name, value } of program.inputs) {
+    const { shape, type } = portType(program, value, graph);
+    inputs.set(name, graph.input(name, shape, type));
+  }
+  for (const [name, edge] of lower(graph, program, inputs)) graph.output(name, edge);
+  return compileGraph(graph, runtime);
+}
+
+/** Compiles a graph. */
+export function compileGraph(graph: Graph, runtime: Runtime): Model {
+  const session = createSession(encodeModel(graph), runtime);
+  const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [edge.name, runtime.pool.kind(edge.shape, edge.type)]);
+  const feeds: Feeds = {};
+  return {
+    inputs: new Set(graph.inputs.map((edge) => edge.name)),
+    feeds,
+    run() {
+      const outputs: Record<string, OnnxArray> = {};
+      for (const [name, kind] of kinds) outputs[name] = take(kind);
+      session.run(feeds, outputs);
+      return outputs;
+    },
+    release: () => {
+      session.release();
+    },
+  };
+}
+

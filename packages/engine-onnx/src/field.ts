@@ -1,0 +1,161 @@
+import { EngineError, type Cotangents, type Engine, type State, type VectorField } from '@odegrad/core';
+
+import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
+import { compileProgram, type Model } from './compile.ts';
+import { bytesOf, restrictTo, type Program } from './program.ts';
+import { split } from './split.ts';
+
+/** The programs of a vector field, and how they are run. Models are compiled when they are first needed. */
+export interface CompiledField {
+  readonly shapes: readonly (readonly number[])[];
+  readonly parameterShapes: readonly (readonly number[])[];
+  readonly runtime: Runtime;
+  readonly engine: Engine<OnnxArray>;
+  evaluation(): Model;
+  vjp(withTime: boolean): { readonly model: Model; readonly bytes: number };
+  linearization(): { readonly model: Model; readonly activations: readonly string[]; readonly bytes: number };
+  pullback(withTime: boolean): Model;
+}
+
+export interface FieldPrograms {
+  /** f alone. */
+  readonly forward: () => Program;
+  /** f and the pullback of a cotangent. */
+  readonly gradient: () => Program;
+}
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+
+const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
+  const [no, yes] = [once(() => make(false)), once(() => make(true))];
+  return (flag) => (flag ? yes() : no());
+};
+
+/** Prepares the models of a field. */
+export function compileField(
+  { forward, gradient }: FieldPrograms,
+  about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
+): CompiledField {
+  const { runtime } = about;
+  const floatBytes = runtime.float === 'float64' ? 8 : 4;
+  const halves = once(() => split(gradient(), floatBytes));
+  const timed = (withTime: boolean) => (name: string): boolean => withTime || name !== 'gt';
+  return {
+    ...about,
+    evaluation: once(() => compileProgram(forward(), runtime)),
+    vjp: onceFor((withTime) => ({
+      model: compileProgram(restrictTo(gradient(), timed(withTime)), runtime),
+      bytes: activationBytes(halves().forward, floatBytes),
+    })),
+    linearization: once(() => {
+      const program = halves().forward;
+      const activations = program.outputs.map(({ name }) => name).filter((name) => name.startsWith('a'));
+      return { model: compileProgram(program, runtime), activations, bytes: activationBytes(program, floatBytes) };
+    }),
+    pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
+  };
+}
+
+function activationBytes(program: Program, floatBytes: number): number {
+  const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
+  return kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0);
+}
+
+/** A vector field for one solve: the compiled field with the values that the variables have now. */
+export function vectorField(field: CompiledField, parameters: State<OnnxArray>, others: State<OnnxArray>): VectorField<OnnxArray> {
+  const { engine, runtime, shapes } = field;
+  const time = wrap(runtime.pool.kind([], runtime.float), runtime.float === 'float64' ? new Float64Array(1) : new Float32Array(1));
+  const fixed: Readonly<Record<string, OnnxArray>> = {
+    t: time,
+    ...Object.fromEntries(parameters.map((x, i) => [`p${i}`, x])),
+    ...Object.fromEntries(others.map((x, i) => [`v${i}`, x])),
+  };
+  const yNames = shapes.map((_, i) => `y${i}`);
+  const slopeNames = shapes.map((_, i) => `f${i}`);
+  const cotangentNames = shapes.map((_, i) => `c${i}`);
+  const yGradients = shapes.map((_, i) => `gy${i}`);
+  const parameterGradients = parameters.map((_, i) => `gp${i}`);
+  const shapeKinds = shapes.map((shape) => runtime.pool.kind(shape, runtime.float));
+
+  // A model is shared by all solves; each sets what it reads, and what does not change only once.
+  const bound = new Map<Model, Feeder>();
+  const feederOf = (model: Model): Feeder => {
+    let feeder = bound.get(model);
+    if (!feeder) bound.set(model, (feeder = createFeeder(model, fixed)));
+    return feeder;
+  };
+  const call = (model: Model, t: number, y: State<OnnxArray>, cotangent?: State<OnnxArray>): Readonly<Record<string, OnnxArray>> => {
+    time.data[0] = t;
+    const feed = feederOf(model);
+    feed(yNames, y);
+    if (cotangent) feed(cotangentNames, cotangent);
+    return model.run();
+  };
+  const slopes = (results: Readonly<Record<string, OnnxArray>>): State<OnnxArray> =>
+    slopeNames.map((name, i) => results[name] ?? zeros(shapeKinds[i]!));
+  const cotangents = (results: Readonly<Record<string, OnnxArray>>, withTime: boolean): Cotangents<OnnxArray> => {
+    const gt = withTime ? results['gt'] : undefined;
+    const t = gt ? Number(gt.data[0]) : 0;
+    if (gt) release(gt);
+    return {
+      t,
+      y: yGradients.map((name, i) => results[name] ?? zeros(shapeKinds[i]!)),
+      parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
+    };
+  };
+
+  return {
+    engine,
+    parameters,
+    evaluate: (t, y) => slopes(call(field.evaluation(), t, y)),
+    linearize(t, y) {
+      const { model, activations, bytes } = field.linearization();
+      const results = call(model, t, y);
+      const held = activations.map((name) => results[name]!);
+      // The pullback reads the point itself too, which its owner may release before.
+      y.forEach(hold);
+      let alive = true;
+      return {
+        value: slopes(results),
+        bytes,
+        pullback(cotangent, withTime) {
+          if (!alive) throw new EngineError('This linearization was released.');
+          const pullback = field.pullback(withTime);
+          feederOf(pullback)(activations, held);
+          return cotangents(call(pullback, t, y, cotangent), withTime);
+        },
+        release() {
+          if (!alive) return;
+          alive = false;
+          held.forEach(release);
+          y.forEach(unhold);
+        },
+      };
+    },
+    vjp(t, y, cotangent, withTime) {
+      const { model, bytes } = field.vjp(withTime);
+      const results = call(model, t, y, cotangent);
+      return { value: slopes(results), bytes, ...cotangents(results, withTime) };
+    },
+  };
+}
+
+type Feeder = (names: readonly string[], arrays: readonly OnnxArray[]) => void;
+
+/** Sets a model's inputs by name. Names that the model does not read are left out. */
+function createFeeder({ feeds, inputs }: Model, fixed: Readonly<Record<string, OnnxArray>>): Feeder {
+  const own = Object.entries(fixed).filter(([name]) => inputs.has(name));
+  return (names, arrays) => {
+    for (const [name, array] of own) feeds[name] = array;
+    for (let i = 0; i < names.length; i++) if (inputs.has(names[i]!)) feeds[names[i]!] = arrays[i]!;
+  };
+}
+
+function zeros(kind: OnnxArray['kind']): OnnxArray {
+  const x = take(kind);
+  (x.data as Float32Array).fill(0);
+  return x;
+}

@@ -1,0 +1,59 @@
+import { sizeOf, type ConstantData, type Program, type Value } from '../program.ts';
+import { activations } from './activations.ts';
+import { callOf, LoweringError, type LoweringTable } from './context.ts';
+import { convolutions } from './conv.ts';
+import { elementwise } from './elementwise.ts';
+import { onnxTypeOf, type Edge, type Graph } from './graph.ts';
+import { matrices } from './matmul.ts';
+import { normalisations } from './norm.ts';
+import { pools } from './pool.ts';
+import { reductions } from './reduce.ts';
+import { shapes } from './shape.ts';
+
+export { createGraph, type Edge, type Graph } from './graph.ts';
+export { LoweringError } from './context.ts';
+
+const table: LoweringTable = { ...elementwise, ...activations, ...matrices, ...convolutions, ...pools, ...reductions, ...shapes, ...normalisations };
+
+/** Names of the kernels that can be lowered. */
+export const loweredKernels: readonly string[] = Object.keys(table);
+
+/**
+ * Adds the program's instructions to the graph, its input ports being the given edges, and returns the edges
+ * of its output ports.
+ * @throws {LoweringError} for a kernel without a counterpart in ONNX.
+ */
+export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string, Edge>): Map<string, Edge> {
+  const edges = new Map<number, Edge>();
+  for (const { name, value } of program.inputs) edges.set(value, inputs.get(name)!);
+  for (const [value, data] of program.constants) edges.set(value, constant(graph, program.values[value]!, data));
+  for (const instruction of program.instructions) {
+    const lowering = table[instruction.kernel];
+    if (!lowering) throw new LoweringError(instruction.kernel, 'has no lowering');
+    const result = lowering(callOf(graph, program, instruction, edges));
+    const results: readonly Edge[] = Array.isArray(result) ? (result as readonly Edge[]) : [result as Edge];
+    instruction.outputs.forEach((output, i) => edges.set(output, results[i]!));
+  }
+  return new Map(program.outputs.map(({ name, value }) => [name, edges.get(value)!]));
+}
+
+/** The edge of an input port: graph inputs are made of these. */
+export function portType(program: Program, value: number, graph: Graph): { shape: readonly number[]; type: Edge['type'] } {
+  const { shape, dtype } = program.values[value]!;
+  return { shape, type: onnxTypeOf(dtype, graph.float) };
+}
+
+function constant(graph: Graph, { shape, dtype }: Value, data: ConstantData): Edge {
+  const type = onnxTypeOf(dtype, graph.float);
+  if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1) return graph.constant(data, shape, type);
+  return graph.constant(Array.from(data, decimal), shape, type);
+}
+
+/**
+ * The number that was written in the program: TensorFlow.js keeps 0.1 as the nearest float32, which is off by
+ * 1.5·10⁻⁹. A number of six digits or fewer is recovered; any other stays the float32 that it is.
+ */
+function decimal(x: number): number {
+  const short = Number(x.toPrecision(6));
+  return Math.fround(short) === x ? short : x;
+}

@@ -1,0 +1,65 @@
+import { util } from '@tensorflow/tfjs-core';
+
+import { cast, LoweringError, map, reshape, type Call, type Lowering, type LoweringTable } from './context.ts';
+import type { Edge } from './graph.ts';
+
+function axesOf({ attrs, operands: [x] }: Call): number[] {
+  const axis = (attrs['axis'] ?? attrs['reductionIndices'] ?? attrs['dim']) as number | number[];
+  return util.parseAxisParam(axis, [...x!.shape]);
+}
+
+/** Reduces to the shape that TensorFlow.js gives; in opset 17 only ReduceSum takes its axes as an input. */
+function reduce(call: Call, op: string, x: Edge): Edge {
+  const { graph, shape } = call;
+  const axes = axesOf(call);
+  if (axes.length === 0) return x;
+  const keepdims = shape.length === x.shape.length ? 1 : 0;
+  if (op === 'ReduceSum') return graph.node(op, [x, graph.integers(axes)], shape, { attributes: { keepdims } });
+  return graph.node(op, [x], shape, { attributes: { axes, keepdims } });
+}
+
+const reduction =
+  (op: string): Lowering =>
+  (call) =>
+    reduce(call, op, call.operands[0]!);
+
+const logical =
+  (op: string): Lowering =>
+  (call) =>
+    cast(call.graph, reduce(call, op, cast(call.graph, call.operands[0]!, 'int32')), 'bool');
+
+const position =
+  (op: string): Lowering =>
+  (call) => {
+    const { graph, operands, shape } = call;
+    const index = graph.node(op, [operands[0]!], shape, { type: 'int64', attributes: { axis: axesOf(call)[0]!, keepdims: 0 } });
+    return cast(graph, index, 'int32');
+  };
+
+const segmentSum: Lowering = ({ graph, of, shape }) => {
+  const [x, ids] = [of('x'), of('segmentIds')];
+  const indices = reshape(graph, cast(graph, ids, 'int64'), [...ids.shape, 1]);
+  const zeros = graph.node('Expand', [graph.scalar(0, x.type), graph.integers(shape)], shape, { type: x.type });
+  return graph.node('ScatterND', [zeros, indices, x], shape, { attributes: { reduction: 'add' } });
+};
+
+/** Sums, products, extrema and scans. */
+export const reductions: LoweringTable = {
+  Sum: reduction('ReduceSum'),
+  Mean: reduction('ReduceMean'),
+  Prod: reduction('ReduceProd'),
+  Max: reduction('ReduceMax'),
+  Min: reduction('ReduceMin'),
+  All: logical('ReduceMin'),
+  Any: logical('ReduceMax'),
+  ArgMax: position('ArgMax'),
+  ArgMin: position('ArgMin'),
+  Cumsum: ({ graph, attrs, operands: [x], kernel }) => {
+    if (x!.type === 'bool') throw new LoweringError(kernel, 'of truth values has no lowering');
+    const axis = util.parseAxisParam(attrs['axis'] as number, [...x!.shape])[0]!;
+    const attributes = { exclusive: attrs['exclusive'] === true ? 1 : 0, reverse: attrs['reverse'] === true ? 1 : 0 };
+    return graph.node('CumSum', [x!, graph.scalar(axis, 'int64')], x!.shape, { attributes });
+  },
+  UnsortedSegmentSum: segmentSum,
+  Identity: ({ graph, operands: [x] }) => map(graph, 'Identity', x!),
+};

@@ -1,0 +1,115 @@
+/** Element types that a program knows: those of TensorFlow.js, complex numbers and strings excepted. */
+export type ElementType = 'float32' | 'int32' | 'bool';
+
+/** Data of a constant, as TensorFlow.js holds it. */
+export type ConstantData = Float32Array | Int32Array | Uint8Array;
+
+/** What is known of an intermediate result before anything is computed. */
+export interface Value {
+  readonly shape: readonly number[];
+  readonly dtype: ElementType;
+}
+
+/** Settings of a kernel, as TensorFlow.js passes them. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** One operand: the name under which the kernel expects it, and the index of its value. */
+export interface Operand {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** One kernel call. Values are named by their index in `Program.values`. */
+export interface Instruction {
+  readonly kernel: string;
+  readonly attrs: Attributes;
+  readonly inputs: readonly Operand[];
+  readonly outputs: readonly number[];
+}
+
+/** A value that enters or leaves a program under a name. */
+export interface Port {
+  readonly name: string;
+  readonly value: number;
+}
+
+/**
+ * A straight-line program on tensors of fixed shapes: instructions in the order in which they run, each
+ * assigning values that nothing assigned before.
+ */
+export interface Program {
+  readonly values: readonly Value[];
+  readonly inputs: readonly Port[];
+  readonly constants: ReadonlyMap<number, ConstantData>;
+  readonly instructions: readonly Instruction[];
+  readonly outputs: readonly Port[];
+}
+
+/** Number of entries of an array of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1);
+}
+
+/** Bytes of a value in the given precision; truth values take one byte each. */
+export function bytesOf(value: Value, floatBytes: number): number {
+  return sizeOf(value.shape) * (value.dtype === 'bool' ? 1 : value.dtype === 'int32' ? 4 : floatBytes);
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((extent, i) => extent === b[i]);
+}
+
+/** The value that index `i` stands for. */
+export function valueOf(program: Program, i: number): Value {
+  return program.values[i]!;
+}
+
+/** The same program without the instructions, constants and inputs that the wanted outputs do not need. */
+export function restrict(program: Program, outputs: readonly Port[]): Program {
+  const needed = new Set(outputs.map((port) => port.value));
+  const instructions: Instruction[] = [];
+  for (const instruction of [...program.instructions].reverse()) {
+    if (!instruction.outputs.some((output) => needed.has(output))) continue;
+    instruction.inputs.forEach((operand) => needed.add(operand.value));
+    instructions.push(instruction);
+  }
+  return {
+    values: program.values,
+    inputs: program.inputs.filter((port) => needed.has(port.value)),
+    constants: new Map([...program.constants].filter(([value]) => needed.has(value))),
+    instructions: instructions.reverse(),
+    outputs,
+  };
+}
+
+/** The outputs whose names `wanted` accepts, and what they need. */
+export function restrictTo(program: Program, wanted: (name: string) => boolean): Program {
+  return restrict(
+    program,
+    program.outputs.filter((port) => wanted(port.name)),
+  );
+}
+
+/** Every value that depends on one of the inputs that `chosen` accepts. */
+export function dependents(program: Program, chosen: (name: string) => boolean): Set<number> {
+  const depending = new Set(program.inputs.filter((port) => chosen(port.name)).map((port) => port.value));
+  for (const instruction of program.instructions) {
+    if (instruction.inputs.some((operand) => depending.has(operand.value))) {
+      instruction.outputs.forEach((output) => depending.add(output));
+    }
+  }
+  return depending;
+}
+
+/** One line for each instruction: for messages and tests. */
+export function describe(program: Program): string {
+  const type = (i: number): string => `${program.values[i]!.dtype}[${program.values[i]!.shape.join(',')}]`;
+  const lines = program.inputs.map((port) => `%${port.value} = input ${port.name}: ${type(port.value)}`);
+  for (const value of program.constants.keys()) lines.push(`%${value} = constant: ${type(value)}`);
+  for (const { kernel, inputs, outputs } of program.instructions) {
+    const operands = inputs.map((operand) => `${operand.name}=%${operand.value}`).join(', ');
+    lines.push(`${outputs.map((o) => `%${o}`).join(', ')} = ${kernel}(${operands}): ${outputs.map(type).join(', ')}`);
+  }
+  for (const port of program.outputs) lines.push(`output ${port.name} = %${port.value}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,195 @@
+import { EngineError } from '@odegrad/core';
+import {
+  engine,
+  getKernel,
+  ones,
+  zeros,
+  type DataId,
+  type DataType,
+  type KernelBackend,
+  type Tensor,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+
+import { reshapedTo, resultTypes, type ResultType } from './kernel-shapes.ts';
+import { sameShape, type ConstantData, type ElementType, type Instruction, type Operand, type Port, type Program, type Value } from './program.ts';
+import {
+  isPlaceholder,
+  listen,
+  onRealBackend,
+  placeholder,
+  placeholderTensor,
+  type KernelInputs,
+  type KernelListener,
+  type RealBackend,
+} from './trace-backend.ts';
+
+/** Collects the kernels that a function runs. */
+export interface Recorder {
+  /** A tensor whose values are not known: an input of the program. */
+  input(name: string, shape: readonly number[], dtype: DataType): Tensor;
+  /** The value that a tensor holds; one that the function made from nothing recorded is a constant. */
+  valueOf(x: Tensor): number;
+  program(outputs: readonly Port[]): Program;
+}
+
+const remedy = "Run it on TensorFlow.js itself with engine: 'tfjs', or leave that out of f.";
+const random = new Set(['Multinomial', 'RandomStandardNormal', 'RandomUniform', 'RandomUniformInt']);
+
+/** An error that says what cannot be recorded, and what to do. */
+export function unrecordable(what: string): EngineError {
+  return new EngineError(`f cannot be recorded: ${what}. ${remedy}`);
+}
+
+function elementType(dtype: DataType, kernel: string): ElementType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw unrecordable(`${kernel} works on values of type ${dtype}`);
+}
+
+function operandsOf(kernel: string, inputs: KernelInputs): [string, TensorInfo][] {
+  const operands: [string, TensorInfo][] = [];
+  for (const [name, input] of Object.entries(inputs)) {
+    if (Array.isArray(input)) throw unrecordable(`${kernel} takes lists of tensors`);
+    if (input) operands.push([name, input]);
+  }
+  return operands;
+}
+
+/** Runs `body` while every kernel call of TensorFlow.js is recorded instead of computed. */
+export function record<T>(body: (recorder: Recorder) => T): T {
+  const values: Value[] = [];
+  const constants = new Map<number, ConstantData>();
+  const instructions: Instruction[] = [];
+  const ports: Port[] = [];
+  const known = new Map<DataId, number>();
+
+  const assign = (shape: readonly number[], dtype: ElementType): number => values.push({ shape: [...shape], dtype }) - 1;
+
+  const emit = (kernel: string, attrs: Record<string, unknown>, inputs: readonly Operand[], types: readonly ResultType[]): readonly number[] => {
+    const outputs = types.map(({ shape, dtype }) => assign(shape, dtype));
+    instructions.push({ kernel, attrs, inputs, outputs });
+    return outputs;
+  };
+
+  const reshaped = (value: number, shape: readonly number[]): number => {
+    const { shape: from, dtype } = values[value]!;
+    return sameShape(from, shape) ? value : emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+  };
+
+  const valueOf = (x: TensorInfo): number => {
+    const seen = known.get(x.dataId);
+    // The same data may be seen in several shapes.
+    if (seen !== undefined) return reshaped(seen, x.shape);
+    const value = assign(x.shape, elementType(x.dtype, 'a constant'));
+    constants.set(value, engine().readSync(x.dataId).slice() as ConstantData);
+    known.set(x.dataId, value);
+    return value;
+  };
+
+  const result = (value: number): TensorInfo => {
+    const { shape, dtype } = values[value]!;
+    const info = placeholder(shape, dtype);
+    known.set(info.dataId, value);
+    return info;
+  };
+
+  const listener = (real: RealBackend): KernelListener => ({
+    call(kernel, inputs, attrs) {
+      const operands = operandsOf(kernel, inputs);
+      const unknown = operands.some(([, x]) => isPlaceholder(x.dataId));
+      if (random.has(kernel)) throw unrecordable(`it draws random numbers (${kernel})`);
+      if (!unknown) return compute(real, kernel, inputs, attrs);
+      const x = operands[0]![1];
+      switch (kernel) {
+        case 'ZerosLike':
+          return zeros(x.shape, x.dtype as 'float32');
+        case 'OnesLike':
+          return ones(x.shape, x.dtype as 'float32');
+        case 'Identity':
+          return result(valueOf(x));
+        case 'Reshape':
+          return result(reshaped(valueOf(x), reshapedTo(x.shape, attrs['shape'])));
+        case 'ExpandDims': {
+          const shape = [...x.shape];
+          const axis = attrs['dim'] as number;
+          shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, 1);
+          return result(reshaped(valueOf(x), shape));
+        }
+        case 'Cast':
+          if (attrs['dtype'] === x.dtype) return result(valueOf(x));
+      }
+      const named = Object.fromEntries(operands);
+      const types = resultTypes(kernel, named, attrs) ?? probe(real, kernel, inputs, attrs);
+      types.forEach((type) => elementType(type.dtype, kernel));
+      const outputs = emit(kernel, attrs, operands.map(([name, input]) => ({ name, value: valueOf(input) })), types).map(result);
+      return outputs.length === 1 && !multiple.has(kernel) ? outputs[0]! : outputs;
+    },
+    read() {
+      throw unrecordable('it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)');
+    },
+  });
+
+  return listen(listener, () =>
+    withoutRandomNumbers(() =>
+      body({
+        input(name, shape, dtype) {
+          const x = placeholderTensor(shape, dtype);
+          const value = assign(shape, elementType(dtype, name));
+          known.set(x.dataId, value);
+          ports.push({ name, value });
+          return x;
+        },
+        valueOf,
+        program: (outputs) => ({ values, inputs: ports, constants, instructions, outputs }),
+      }),
+    ),
+  );
+}
+
+const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);
+
+function kernelFunction(real: RealBackend, kernel: string): { run: NonNullable<ReturnType<typeof getKernel>>['kernelFunc']; on: RealBackend } {
+  const own = getKernel(kernel, real.name);
+  if (own) return { run: own.kernelFunc, on: real };
+  const fallback = getKernel(kernel, 'cpu');
+  const cpu = engine().findBackend('cpu') as KernelBackend | null;
+  if (!fallback || !cpu) throw unrecordable(`backend ${real.name} has no kernel ${kernel}`);
+  return { run: fallback.kernelFunc, on: { name: 'cpu', backend: cpu } };
+}
+
+function run(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): { out: TensorInfo | TensorInfo[]; on: RealBackend } {
+  const { run: kernelFunc, on } = kernelFunction(real, kernel);
+  const out = onRealBackend(on, () => kernelFunc({ inputs: inputs as never, attrs: attrs as never, backend: on.backend }));
+  return { out, on };
+}
+
+/** Runs a kernel whose operands are all known. */
+function compute(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): Tensor | Tensor[] {
+  const { out, on } = run(real, kernel, inputs, attrs);
+  const tensor = (info: TensorInfo): Tensor => engine().makeTensorFromTensorInfo(info, on.backend);
+  return Array.isArray(out) ? out.map(tensor) : tensor(out);
+}
+
+/** Shapes of a kernel without a rule, from running it on zeros. */
+function probe(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): readonly ResultType[] {
+  // Computing moves data to the real backend, so the kernel gets stand-ins.
+  const standIns = operandsOf(kernel, inputs).map(([name, x]) => [name, isPlaceholder(x.dataId) ? placeholderTensor(x.shape, x.dtype) : x] as const);
+  const { out, on } = run(real, kernel, Object.fromEntries(standIns), attrs);
+  const infos = Array.isArray(out) ? out : [out];
+  const types = infos.map(({ shape, dtype }) => ({ shape, dtype: elementType(dtype, kernel) }));
+  infos.forEach((info) => engine().makeTensorFromTensorInfo(info, on.backend).dispose());
+  return types;
+}
+
+/** TensorFlow.js draws random numbers in JavaScript, seeded by Math.random where the user gives no seed. */
+function withoutRandomNumbers<T>(body: () => T): T {
+  const draw = Math.random;
+  Math.random = () => {
+    throw unrecordable('it draws random numbers (Math.random, or a random operation of TensorFlow.js without a seed)');
+  };
+  try {
+    return body();
+  } finally {
+    Math.random = draw;
+  }
+}

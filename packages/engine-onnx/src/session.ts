@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module';
+
+import { EngineError } from '@odegrad/core';
+
+/** A tensor as ONNX Runtime's binding takes it: a plain object with these fields will do. */
+export interface BoundTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: 'cpu';
+  readonly data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+}
+
+export type Feeds = Record<string, BoundTensor>;
+
+/** Where models run, and on how many threads. */
+export interface SessionOptions {
+  readonly providers: readonly string[];
+  readonly threads: number;
+}
+
+/** A model that is ready to run. `run` fills the given outputs and returns when it has. */
+export interface Session {
+  run(feeds: Feeds, outputs: Feeds): void;
+  release(): void;
+}
+
+interface NativeSession {
+  loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: object): void;
+  run(feeds: Feeds, fetches: Feeds, options: object): unknown;
+  dispose(): void;
+}
+
+/** The synchronous part of onnxruntime-node, under its public, asynchronous interface. */
+interface Binding {
+  readonly binding: {
+    readonly InferenceSession: new () => NativeSession;
+    listSupportedBackends(): { name: string; bundled: boolean }[];
+  };
+  initOrt(): void;
+}
+
+const require = createRequire(import.meta.url);
+const noOptions = {};
+let loaded: Binding['binding'] | undefined;
+
+/**
+ * Loads ONNX Runtime.
+ * @throws {EngineError} if it is not installed, or not as this package knows it.
+ */
+export function onnxRuntime(): Binding['binding'] {
+  if (loaded) return loaded;
+  let module: Partial<Binding>;
+  try {
+    // A model's errors are thrown as well; what is logged beside them helps nobody.
+    (require('onnxruntime-common') as { env: { logLevel: string } }).env.logLevel = 'error';
+    module = require('onnxruntime-node/dist/binding.js') as Partial<Binding>;
+  } catch (error) {
+    throw new EngineError(
+      'onnxruntime-node could not be loaded. Put the line `onnxruntime-node-install=skip` into the .npmrc of your project ' +
+        '(without it the package downloads CUDA libraries when it is installed, and fails where it cannot) and run npm install again.',
+      { cause: error },
+    );
+  }
+  if (typeof module.initOrt !== 'function' || typeof module.binding?.InferenceSession !== 'function') {
+    throw new EngineError('This version of onnxruntime-node has another binding than the one known here. Install onnxruntime-node 1.30.0.');
+  }
+  module.initOrt();
+  loaded = module.binding;
+  return loaded;
+}
+
+const hints: Readonly<Record<string, string>> = {
+  cuda: 'It needs a Linux machine with CUDA 12 and cuDNN 9, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
+  tensorrt: 'It needs CUDA 12 and TensorRT, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
+  webgpu: 'It needs a graphics driver that Dawn can use (Vulkan, Metal or Direct3D 12).',
+};
+
+/** Makes a session of a model's bytes. */
+export function createSession(model: Uint8Array, { providers, threads }: SessionOptions): Session {
+  const session = new (onnxRuntime().InferenceSession)();
+  const options = {
+    executionProviders: [...providers],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    enableCpuMemArena: true,
+    enableMemPattern: true,
+  };
+  try {
+    session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
+  } catch (error) {
+    const missing = providers.filter((provider) => provider !== 'cpu');
+    const why = error instanceof Error ? error.message : String(error);
+    if (missing.length === 0) throw new EngineError(`ONNX Runtime refuses the model of f: ${why}`, { cause: error });
+    const remedies = missing.map((provider) => hints[provider] ?? `Providers here: ${supported()}.`).join(' ');
+    throw new EngineError(`Provider ${missing.join(', ')} is not available: ${why} ${remedies} Or leave out providers, to run on the CPU.`, { cause: error });
+  }
+  return {
+    run(feeds, outputs) {
+      session.run(feeds, outputs, noOptions);
+    },
+    release() {
+      session.dispose();
+    },
+  };
+}
+
+const supported = (): string => onnxRuntime().listSupportedBackends().map(({ name }) => name).join(', ');

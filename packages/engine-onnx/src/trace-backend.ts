@@ -1,0 +1,155 @@
+import {
+  engine,
+  getKernelsForBackend,
+  registerKernel,
+  type DataId,
+  type DataType,
+  type KernelBackend,
+  type Tensor,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+
+/** What happens to the kernel calls and reads of a function that runs on the tracing backend. */
+export interface KernelListener {
+  call(kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): Tensor | TensorInfo | (Tensor | TensorInfo)[];
+  /** Called when values are read that are not there. */
+  read(): never;
+}
+
+export type KernelInputs = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
+
+type Values = Parameters<KernelBackend['write']>[0];
+
+interface Stored {
+  readonly values: Values | null;
+  readonly size: number;
+  references: number;
+}
+
+interface EngineInternals {
+  backendName: string;
+  backendInstance: KernelBackend;
+}
+
+/** What a function's kernels run on where a trace needs numbers. */
+export interface RealBackend {
+  readonly name: string;
+  readonly backend: KernelBackend;
+}
+
+const name = 'odegrad-trace';
+const store = new WeakMap<DataId, Stored>();
+let count = 0;
+// The backend outlives a trace, since a traced function may have kept tensors; who listens changes.
+let listener: KernelListener | undefined;
+let readable = false;
+
+const internals = (): EngineInternals => engine() as unknown as EngineInternals;
+
+function put(dataId: DataId, values: Values | null, size: number, references: number): DataId {
+  store.set(dataId, { values, size, references });
+  count += 1;
+  return dataId;
+}
+
+function read(dataId: DataId): Values {
+  const stored = store.get(dataId)!;
+  if (stored.values !== null) return stored.values;
+  if (listener && !readable) listener.read();
+  return new Float32Array(stored.size);
+}
+
+// KernelBackend is a class with a method for each thing that a backend may do; the engine asks these of ours.
+const backend = {
+  write: (values: Values | null, shape: number[]) => put({}, values, shape.reduce((n, extent) => n * extent, 1), 1),
+  move: (dataId: DataId, values: Values, _shape: number[], _dtype: DataType, references: number) => {
+    put(dataId, values, values.length, references);
+  },
+  readSync: read,
+  read: (dataId: DataId) => new Promise<Values>((resolve) => { resolve(read(dataId)); }),
+  incRef: (dataId: DataId) => {
+    store.get(dataId)!.references += 1;
+  },
+  refCount: (dataId: DataId) => store.get(dataId)?.references ?? 0,
+  disposeData(dataId: DataId, force = false): boolean {
+    const stored = store.get(dataId);
+    if (!stored) return true;
+    stored.references -= 1;
+    if (!force && stored.references > 0) return false;
+    store.delete(dataId);
+    count -= 1;
+    return true;
+  },
+  numDataIds: () => count,
+  memory: () => ({ unreliable: false }),
+  floatPrecision: () => 32 as const,
+  epsilon: () => 1e-7,
+  timerAvailable: () => false,
+  time: (f: () => void) => Promise.resolve((f(), { kernelMs: 0 })),
+  dispose: () => undefined,
+} as unknown as KernelBackend;
+
+const mirrored = new Set<string>();
+
+/** Every kernel of the real backends gets a namesake that reports to the listener. */
+function mirrorKernels(backendNames: readonly string[]): void {
+  for (const { kernelName } of backendNames.flatMap((from) => getKernelsForBackend(from))) {
+    if (mirrored.has(kernelName)) continue;
+    mirrored.add(kernelName);
+    registerKernel({
+      kernelName,
+      backendName: name,
+      kernelFunc: ({ inputs, attrs }) => listener!.call(kernelName, inputs as KernelInputs, (attrs ?? {}) as Record<string, unknown>) as TensorInfo,
+    });
+  }
+}
+
+/** A tensor description without values behind it. */
+export function placeholder(shape: readonly number[], dtype: DataType): TensorInfo {
+  const dataId = backend.write(null as never, [...shape], dtype);
+  return { dataId, shape: [...shape], dtype };
+}
+
+/** A tensor without values that belongs to the tracing backend. */
+export function placeholderTensor(shape: readonly number[], dtype: DataType): Tensor {
+  return engine().makeTensorFromTensorInfo(placeholder(shape, dtype), backend);
+}
+
+/** Whether the data lies on the tracing backend without values. */
+export function isPlaceholder(dataId: DataId): boolean {
+  return store.get(dataId)?.values === null;
+}
+
+/** Runs `body` with TensorFlow.js on the tracing backend, so that its kernel calls come to `to`. */
+export function listen<T>(to: (real: RealBackend) => KernelListener, body: () => T): T {
+  // The getter starts the backend where nothing has run yet.
+  const real = { backend: engine().backend, name: engine().backendName };
+  const engineState = internals();
+  mirrorKernels([real.name, 'cpu']);
+  const previous = listener;
+  listener = to(real);
+  engineState.backendName = name;
+  engineState.backendInstance = backend;
+  try {
+    return body();
+  } finally {
+    listener = previous;
+    engineState.backendName = real.name;
+    engineState.backendInstance = real.backend;
+  }
+}
+
+/** Runs `body` on the real backend, in the middle of a trace; placeholders then read as zeros. */
+export function onRealBackend<T>(real: RealBackend, body: () => T): T {
+  const engineState = internals();
+  engineState.backendName = real.name;
+  engineState.backendInstance = real.backend;
+  readable = true;
+  try {
+    return body();
+  } finally {
+    readable = false;
+    engineState.backendName = name;
+    engineState.backendInstance = backend;
+  }
+}

@@ -1,0 +1,126 @@
+import { isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
+import { clone, customGrad, engine, scalar, tidy, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+
+import type { Program } from './program.ts';
+import { record, unrecordable, type Recorder } from './record.ts';
+import { simplify } from './simplify.ts';
+
+/** What is traced, for which shapes. */
+export interface TraceRequest {
+  readonly f: FlatField;
+  /** Shapes of the parts of y. */
+  readonly shapes: readonly (readonly number[])[];
+  /** Variables to take gradients for. */
+  readonly parameters: readonly Variable[];
+}
+
+/** A recorded function. */
+export interface Trace {
+  readonly program: Program;
+  /** Variables besides the parameters that f reads, in the order of the ports `v0`, `v1`, … */
+  readonly others: readonly Variable[];
+}
+
+/**
+ * Records f. Ports in: `t`, `y0…` (the parts of y), `p0…` (parameters), `v0…` (other variables that f reads).
+ * Ports out: `f0…`, the parts of the slope.
+ * @throws {EngineError} if f reads values, draws random numbers or assigns variables.
+ */
+export function traceField(request: TraceRequest): Trace {
+  return trace(request, (recorder, { f, t, y }) => {
+    const slope = f(t, y);
+    return slope.map((part, i) => ({ name: `f${i}`, value: recorder.valueOf(checked(part, i, y)) }));
+  });
+}
+
+/**
+ * Records f and the pullback of a cotangent. Besides the ports of `traceField` there are, in, `c0…` (the
+ * parts of the cotangent) and, out, `gt`, `gy0…` and `gp0…`; an output that is absent is zero.
+ */
+export function traceGradient(request: TraceRequest): Trace {
+  return trace(request, (recorder, { f, t, y, parameters }) => {
+    const cotangents = request.shapes.map((shape, i) => recorder.input(`c${i}`, shape, 'float32'));
+    const slopes: number[] = [];
+    // A function of all parts whose gradient with respect to each is that part's cotangent.
+    const seeded = customGrad((...parts) => ({ value: scalar(0), gradFunc: () => cotangents.map((c) => clone(c)) }) as never);
+    const forward = (): Tensor => {
+      const slope = f(t, y);
+      slope.forEach((part, i) => slopes.push(recorder.valueOf(checked(part, i, y))));
+      return seeded(...slope);
+    };
+    const names = ['gt', ...y.map((_, i) => `gy${i}`), ...parameters.map((_, i) => `gp${i}`)];
+    const { grads } = engine().gradients(forward, [t, ...y, ...parameters], scalar(1), true);
+    return [
+      ...slopes.map((value, i) => ({ name: `f${i}`, value })),
+      ...(grads as (Tensor | undefined)[]).flatMap((gradient, i) => (gradient ? [{ name: names[i]!, value: recorder.valueOf(gradient) }] : [])),
+    ];
+  });
+}
+
+interface Scene extends TraceRequest {
+  readonly t: Scalar;
+  readonly y: readonly Tensor[];
+}
+
+function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) => Program['outputs']): Trace {
+  return isolated(() =>
+    // A trace holds no tensors, which is what TensorFlow.js's types want to be told.
+    tidy<never>(() =>
+      record((recorder): never => {
+        const t = recorder.input('t', [], 'float32') as Scalar;
+        const y = request.shapes.map((shape, i) => recorder.input(`y${i}`, shape, 'float32'));
+        const all = Object.values(engine().state.registeredVariables);
+        const others = all.filter((variable) => !request.parameters.includes(variable));
+        request.parameters.forEach((variable, i) => {
+          if (variable.isDisposed) throw unrecordable(`parameter ${i} (${variable.name}) is disposed`);
+        });
+        const named = [
+          ...request.parameters.map((variable, i) => ({ variable, name: `p${i}` })),
+          ...others.map((variable, i) => ({ variable, name: `v${i}` })),
+        ];
+        const outputs = withoutValues(recorder, named, () => smoothGradients(() => body(recorder, { ...request, t, y })));
+        return finish(recorder.program(outputs), others) as never;
+      }),
+    ),
+  );
+}
+
+/**
+ * While `body` runs, the variables hold recorded inputs. Variables made from one tensor share their data, and
+ * data is what values are known by.
+ */
+function withoutValues<T>(recorder: Recorder, named: readonly { variable: Variable; name: string }[], body: () => T): T {
+  const swapped = named.map(({ variable, name }) => {
+    const input = recorder.input(name, variable.shape, variable.dtype);
+    const own = variable.dataId;
+    variable.dataId = input.dataId;
+    return { variable, own, input };
+  });
+  try {
+    const result = body();
+    for (const { variable, input } of swapped) {
+      if (variable.dataId !== input.dataId) throw unrecordable(`it assigns variable ${variable.name}`);
+    }
+    return result;
+  } finally {
+    for (const { variable, own } of swapped) variable.dataId = own;
+  }
+}
+
+function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
+  if (part.dtype !== 'float32') throw unrecordable(`part ${i} of its value is ${part.dtype}`);
+  const wanted = y[i]?.shape.join(',');
+  if (part.shape.join(',') !== wanted) throw unrecordable(`part ${i} of its value has shape [${part.shape.join(',')}], that of y [${wanted}]`);
+  return part;
+}
+
+/** Leaves only the variables that are used, numbered anew. */
+function finish(program: Program, variables: readonly Variable[]): Trace {
+  const simple = simplify(program);
+  const used = variables.flatMap((variable, i) => (simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : []));
+  const renamed = new Map(used.map(({ old }, i) => [old, `v${i}`]));
+  return {
+    program: { ...simple, inputs: simple.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })) },
+    others: used.map(({ variable }) => variable),
+  };
+}
