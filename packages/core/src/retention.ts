@@ -1,3 +1,4 @@
+import type { Statistics } from './ledger.ts';
 import type { Level, TrajectoryView } from './trajectory.ts';
 
 /** What is known of a solve before it begins. */
@@ -6,8 +7,26 @@ export interface Outlook {
   readonly steps: number | undefined;
   /** Solution stages of a step. */
   readonly stages: number;
-  /** Bytes of one state. */
+  /** Number of output times. */
+  readonly outputs: number;
   readonly stateBytes: number;
+  readonly parameterBytes: number;
+  readonly timeGradients: boolean;
+  /** The books as they stand: what other solves on the same ledger hold is in them. */
+  readonly stats: Statistics;
+  /** Tries f once at the start, not counted among the solve's evaluations. */
+  measure(): Measurement;
+}
+
+/** What one evaluation of the vector field costs. */
+export interface Measurement {
+  /** Bytes that a linearization holds. */
+  readonly activationBytes: number;
+  /**
+   * How long pulling back with kept activations takes, linearizing included, over evaluating now and making
+   * the activations again later. Below 1, keeping activations saves time.
+   */
+  readonly keepingRatio: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ArgumentError } from './errors.ts';
 import { integrate } from './integrate.ts';
+import { measure } from './measure.ts';
 import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
@@ -27,13 +28,19 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
       const { stepping } = method;
       const solver = differentiable(method.solver, name);
       return solution(problem, method, (memory, output) => {
-        const trajectory = createTrajectory(memory);
+        const { field, y0, ts, timeGradients = false } = problem;
+        const trajectory = createTrajectory(memory, timeGradients);
         const retention = schedule({
           steps: isFixed(stepping)
-            ? problem.ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(problem.ts[i]!, tb, stepping), 0)
+            ? ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(ts[i]!, tb, stepping), 0)
             : undefined,
           stages: solver.stages,
-          stateBytes: stateBytes(problem.field.engine, problem.y0),
+          outputs: ts.length,
+          stateBytes: stateBytes(field.engine, y0),
+          parameterBytes: stateBytes(field.engine, field.parameters),
+          timeGradients,
+          stats: memory.ledger,
+          measure: () => measure(problem, memory),
         });
         let asked = -1;
         let level: Level = 'nothing';

@@ -1,6 +1,7 @@
 import type { AcceptedStep } from './integrate.ts';
 import type { Memory } from './memory.ts';
 import type { Proposal } from './pace.ts';
+import { stateBytes } from './state.ts';
 import type { Stage, State } from './types.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface TrajectoryView {
   level(index: number): Level;
   /** Steps whose state is kept now. */
   readonly keptStates: number;
+  /** Bytes of all states and activations that are kept now. */
+  readonly bytes: number;
   /** Forgets what lies above `level`. */
   demote(index: number, level: Level): void;
 }
@@ -44,10 +47,33 @@ export interface Trajectory<A> extends TrajectoryView {
   promote(index: number, level: Level, y: State<A>, stages: readonly Stage<A>[]): void;
 }
 
-/** An empty trajectory whose arrays live in `memory`. */
-export function createTrajectory<A>(memory: Memory<A>): Trajectory<A> {
+/**
+ * An empty trajectory whose arrays live in `memory`. Slopes are kept with activations where `slopes` says so:
+ * gradients with respect to times need them, nothing else does.
+ */
+export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Trajectory<A> {
+  const { engine } = memory;
   const entries: Entry<A>[] = [];
   let keptStates = 0;
+  let bytes = 0;
+
+  const trimmed = (stages: readonly Stage<A>[], level: Level): readonly Stage<A>[] =>
+    stages.map(({ t, y, slope, linearization }) => ({
+      t,
+      y,
+      ...(level === 'activations' && linearization
+        ? { linearization, ...(slopes && slope ? { slope } : {}) }
+        : {}),
+    }));
+  const sizeOf = ({ y, stages }: Entry<A>): number =>
+    (stages ?? []).reduce(
+      (sum, { y: at, slope, linearization }) =>
+        sum +
+        (at === y ? 0 : stateBytes(engine, at)) +
+        (slope ? stateBytes(engine, slope) : 0) +
+        (linearization?.bytes ?? 0),
+      y ? stateBytes(engine, y) : 0,
+    );
 
   const set = (
     index: number,
@@ -65,12 +91,12 @@ export function createTrajectory<A>(memory: Memory<A>): Trajectory<A> {
       interval,
       level,
       ...(y && includes(level, 'state') ? { y } : {}),
-      ...(stages && includes(level, 'stages')
-        ? // Below 'activations' the point of a stage is all that is needed of it.
-          { stages: level === 'activations' ? stages : stages.map((stage) => ({ t: stage.t, y: stage.y })) }
-        : {}),
+      // Below 'activations' the point of a stage is all that is needed of it.
+      ...(stages && includes(level, 'stages') ? { stages: trimmed(stages, level) } : {}),
     };
     entries[index] = entry;
+    keptStates += Number(entry.y !== undefined) - Number(before?.y !== undefined);
+    bytes += sizeOf(entry) - (before ? sizeOf(before) : 0);
     // Keep before forgetting: what both have must not die in between.
     if (entry.y) memory.keep(entry.y);
     entry.stages?.forEach((stage) => {
@@ -80,7 +106,6 @@ export function createTrajectory<A>(memory: Memory<A>): Trajectory<A> {
     before?.stages?.forEach((stage) => {
       forgetStage(memory, stage);
     });
-    keptStates += Number(entry.y !== undefined) - Number(before?.y !== undefined);
   };
 
   return {
@@ -89,6 +114,9 @@ export function createTrajectory<A>(memory: Memory<A>): Trajectory<A> {
     },
     get keptStates() {
       return keptStates;
+    },
+    get bytes() {
+      return bytes;
     },
     level: (index) => entries[index]!.level,
     entry: (index) => entries[index]!,
