@@ -1,13 +1,24 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { StageEvaluator, VectorField } from './types.ts';
+import type { FusedStep, Problem, Solver, StageEvaluator } from './types.ts';
 
-/** Evaluates stages of `field`, with their activations kept where asked for; counts each evaluation. */
+/**
+ * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
+ */
+export function fusedStep<A>(
+  { field, timeGradients }: Problem<A>,
+  tableau: Solver['tableau'],
+): FusedStep<A> | undefined {
+  return tableau && !timeGradients ? field.fuse?.(tableau) : undefined;
+}
+
+/** Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation. */
 export function stageEvaluator<A>(
-  field: VectorField<A>,
+  problem: Problem<A>,
   memory: Memory<A>,
   activations: boolean,
 ): StageEvaluator<A> {
+  const { field } = problem;
   return {
     engine: memory.engine,
     at(t, y) {
@@ -16,11 +27,13 @@ export function stageEvaluator<A>(
       const linearization = memory.adoptLinearization(field.linearize(t, y));
       return { t, y, slope: linearization.value, linearization };
     },
-    advance(tableau, stages, span, y) {
-      const fused = activations ? undefined : field.fuse?.(tableau);
-      if (!fused) return undefined;
+    fused(tableau, stages, span, y) {
+      const fused = fusedStep(problem, tableau);
+      if (!fused || (activations && !fused.linearize)) return undefined;
       countEvaluations(memory.ledger, stages);
-      return memory.adoptState(fused.advance(span, y));
+      if (!activations) return { y: memory.adoptState(fused.advance(span, y)), stages: [] };
+      const linearization = memory.adoptLinearization(fused.linearize!(span, y));
+      return { y: linearization.value, stages: [], linearization };
     },
   };
 }

@@ -38,11 +38,11 @@ export function integrate<A>(
   memory: Memory<A>,
   watcher: Watcher<A>,
 ): void {
-  const { field, ts } = problem;
+  const { ts } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
-  const plain = stageEvaluator(field, memory, false);
-  const taping = stageEvaluator(field, memory, true);
+  const plain = stageEvaluator(problem, memory, false);
+  const taping = stageEvaluator(problem, memory, true);
 
   memory.scope(() => {
     const evaluator = (index: number): typeof plain =>
@@ -86,7 +86,7 @@ export function integrate<A>(
           );
         }
         const wants = watcher.wants(steps);
-        const request = { first, error: pace.adaptive, stages: wants !== 'nothing' };
+        const request = { first, error: pace.adaptive, stages: wants === 'stages' };
         const step = solver.step(wants === 'activations' ? taping : plain, span, y, request);
         const accept = pace.judge(proposal, y, step);
         // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.

@@ -41,10 +41,8 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
     ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
 
     step(evaluator, span, y, { first, error, stages: wanted }) {
-      if (!wanted && !error) {
-        const y1 = evaluator.advance?.(tableau, main.length, span, y);
-        if (y1) return { y: y1, stages: [] };
-      }
+      const whole = wanted || error ? undefined : evaluator.fused?.(tableau, main.length, span, y);
+      if (whole) return whole;
       const { engine } = evaluator;
       const h = span.t1 - span.t0;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);

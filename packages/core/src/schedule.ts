@@ -5,7 +5,8 @@ import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
 import type { Outlook, Retention } from './retention.ts';
-import { isDifferentiable, sweep, type DifferentiableSolver } from './sweep.ts';
+import { isDifferentiable, type DifferentiableSolver } from './restore.ts';
+import { sweep } from './sweep.ts';
 import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
 

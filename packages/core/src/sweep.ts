@@ -1,39 +1,10 @@
 import { SolveError } from './errors.ts';
-import { stageEvaluator } from './evaluator.ts';
-import { bookTransient, countEvaluations } from './ledger.ts';
-import type { Memory } from './memory.ts';
-import type { Retention } from './retention.ts';
+import { fusedStep } from './evaluator.ts';
+import { pullBackStage, pullBackStep } from './pull-back.ts';
+import { restore, type Sweep } from './restore.ts';
 import { combineStates } from './state.ts';
-import { includes, type Trajectory } from './trajectory.ts';
-import type {
-  Gradient,
-  Method,
-  Problem,
-  Solver,
-  Stage,
-  StageCotangents,
-  State,
-  VectorField,
-  VectorJacobianProduct,
-} from './types.ts';
-
-/** A solver whose steps can be differentiated. */
-export type DifferentiableSolver = Solver & Required<Pick<Solver, 'restage' | 'adjointStep'>>;
-
-/** Whether the steps of a solver can be differentiated. */
-export function isDifferentiable(solver: Solver): solver is DifferentiableSolver {
-  return 'restage' in solver && 'adjointStep' in solver;
-}
-
-/** What the backward loop works on. */
-export interface Sweep<A> {
-  readonly problem: Problem<A>;
-  readonly method: Method;
-  readonly solver: DifferentiableSolver;
-  readonly memory: Memory<A>;
-  readonly trajectory: Trajectory<A>;
-  readonly retention: Retention;
-}
+import { includes } from './trajectory.ts';
+import type { Gradient, Stage, StageCotangents, State } from './types.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
@@ -56,13 +27,15 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     return next;
   };
 
+  // A function without parameters has nothing to add up.
+  const accumulate = (summand: State<A>): void => {
+    if (summand.length > 0) parameters = replace(parameters, plus(parameters, summand)!);
+  };
   const pullbackAt = (stage: Stage<A>, cotangent: State<A>): StageCotangents<A> =>
     memory.scope(() => {
-      const pulled = pullBack(field, memory, stage, cotangent, timeGradients);
+      const pulled = pullBackStage(problem, memory, stage, cotangent);
       memory.hold(pulled.y);
-      // A function without parameters has nothing to add up.
-      if (pulled.parameters.length > 0)
-        parameters = replace(parameters, plus(parameters, pulled.parameters)!);
+      accumulate(pulled.parameters);
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value) } : {}) };
     });
 
@@ -80,22 +53,18 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       const injected = lands ? cotangents[interval + 1] : undefined;
       if (injected) lambda = replace(lambda, plus(lambda, injected)!);
       if (!lambda) return;
-      const fused =
-        timeGradients || trajectory.level(n) !== 'state' || !solver.tableau
-          ? undefined
-          : field.fuse?.(solver.tableau);
-      if (fused && retention.restore(n, n, trajectory)(n) === 'stages') {
-        const pulled = fused.adjoint(span, trajectory.entry(n).y!, lambda);
-        countEvaluations(memory.ledger, solver.stages);
-        memory.ledger.pullbacks += solver.stages;
-        bookTransient(memory.ledger, pulled.bytes);
-        memory.adoptState(pulled.parameters);
-        lambda = replace(lambda, memory.adoptState(pulled.y));
-        if (pulled.parameters.length > 0)
-          parameters = replace(parameters, plus(parameters, pulled.parameters)!);
+      if (!includes(trajectory.level(n), 'stages')) restore(work, n);
+      const { y, stages, linearization } = trajectory.entry(n);
+      if (!stages) {
+        const pulled = pullBackStep(fusedStep(problem, solver.tableau)!, memory, solver.stages, {
+          span,
+          y: y!,
+          linearization,
+          cotangent: lambda,
+        });
+        lambda = replace(lambda, pulled.y);
+        accumulate(pulled.parameters);
       } else {
-        if (!includes(trajectory.level(n), 'stages')) restore(work, n);
-        const stages = trajectory.entry(n).stages!;
         const pulled: StageCotangents<A>[] = [];
         const step = solver.adjointStep(
           engine,
@@ -109,8 +78,8 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
           timeGradients,
         );
         lambda = replace(lambda, step.y);
-        for (const { y, slope } of pulled) {
-          memory.drop(y);
+        for (const { y: g, slope } of pulled) {
+          memory.drop(g);
           if (slope) memory.drop(slope);
         }
         // The ends of a step move with the ends of its interval (`Proposal.moves`).
@@ -136,60 +105,4 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       ts: tsBar,
     };
   });
-}
-
-/** Pulls `cotangent` back at a stage with the activations that it has, or with ones made for this alone. */
-function pullBack<A>(
-  field: VectorField<A>,
-  memory: Memory<A>,
-  stage: Stage<A>,
-  cotangent: State<A>,
-  withTime: boolean,
-): VectorJacobianProduct<A> {
-  const { ledger } = memory;
-  ledger.pullbacks += 1;
-  if (!stage.linearization && field.vjp) {
-    const result = field.vjp(stage.t, stage.y, cotangent, withTime);
-    countEvaluations(ledger, 1);
-    bookTransient(ledger, result.bytes);
-    for (const state of [result.value, result.y, result.parameters]) memory.adoptState(state);
-    return result;
-  }
-  const { linearization } = stage.linearization
-    ? stage
-    : stageEvaluator(field, memory, true).at(stage.t, stage.y);
-  const { value, bytes } = linearization!;
-  const pulled = linearization!.pullback(cotangent, withTime);
-  memory.adoptState(pulled.y);
-  memory.adoptState(pulled.parameters);
-  return { ...pulled, value, bytes };
-}
-
-/** Brings step `last` to a level at which it can be differentiated, from the nearest kept state. */
-function restore<A>({ problem, solver, memory, trajectory, retention }: Sweep<A>, last: number): void {
-  const from = trajectory.nearest(last);
-  const plan = retention.restore(from, last, trajectory);
-  let y = trajectory.entry(from).y!;
-  for (let n = from; n <= last; n++) {
-    const level = plan(n);
-    const { span } = trajectory.entry(n);
-    const evaluator = stageEvaluator(problem.field, memory, level === 'activations');
-    const next = memory.scope(() => {
-      if (n === last) {
-        trajectory.promote(
-          n,
-          level,
-          y,
-          solver.restage(evaluator, span, y, level === 'activations' ? 'all' : 'needed'),
-        );
-        return undefined;
-      }
-      const step = solver.step(evaluator, span, y, { error: false, stages: includes(level, 'stages') });
-      memory.ledger.extraSteps += 1;
-      if (includes(level, 'state')) trajectory.promote(n, level, y, step.stages);
-      return memory.hold(step.y);
-    });
-    if (n > from) memory.drop(y);
-    if (next) y = next;
-  }
 }

@@ -2,7 +2,7 @@ import type { AcceptedStep } from './integrate.ts';
 import type { Memory } from './memory.ts';
 import type { Proposal } from './pace.ts';
 import { stateBytes } from './state.ts';
-import type { Stage, State } from './types.ts';
+import type { Linearization, Stage, State, Step } from './types.ts';
 
 /**
  * What is kept of a step for the backward pass, each level including the ones before it:
@@ -23,6 +23,8 @@ export interface Entry<A> extends Proposal {
   readonly level: Level;
   readonly y?: State<A>;
   readonly stages?: readonly Stage<A>[];
+  /** The activations of the step as one, where the engine fuses steps. */
+  readonly linearization?: Linearization<A>;
 }
 
 /** The accepted steps as a retention schedule sees them. */
@@ -37,6 +39,9 @@ export interface TrajectoryView {
   demote(index: number, level: Level): void;
 }
 
+/** What a step was made of. */
+export type Made<A> = Pick<Step<A>, 'stages' | 'linearization'>;
+
 /** The accepted steps, and the only place that holds their states and activations. */
 export interface Trajectory<A> extends TrajectoryView {
   entry(index: number): Entry<A>;
@@ -44,7 +49,7 @@ export interface Trajectory<A> extends TrajectoryView {
   nearest(index: number): number;
   add(step: AcceptedStep<A>, level: Level): void;
   /** Raises a step to `level` with what was made again. */
-  promote(index: number, level: Level, y: State<A>, stages: readonly Stage<A>[]): void;
+  promote(index: number, level: Level, y: State<A>, made: Made<A>): void;
 }
 
 /**
@@ -57,6 +62,7 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
   let keptStates = 0;
   let bytes = 0;
 
+  // Below 'activations' the point of a stage is all that is needed of it.
   const trimmed = (stages: readonly Stage<A>[], level: Level): readonly Stage<A>[] =>
     stages.map(({ t, y, slope, linearization }) => ({
       t,
@@ -65,14 +71,14 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
         ? { linearization, ...(slopes && slope ? { slope } : {}) }
         : {}),
     }));
-  const sizeOf = ({ y, stages }: Entry<A>): number =>
-    (stages ?? []).reduce(
+  const sizeOf = ({ y, stages = [], linearization: whole }: Entry<A>): number =>
+    stages.reduce(
       (sum, { y: at, slope, linearization }) =>
         sum +
         (at === y ? 0 : stateBytes(engine, at)) +
         (slope ? stateBytes(engine, slope) : 0) +
         (linearization?.bytes ?? 0),
-      y ? stateBytes(engine, y) : 0,
+      (y ? stateBytes(engine, y) : 0) + (whole?.bytes ?? 0),
     );
 
   const set = (
@@ -80,19 +86,22 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
     times: Omit<Entry<A>, 'level'>,
     level: Level,
     y?: State<A>,
-    stages?: readonly Stage<A>[],
+    { stages, linearization }: Partial<Made<A>> = {},
   ): void => {
     const before = entries[index];
     const { span, moves, lands, interval } = times;
+    const whole = level === 'activations' ? linearization : undefined;
+    const points = stages?.length && includes(level, 'stages') ? trimmed(stages, level) : undefined;
     const entry: Entry<A> = {
       span,
       moves,
       lands,
       interval,
-      level,
+      // A step that an engine fused has no stages to fall back on below its activations.
+      level: includes(level, 'stages') && !points && !whole ? 'state' : level,
       ...(y && includes(level, 'state') ? { y } : {}),
-      // Below 'activations' the point of a stage is all that is needed of it.
-      ...(stages && includes(level, 'stages') ? { stages: trimmed(stages, level) } : {}),
+      ...(points ? { stages: points } : {}),
+      ...(whole ? { linearization: whole } : {}),
     };
     entries[index] = entry;
     keptStates += Number(entry.y !== undefined) - Number(before?.y !== undefined);
@@ -102,7 +111,9 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
     entry.stages?.forEach((stage) => {
       keepStage(memory, stage);
     });
+    if (entry.linearization) memory.holdLinearization(entry.linearization);
     if (before?.y) memory.forget(before.y);
+    if (before?.linearization) memory.dropLinearization(before.linearization);
     before?.stages?.forEach((stage) => {
       forgetStage(memory, stage);
     });
@@ -126,15 +137,14 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
       return n;
     },
     add: (step, level) => {
-      set(entries.length, step, level, step.y, step.step.stages);
+      set(entries.length, step, level, step.y, step.step);
     },
-    promote: (index, level, y, stages) => {
-      set(index, entries[index]!, level, y, stages);
+    promote: (index, level, y, made) => {
+      set(index, entries[index]!, level, y, made);
     },
     demote(index, level) {
       const entry = entries[index]!;
-      if (entry.level !== level && includes(entry.level, level))
-        set(index, entry, level, entry.y, entry.stages);
+      if (entry.level !== level && includes(entry.level, level)) set(index, entry, level, entry.y, entry);
     },
   };
 }

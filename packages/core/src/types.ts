@@ -85,25 +85,24 @@ export interface VectorJacobianProduct<A> extends Cotangents<A> {
   readonly bytes: number;
 }
 
-/** The step of a tableau as one call of an engine. Steps, stages and times are those of `Solver`. */
+/**
+ * The solution stages of a tableau's step as one call of an engine. Not used where the error estimate or time
+ * gradients are wanted.
+ */
 export interface FusedStep<A> {
-  /** Advances over the tableau's solution stages: one evaluation for each of them. */
+  /** y₁, for one evaluation of each solution stage. */
   advance(span: Span, y: State<A>): State<A>;
-  /**
-   * The same with all stages, the scaled error and the slope at the end, for adaptive solves;
-   * `first` is the slope at (t0, y) where it is known.
-   */
-  attempt?(
-    span: Span,
-    y: State<A>,
-    first?: State<A>,
-  ): { readonly y: State<A>; readonly error: State<A>; readonly last?: State<A> };
-  /** Re-evaluates the stages and pulls `cotangent` of y₁ back to y and the parameters. */
-  adjoint(
-    span: Span,
-    y: State<A>,
-    cotangent: State<A>,
-  ): { readonly y: State<A>; readonly parameters: State<A>; readonly bytes: number };
+  /** y₁ and the activations of all stages; its pullback takes ∂ℒ/∂y₁ to ∂ℒ/∂y and the parameters. */
+  linearize?(span: Span, y: State<A>): Linearization<A>;
+  /** Evaluates the stages again and pulls ∂ℒ/∂y₁ back, holding `bytes` of activations in between. */
+  adjoint?(span: Span, y: State<A>, cotangent: State<A>): FusedAdjoint<A>;
+}
+
+/** ∂ℒ/∂y at the start of a step, and what the step adds to ∂ℒ/∂θ. */
+export interface FusedAdjoint<A> {
+  readonly y: State<A>;
+  readonly parameters: State<A>;
+  readonly bytes: number;
 }
 
 /** The interval of one step; `t1` is the very number at which the next step begins. */
@@ -125,8 +124,8 @@ export interface Stage<A> {
 export interface StageEvaluator<A> {
   readonly engine: Engine<A>;
   at(t: number, y: State<A>): Stage<A>;
-  /** A whole step in one call, where nothing but its result is wanted and the engine can. */
-  advance?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): State<A> | undefined;
+  /** A whole step in one call, where the engine can. */
+  fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
 }
 
 /** What one attempted step gives. */
@@ -138,6 +137,8 @@ export interface Step<A> {
   readonly error?: State<A>;
   /** f at the end of the step, where the method evaluates it anyway (FSAL). */
   readonly last?: Stage<A>;
+  /** The step's activations as one, from an engine that fuses steps; there are no stages then. */
+  readonly linearization?: Linearization<A>;
 }
 
 /** What a step's pullback does at a stage: pulls `cotangent` of the slope k_i back through f. */
@@ -199,7 +200,7 @@ export interface StepRequest<A> {
   readonly first?: Stage<A> | undefined;
   /** Whether the error estimate is wanted, and with it `last`. */
   readonly error: boolean;
-  /** Whether the stages are wanted; without them a step may be a single call of the engine. */
+  /** Whether the stages' states are wanted; without them a step may be a single call of the engine. */
   readonly stages: boolean;
 }
 
