@@ -1,1 +1,17 @@
-export {};
+import type { Plugin } from '@odegrad/core';
+import { tfjsEngine } from './tfjs-engine.ts';
+
+export type { Times } from './arguments.ts';
+export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.ts';
+export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
+export { odeint } from './odeint.ts';
+export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';
+export { smoothGradients } from './smooth.ts';
+export { solve, type OdeGradient, type OdeSolution } from './solve.ts';
+export type { LikeState, Model, OdeState, StateOf, VectorFieldFunction } from './state.ts';
+export { isolated, record, type Recording } from './tape.ts';
+export { tfjsEngine } from './tfjs-engine.ts';
+
+/** The engine as a plugin. `odeint` and `solve` know it without. */
+const plugin: Plugin = { name: '@odegrad/engine-tfjs', engines: [tfjsEngine] };
+export default plugin;

@@ -1,0 +1,120 @@
+import {
+  abs,
+  add,
+  addN,
+  all,
+  clone,
+  div,
+  getBackend,
+  isFinite as isFiniteElementwise,
+  keep,
+  maximum,
+  mean,
+  mul,
+  square,
+  sum,
+  tensor,
+  tidy,
+  util,
+  zeros,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import type { Engine, Term } from '@odegrad/core';
+
+/** Up to this size reading a wasm tensor, working on the numbers and writing them back beats its kernels. */
+const SMALL_ON_WASM = 2048;
+const BLOCK = 1024;
+const partial = new Float64Array(BLOCK);
+
+/** Whether the numbers of a tensor can be had at no more than the cost of copying them. */
+function isReadable(): boolean {
+  return getBackend() === 'cpu' || getBackend() === 'wasm';
+}
+
+const read = (x: Tensor): Float32Array => x.dataSync<'float32'>();
+
+/**
+ * Arithmetic on TensorFlow.js tensors in float32. On the cpu and wasm backends sums are accumulated in
+ * float64 and rounded once; elsewhere kernels compute. Results are kept: no `tidy` frees them.
+ */
+export const tensorEngine: Engine<Tensor> = {
+  name: 'tfjs',
+  roundoff: 2 ** -24,
+
+  combine(base, terms) {
+    const { size } = base ?? terms[0]!.value;
+    const inNumbers = getBackend() === 'cpu' || (getBackend() === 'wasm' && size <= SMALL_ON_WASM);
+    return keep(inNumbers ? combineNumbers(base, terms) : combineKernels(base, terms));
+  },
+
+  zeros: (like) => keep(zeros(like.shape)),
+
+  dot(x, y) {
+    if (!isReadable()) return scalarOf(() => sum(mul(x, y)));
+    const [a, b] = [read(x), read(y)];
+    let total = 0;
+    for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!;
+    return total;
+  },
+
+  scaledNorm(error, y0, y1, { rtol, atol }) {
+    if (error.size === 0) return 0;
+    if (!isReadable()) {
+      const scale = (): Tensor => add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
+      return finiteOr(Math.sqrt(scalarOf(() => mean(square(div(error, scale()))))));
+    }
+    const [e, a, b] = [read(error), read(y0), read(y1)];
+    let total = 0;
+    for (let i = 0; i < e.length; i++) {
+      const scaled = e[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+      total += scaled * scaled;
+    }
+    return finiteOr(Math.sqrt(total / e.length));
+  },
+
+  isFinite(x) {
+    if (!isReadable()) return scalarOf(() => all(isFiniteElementwise(x))) !== 0;
+    for (const entry of read(x)) if (!Number.isFinite(entry)) return false;
+    return true;
+  },
+
+  bytes: (x) => x.size * util.bytesPerElement(x.dtype),
+
+  release(x) {
+    x.dispose();
+  },
+};
+
+const finiteOr = (norm: number): number => (Number.isFinite(norm) ? norm : Infinity);
+
+function scalarOf(compute: () => Tensor): number {
+  return tidy(() => Number(compute().dataSync()[0]));
+}
+
+/** One pass in blocks small enough for the processor's cache. */
+function combineNumbers(base: Tensor | undefined, terms: readonly Term<Tensor>[]): Tensor {
+  const { shape, size } = base ?? terms[0]!.value;
+  const start = base && read(base);
+  const summands = terms.map(({ coefficient, value }) => ({ coefficient, value: read(value) }));
+  const result = new Float32Array(size);
+  for (let from = 0; from < size; from += BLOCK) {
+    const count = Math.min(BLOCK, size - from);
+    for (let i = 0; i < count; i++) partial[i] = start ? start[from + i]! : 0;
+    for (const { coefficient, value } of summands) {
+      for (let i = 0; i < count; i++) partial[i]! += coefficient * value[from + i]!;
+    }
+    for (let i = 0; i < count; i++) result[from + i] = partial[i]!;
+  }
+  return tensor(result, shape, 'float32');
+}
+
+function combineKernels(base: Tensor | undefined, terms: readonly Term<Tensor>[]): Tensor {
+  return tidy(() => {
+    const scaled = terms.map(({ coefficient, value }) =>
+      coefficient === 1 ? value : mul(value, coefficient),
+    );
+    const summands = base ? [base, ...scaled] : scaled;
+    if (summands.length === 1) return clone(summands[0]!);
+    return summands.length === 2 ? add(summands[0]!, summands[1]!) : addN(summands);
+  });
+}

@@ -1,0 +1,40 @@
+import type { EngineProvider, VectorField } from '@odegrad/core';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+
+/** A vector field on the flat list of the state's tensors; t is a float32 scalar. */
+export type FlatField = (t: Scalar, y: readonly Tensor[]) => readonly Tensor[];
+
+/** What an engine is given to prepare a vector field. */
+export interface FieldRequest {
+  readonly f: FlatField;
+  /** The function as the user wrote it: what caches are keyed by. */
+  readonly key: object;
+  readonly t0: number;
+  readonly y0: readonly Tensor[];
+  /** Variables to take gradients for. Others that f reads are constants. */
+  readonly parameters: readonly Variable[];
+  /**
+   * Whether the parameters are the trainable variables that f read at (t0, y0), rather than the user's own
+   * list. Where it is true, an engine that sees f read another one refuses to lose its gradient.
+   */
+  readonly parametersFound?: boolean;
+  /** Precision that is asked for; an engine without it throws. */
+  readonly dtype: 'float32' | 'float64';
+}
+
+/** A vector field of one engine, with the ways in and out of it. `A` is the engine's array. */
+export interface PreparedField<A> {
+  readonly field: VectorField<A>;
+  /** A new array with the tensor's values; the tensor stays the caller's. */
+  fromTensor(x: Tensor): A;
+  /** A new tensor with the array's values; the array stays as it is. */
+  toTensor(x: A): Tensor;
+}
+
+/**
+ * An engine that runs vector fields written on TensorFlow.js: what `odeint` asks for by name, and what an
+ * engine package registers.
+ */
+export interface FieldEngine<A> extends EngineProvider {
+  prepare(request: FieldRequest): PreparedField<A>;
+}

@@ -1,0 +1,65 @@
+import { engine, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+
+/** One recorded operation. TensorFlow.js frees what it saved when the tape ends. */
+export interface TapeNode {
+  readonly id: number;
+  readonly kernelName: string;
+  readonly inputs: NamedTensorMap;
+  readonly outputs: readonly Tensor[];
+  saved: { dispose(): void }[];
+  readonly gradient?: (cotangents: Tensor[]) => Record<string, () => Tensor>;
+}
+
+/** Pulls the cotangents of an operation's outputs back to its inputs. */
+export type GradientFunction = (cotangent: Tensor, saved: Tensor[]) => Record<string, () => Tensor>;
+
+/** What of TensorFlow.js' engine this package stands on without a promise that it stays; a test watches it. */
+export interface Internals {
+  readonly state: {
+    activeTape: TapeNode[] | null;
+    /** How many gradients are being taken at the moment, one inside the other. */
+    gradientDepth: number;
+    /** How many operations are running inside one another; only the outermost is recorded. */
+    kernelDepth: number;
+  };
+  addTapeNode(
+    kernelName: string,
+    inputs: NamedTensorMap,
+    outputs: Tensor[],
+    gradient: GradientFunction | null,
+    saved: Tensor[] | undefined,
+    attributes: unknown,
+  ): void;
+  gradients(
+    f: () => Tensor,
+    xs: Tensor[],
+    cotangent?: Tensor,
+    allowNoGradients?: boolean,
+  ): { value: Tensor; grads: (Tensor | undefined)[] };
+  /** A handle on the same data for a gradient function to keep; recorded although an operation is running. */
+  clone(x: Tensor): Tensor;
+  /** Ids grow: whatever is made after this call has a larger one. */
+  nextTensorId(): number;
+}
+
+/** The engine of TensorFlow.js, its undocumented half included. */
+export function internals(): Internals {
+  return engine() as unknown as Internals;
+}
+
+/** Runs `body` with one of the engine's methods replaced. */
+export function replacing<K extends 'addTapeNode' | 'clone' | 'gradients', T>(
+  method: K,
+  replacement: Internals[K],
+  body: () => T,
+): T {
+  const target = internals();
+  const outer = Object.hasOwn(target, method) ? target[method] : undefined;
+  target[method] = replacement;
+  try {
+    return body();
+  } finally {
+    if (outer) target[method] = outer;
+    else Reflect.deleteProperty(target, method);
+  }
+}

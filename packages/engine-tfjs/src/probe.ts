@@ -1,0 +1,39 @@
+import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { ArgumentError } from '@odegrad/core';
+import type { FlatField } from './field-engine.ts';
+import { describe } from './state.ts';
+import { record } from './tape.ts';
+
+/** The trainable variables that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */
+export function findParameters(f: FlatField, t0: number, y0: readonly Tensor[]): readonly Variable[] {
+  const t = scalar(t0);
+  // Clones: y0 may be a variable itself, and is no parameter for that.
+  const y = y0.map((x) => clone(x));
+  try {
+    const recording = record(() => f(t, y));
+    recording.release();
+    for (const value of recording.values) value.dispose();
+    return recording.variables.filter((v) => v.trainable);
+  } finally {
+    dispose([t, y]);
+  }
+}
+
+/** @throws {ArgumentError} unless `params` is a list of variables that are alive. */
+export function checkParameters(params: readonly Variable[]): readonly Variable[] {
+  if (!(params instanceof Array)) {
+    throw new ArgumentError(`\`params\` must be an array of tf.Variable, not ${describe(params)}.`);
+  }
+  params.forEach((v: unknown, i) => {
+    if (!(v instanceof Variable)) {
+      throw new ArgumentError(
+        `\`params[${i}]\` must be a tf.Variable, not ${describe(v)}. Of a tf.layers model, take ` +
+          `model.trainableWeights.map((w) => w.read()).`,
+      );
+    }
+    if (v.isDisposed) throw new ArgumentError(`\`params[${i}]\`, variable '${v.name}', was disposed before.`);
+    if (params.indexOf(v as Variable) !== i)
+      throw new ArgumentError(`Variable '${v.name}' is twice in \`params\`.`);
+  });
+  return params;
+}
