@@ -16,28 +16,70 @@ export interface HandWrittenField {
   readonly activationBytes?: number;
 }
 
+/** How a hand-written field is prepared for the float64 engine. */
+export interface Float64FieldOptions {
+  /** Lengths of the arrays that the state consists of; one array by default. */
+  readonly parts?: readonly number[];
+  /** Whether the field offers the fused `vjp`. */
+  readonly vjp?: boolean;
+  /** Called before each evaluation, for counting them or failing at one. */
+  readonly before?: (t: number) => void;
+}
+
 /** Prepares a hand-written field for the float64 engine, whose arrays it makes and counts. */
-export function float64Field(engine: Float64Engine, field: HandWrittenField): VectorField<Float64Array> {
+export function float64Field(
+  engine: Float64Engine,
+  field: HandWrittenField,
+  { parts, vjp = false, before }: Float64FieldOptions = {},
+): VectorField<Float64Array> {
+  type S = readonly Float64Array[];
+  const { parameters, activationBytes = 64 } = field;
   // `combine` is the engine's only way to make an array, so that it is counted.
   const own = (x: Float64Array): Float64Array => engine.combine(undefined, [{ coefficient: 1, value: x }]);
-  const { parameters, activationBytes = 64 } = field;
+  const split = (x: Float64Array): S => (parts ? splitVector(x, parts) : [x]).map(own);
+  const value = (t: number, y: Float64Array): S => {
+    before?.(t);
+    return split(field.value(t, y, parameters));
+  };
+  const pull = (t: number, y: Float64Array, k: S, withTime: boolean): { t: number; y: S; parameters: S } => {
+    const pulled = field.pullback(t, y, parameters, joinVectors(k));
+    return { t: withTime ? pulled.t : 0, y: split(pulled.y), parameters: pulled.parameters.map(own) };
+  };
   return {
     engine,
     parameters,
-    evaluate: (t, [y]) => [own(field.value(t, y!, parameters))],
-    linearize(t, [y]) {
-      const activations = own(y!);
+    evaluate: (t, y) => value(t, joinVectors(y)),
+    linearize(t, y) {
+      const slope = value(t, joinVectors(y));
+      const activations = own(joinVectors(y));
       return {
-        value: [own(field.value(t, y!, parameters))],
+        value: slope,
         bytes: activationBytes,
-        pullback([k], withTime) {
-          const pulled = field.pullback(t, activations, parameters, k!);
-          return { t: withTime ? pulled.t : 0, y: [own(pulled.y)], parameters: pulled.parameters.map(own) };
-        },
+        pullback: (k, withTime) => pull(t, activations, k, withTime),
         release: () => {
           engine.release(activations);
         },
       };
     },
+    ...(vjp
+      ? {
+          vjp: (t: number, y: S, k: S, withTime: boolean) => ({
+            value: value(t, joinVectors(y)),
+            bytes: activationBytes,
+            ...pull(t, joinVectors(y), k, withTime),
+          }),
+        }
+      : {}),
   };
+}
+
+/** The entries of all parts, in order. */
+export function joinVectors(parts: readonly Float64Array[]): Float64Array {
+  return Float64Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** Cuts a vector into parts of the given lengths. */
+export function splitVector(x: Float64Array, parts: readonly number[]): Float64Array[] {
+  let start = 0;
+  return parts.map((length) => x.slice(start, (start += length)));
 }

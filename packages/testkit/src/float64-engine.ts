@@ -6,37 +6,60 @@ export interface Float64Engine extends Engine<Float64Array> {
   live(): number;
 }
 
-/** A float64 engine over typed arrays, slow and obvious. Releasing an array twice, or a foreign one, throws. */
+/**
+ * A float64 engine over typed arrays, slow and obvious. Releasing an array twice, or a foreign one, throws, and
+ * so does using one after its release; to whoever still reads it directly it is NaN.
+ */
 export function createFloat64Engine(): Float64Engine {
   const alive = new Set<Float64Array>();
+  const gone = new WeakSet<Float64Array>();
   const made = (x: Float64Array): Float64Array => {
     alive.add(x);
     return x;
+  };
+  const use = (...xs: Float64Array[]): void => {
+    if (xs.some((x) => gone.has(x))) throw new Error('An array was used after its release.');
   };
   return {
     name: 'float64',
     roundoff: 2 ** -53,
     live: () => alive.size,
     combine(base, terms) {
+      use(...(base ? [base] : []), ...terms.map(({ value }) => value));
       const result = base ? Float64Array.from(base) : new Float64Array(terms[0]!.value.length);
       for (const { coefficient, value } of terms) {
         for (let i = 0; i < result.length; i++) result[i]! += coefficient * value[i]!;
       }
       return made(result);
     },
-    zeros: (like) => made(new Float64Array(like.length)),
-    dot: (x, y) => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0),
+    zeros(like) {
+      use(like);
+      return made(new Float64Array(like.length));
+    },
+    dot(x, y) {
+      use(x, y);
+      return x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
+    },
     scaledNorm(error, y0, y1, { rtol, atol }) {
+      use(error, y0, y1);
       const sum = error.reduce((total, e, i) => {
         return total + (e / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!)))) ** 2;
       }, 0);
       const norm = Math.sqrt(sum / error.length);
       return Number.isFinite(norm) ? norm : Infinity;
     },
-    isFinite: (x) => x.every(Number.isFinite),
-    bytes: (x) => x.byteLength,
+    isFinite(x) {
+      use(x);
+      return x.every(Number.isFinite);
+    },
+    bytes(x) {
+      use(x);
+      return x.byteLength;
+    },
     release(x) {
       if (!alive.delete(x)) throw new Error('An array was released twice, or does not belong to the engine.');
+      gone.add(x);
+      x.fill(NaN);
     },
   };
 }

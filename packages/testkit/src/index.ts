@@ -1,3 +1,37 @@
+export { describeController } from './controller-contract.ts';
+export { centralDifferences, type Point } from './differences.ts';
+export {
+  discreteSolution,
+  discreteSteps,
+  moveSteps,
+  tangentGradient,
+  type DiscreteGradient,
+  type DiscreteStep,
+} from './discrete.ts';
+export { describeEngine, type EngineContract } from './engine-contract.ts';
+export {
+  float64Field,
+  joinVectors,
+  splitVector,
+  type Float64FieldOptions,
+  type HandWrittenField,
+} from './field.ts';
 export { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
-export { float64Field, type HandWrittenField } from './field.ts';
-export { neuralField, noise, noiseVector, riccati, riccatiSolution, scalarField } from './problems.ts';
+export { describeGradient, logspace, type GradientContract } from './gradient-contract.ts';
+export { describeCost, measureCost, type Cost, type Shape } from './gradient-cost.ts';
+export {
+  forcing,
+  jump,
+  linear,
+  neuralField,
+  noise,
+  noiseVector,
+  pendulum,
+  riccati,
+  riccatiSolution,
+  scalarField,
+  spiral,
+  spiralSolution,
+} from './problems.ts';
+export { describeSolver } from './solver-contract.ts';
+export { cotangentsOf, flatten, relativeError, runTrial, type Outcome, type Trial } from './trial.ts';

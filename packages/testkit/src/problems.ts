@@ -86,3 +86,74 @@ export const riccati: HandWrittenField = scalarField(
 export function riccatiSolution(t: number, y0: number, theta = 1): number {
   return 1 / (1 / y0 - theta * Math.sin(t));
 }
+
+/**
+ * A plane spiral onto the unit circle, y′ = a (1 − |y|²) y + w cos t · J y with J the rotation by 90°: coupled,
+ * non-linear, non-autonomous. |y|⁻² − 1 decays as e^(−2at), and the angle grows by w sin t.
+ */
+export const spiral: HandWrittenField = {
+  parameters: [Float64Array.of(1), Float64Array.of(3)],
+  value(t, y, [a, w]) {
+    const [u, v] = [y[0]!, y[1]!];
+    const [growth, rotation] = [a![0]! * (1 - u * u - v * v), w![0]! * Math.cos(t)];
+    return Float64Array.of(growth * u - rotation * v, growth * v + rotation * u);
+  },
+  pullback(t, y, [a, w], k) {
+    const [u, v] = [y[0]!, y[1]!];
+    const [growth, rotation] = [a![0]! * (1 - u * u - v * v), w![0]! * Math.cos(t)];
+    const [radial, angular] = [k[0]! * u + k[1]! * v, k[1]! * u - k[0]! * v];
+    return {
+      t: -w![0]! * Math.sin(t) * angular,
+      y: Float64Array.of(
+        growth * k[0]! + rotation * k[1]! - 2 * a![0]! * u * radial,
+        growth * k[1]! - rotation * k[0]! - 2 * a![0]! * v * radial,
+      ),
+      parameters: [Float64Array.of((1 - u * u - v * v) * radial), Float64Array.of(Math.cos(t) * angular)],
+    };
+  },
+};
+
+/** The solution of `spiral` at t that is `(radius, 0)` at t = 0. */
+export function spiralSolution(t: number, radius: number): Float64Array {
+  const r = 1 / Math.sqrt(1 + (radius ** -2 - 1) * Math.exp(-2 * t));
+  return Float64Array.of(r * Math.cos(3 * Math.sin(t)), r * Math.sin(3 * Math.sin(t)));
+}
+
+/** y′ = θ cos t: the slope does not depend on y. */
+export const forcing: HandWrittenField = scalarField(
+  1.5,
+  (t, _, p) => p * Math.cos(t),
+  (t, _, p) => [-p * Math.sin(t), 0, Math.cos(t)],
+);
+
+/** A damped pendulum, (angle, speed)′ = (speed, −sin angle − t speed / 10): no parameters. */
+export const pendulum: HandWrittenField = {
+  parameters: [],
+  value: (t, y) => Float64Array.of(y[1]!, -Math.sin(y[0]!) - (t * y[1]!) / 10),
+  pullback: (t, y, _, k) => ({
+    t: (-k[1]! * y[1]!) / 10,
+    y: Float64Array.of(-k[1]! * Math.cos(y[0]!), k[0]! - (k[1]! * t) / 10),
+    parameters: [],
+  }),
+};
+
+/** y′ = (t < ½ ? θ₀ : θ₁) sin y: the slope jumps at t = ½. */
+export const jump: HandWrittenField = {
+  parameters: [Float64Array.of(1.2), Float64Array.of(-0.7)],
+  value: (t, y, p) => Float64Array.of(p[t < 0.5 ? 0 : 1]![0]! * Math.sin(y[0]!)),
+  pullback(t, y, p, k) {
+    const side = t < 0.5 ? 0 : 1;
+    const parameters = [new Float64Array(1), new Float64Array(1)];
+    parameters[side]![0] = k[0]! * Math.sin(y[0]!);
+    return { t: 0, y: Float64Array.of(k[0]! * p[side]![0]! * Math.cos(y[0]!)), parameters };
+  },
+};
+
+/** y′ = λ y for a given λ, without parameters: what a stability function sees. */
+export function linear(rate: number): HandWrittenField {
+  return {
+    parameters: [],
+    value: (_, y) => y.map((x) => rate * x),
+    pullback: (_t, _y, _p, k) => ({ t: 0, y: k.map((x) => rate * x), parameters: [] }),
+  };
+}

@@ -1,0 +1,39 @@
+import { rungeKutta } from '@odegrad/core';
+import { dopri5, dopri8, euler, midpoint, rk4 } from '@odegrad/tableaux';
+import { describeCost, describeGradient } from '@odegrad/testkit';
+import { checkpoint, recompute, stages } from './index.ts';
+
+const solvers = [euler, midpoint, rk4, dopri5, dopri8].map(rungeKutta);
+
+describeGradient(checkpoint, { solvers: [midpoint, dopri5].map(rungeKutta) });
+
+describeCost(checkpoint, solvers, ({ steps: n, stages: s, components: m }) => ({
+  evaluationsForward: s * n * m,
+  evaluationsBackward: s * n * m,
+  pullbacks: s * n * m,
+  keptStates: n * m,
+  activations: s,
+}));
+
+describeGradient(recompute, { solvers: [midpoint, dopri5].map(rungeKutta) });
+
+describeCost(recompute, solvers, ({ steps: n, stages: s, components: m }) => ({
+  evaluationsForward: s * n * m,
+  evaluationsBackward: s * n * m,
+  pullbacks: s * n * m,
+  keptStates: m,
+  // One component after another.
+  activations: n * s,
+  extraSteps: (n - 1) * m,
+}));
+
+describeGradient(stages, { solvers: [midpoint, dopri5].map(rungeKutta) });
+
+describeCost(stages, solvers, ({ steps: n, stages: s, components: m }) => ({
+  evaluationsForward: s * n * m,
+  evaluationsBackward: s * n * m,
+  pullbacks: s * n * m,
+  // The state of the first stage is the step's own.
+  keptStates: s * n * m,
+  activations: 1,
+}));

@@ -1,0 +1,32 @@
+import { integral, pi, pid, Registry } from '@odegrad/core';
+import adjoint from '@odegrad/grad-adjoint';
+import backprop from '@odegrad/grad-backprop';
+import checkpoint from '@odegrad/grad-checkpoint';
+import symplectic from '@odegrad/grad-symplectic';
+import tableaux, { dopri5 } from '@odegrad/tableaux';
+import { rungeKutta } from '@odegrad/core';
+import { describeController } from './controller-contract.ts';
+import { describeEngine } from './engine-contract.ts';
+import { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
+import { describeGradient } from './gradient-contract.ts';
+import { describeSolver } from './solver-contract.ts';
+
+const registry = new Registry();
+for (const plugin of [tableaux, backprop, adjoint, checkpoint, symplectic]) registry.use(plugin);
+const all = <K extends 'solver' | 'gradient'>(kind: K) =>
+  registry.names(kind).map((name) => registry.get(kind, name));
+
+let engine: Float64Engine = createFloat64Engine();
+describeEngine({
+  name: 'float64',
+  create: () => (engine = createFloat64Engine()),
+  make: (values) => engine.combine(undefined, [{ coefficient: 1, value: Float64Array.from(values) }]),
+  read: (x) => x,
+  live: () => engine.live(),
+});
+
+for (const controller of [pi, integral, pid({ p: 0.7, i: 0.2, d: 0.1 })]) {
+  describeController(controller, rungeKutta(dopri5));
+}
+for (const solver of all('solver')) describeSolver(solver);
+for (const strategy of all('gradient')) describeGradient(strategy, { solvers: all('solver') });

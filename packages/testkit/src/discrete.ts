@@ -1,0 +1,162 @@
+import type { ButcherTableau } from '@odegrad/core';
+import type { HandWrittenField } from './field.ts';
+
+/** One accepted step, and how far its ends move with the end of its output interval (1 − that with the start). */
+export interface DiscreteStep {
+  readonly t0: number;
+  readonly t1: number;
+  readonly interval: number;
+  readonly moves: readonly [number, number];
+}
+
+/** A gradient on plain vectors. */
+export interface DiscreteGradient {
+  readonly y0: Float64Array;
+  readonly parameters: readonly Float64Array[];
+  readonly ts: readonly number[];
+}
+
+/**
+ * The steps of a solve from the times where its accepted steps end. Equal steps share their interval; of adaptive
+ * ones all move with the start of the interval, except the landing, whose end is the interval's end.
+ */
+export function discreteSteps(
+  ts: readonly number[],
+  ends: readonly number[],
+  adaptive: boolean,
+): DiscreteStep[] {
+  const steps: DiscreteStep[] = [];
+  let next = 0;
+  for (let interval = 0; interval + 1 < ts.length; interval++) {
+    const landing = ends.indexOf(ts[interval + 1]!, next);
+    if (landing < 0) throw new Error(`No step ends on ts[${interval + 1}] = ${ts[interval + 1]!}.`);
+    const count = landing + 1 - next;
+    for (let j = 0; j < count; j++) {
+      const moves = adaptive
+        ? ([0, j + 1 === count ? 1 : 0] as const)
+        : ([j / count, (j + 1) / count] as const);
+      steps.push({ t0: j === 0 ? ts[interval]! : ends[next + j - 1]!, t1: ends[next + j]!, interval, moves });
+    }
+    next = landing + 1;
+  }
+  if (next !== ends.length) throw new Error('Steps were taken after the last output time.');
+  return steps;
+}
+
+/** The same steps after the output times have moved. */
+export function moveSteps(
+  steps: readonly DiscreteStep[],
+  from: readonly number[],
+  to: readonly number[],
+): DiscreteStep[] {
+  const shift = (i: number): number => to[i]! - from[i]!;
+  return steps.map((step) => {
+    const { interval, moves } = step;
+    const at = (t: number, weight: number): number =>
+      t + (1 - weight) * shift(interval) + weight * shift(interval + 1);
+    return { ...step, t0: at(step.t0, moves[0]), t1: at(step.t1, moves[1]) };
+  });
+}
+
+/** The states at the output times over given steps: a Runge–Kutta method as textbooks write it. */
+export function discreteSolution(
+  tableau: ButcherTableau,
+  field: HandWrittenField,
+  y0: Float64Array,
+  steps: readonly DiscreteStep[],
+): Float64Array[] {
+  const { a, b, c } = tableau;
+  const ys = [y0];
+  let y = y0;
+  for (const { t0, t1, interval } of steps) {
+    const h = t1 - t0;
+    const k: Float64Array[] = [];
+    const along = (weights: readonly number[]): Float64Array =>
+      y.map((x, m) => x + h * weights.reduce((sum, w, i) => sum + w * (k[i]?.[m] ?? 0), 0));
+    // The ends of a step are what they are: t0 + (t1 − t0) may miss t1 by a rounding, and fields may jump there.
+    b.forEach((_, i) =>
+      k.push(field.value(c[i] === 1 ? t1 : t0 + c[i]! * h, along(a[i]!), field.parameters)),
+    );
+    y = along(b);
+    ys[interval + 1] = y;
+  }
+  return ys;
+}
+
+/**
+ * The gradient of Σ ⟨cotangentᵢ, yᵢ⟩ over given steps by forward differentiation: the tangents of y with respect
+ * to every entry of y0 and the parameters and to every output time are carried along with the state. It shares
+ * nothing with a backward recursion, and is as exact.
+ */
+export function tangentGradient(
+  tableau: ButcherTableau,
+  field: HandWrittenField,
+  y0: Float64Array,
+  ts: readonly number[],
+  steps: readonly DiscreteStep[],
+  cotangents: readonly (Float64Array | undefined)[],
+): DiscreteGradient {
+  const { a, b, c } = tableau;
+  const n = y0.length;
+  const sizes = field.parameters.map((p) => p.length);
+  const weights = n + sizes.reduce((sum, size) => sum + size, 0);
+  const directions = weights + ts.length;
+  const gradient = new Float64Array(directions);
+  const inject = (index: number, tangents: readonly Float64Array[]): void => {
+    const cotangent = cotangents[index];
+    if (cotangent)
+      tangents.forEach((dy, d) => (gradient[d]! += dy.reduce((s, x, m) => s + x * cotangent[m]!, 0)));
+  };
+
+  let y = y0;
+  let tangents: Float64Array[] = Array.from({ length: directions }, (_, d) =>
+    y0.map((_x, m) => (m === d ? 1 : 0)),
+  );
+  inject(0, tangents);
+  for (const { t0, t1, interval, moves } of steps) {
+    const h = t1 - t0;
+    const end = (d: number, weight: number): number =>
+      (d === weights + interval ? 1 - weight : 0) + (d === weights + interval + 1 ? weight : 0);
+    const k: Float64Array[] = [];
+    const dk: Float64Array[][] = [];
+    const along = (row: readonly number[]): Float64Array =>
+      y.map((x, m) => x + h * row.reduce((sum, w, i) => sum + w * k[i]![m]!, 0));
+    const tangentAlong = (row: readonly number[], d: number): Float64Array => {
+      const dh = end(d, moves[1]) - end(d, moves[0]);
+      return tangents[d]!.map(
+        (x, m) => x + row.reduce((sum, w, i) => sum + w * (dh * k[i]![m]! + h * dk[i]![d]![m]!), 0),
+      );
+    };
+    for (const [i, row] of a.entries()) {
+      const t = c[i] === 1 ? t1 : t0 + c[i]! * h;
+      const at = along(row);
+      // Row m of the Jacobian of f is what the m-th unit cotangent pulls back to.
+      const rows = Array.from({ length: n }, (_, m) => {
+        const unit = Float64Array.from({ length: n }, (_x, l) => (l === m ? 1 : 0));
+        const { t: ft, y: fy, parameters } = field.pullback(t, at, field.parameters, unit);
+        return { ft, fy, fp: parameters.flatMap((p) => [...p]) };
+      });
+      dk.push(
+        tangents.map((_, d) => {
+          const dy = tangentAlong(row, d);
+          const dt = end(d, moves[0]) * (1 - c[i]!) + end(d, moves[1]) * c[i]!;
+          return Float64Array.from(rows, ({ ft, fy, fp }) => {
+            const own = d >= n && d < weights ? fp[d - n]! : 0;
+            return own + ft * dt + fy.reduce((sum, x, l) => sum + x * dy[l]!, 0);
+          });
+        }),
+      );
+      k.push(field.value(t, at, field.parameters));
+    }
+    const next = along(b);
+    tangents = tangents.map((_, d) => tangentAlong(b, d));
+    y = next;
+    if (t1 === ts[interval + 1]) inject(interval + 1, tangents);
+  }
+  let start = n;
+  return {
+    y0: gradient.slice(0, n),
+    parameters: sizes.map((size) => gradient.slice(start, (start += size))),
+    ts: [...gradient.slice(weights)],
+  };
+}

@@ -1,0 +1,92 @@
+import { createLedger, type GradientStrategy, type Solution, type Solver, type State } from '@odegrad/core';
+import { describe, expect, it } from 'vitest';
+import { createFloat64Engine } from './float64-engine.ts';
+import { float64Field } from './field.ts';
+import { neuralField, noiseVector } from './problems.ts';
+
+/** Solves of N equal steps of s stages, M of which follow one another. */
+export interface Shape {
+  readonly steps: number;
+  readonly stages: number;
+  readonly components: number;
+}
+
+/** What solving all components and pulling back through them costs. */
+export interface Cost {
+  readonly evaluationsForward: number;
+  readonly evaluationsBackward: number;
+  readonly pullbacks: number;
+  /** States kept between the forward and the backward pass. */
+  readonly keptStates: number;
+  /** The most activations alive at once, in evaluations of f. */
+  readonly activations: number;
+  /** Steps advanced again. */
+  readonly extraSteps?: number;
+}
+
+/** Solves M components one after the other and pulls back through all, counting into one ledger. */
+export function measureCost(
+  strategy: GradientStrategy,
+  solver: Solver,
+  { steps, components }: Shape,
+  activationBytes: number,
+): Cost & { readonly extraSteps: number; readonly live: number } {
+  const engine = createFloat64Engine();
+  const ledger = createLedger();
+  type S = State<Float64Array>;
+  const solutions: Solution<Float64Array>[] = [];
+  let y: S = [noiseVector(3, 4)];
+  for (let m = 0; m < components; m++) {
+    const field = float64Field(engine, { ...neuralField(4, 2, m), activationBytes });
+    const stepping = { numSteps: steps };
+    const solution = strategy.solve({ field, y0: y, ts: [0, 1] }, { solver, stepping, ledger });
+    solutions.push(solution);
+    y = solution.ys[1]!;
+  }
+  const { keptStateBytes } = ledger;
+  let cotangent: S = [noiseVector(4, 4)];
+  const owned: Float64Array[] = [];
+  for (const solution of solutions.toReversed()) {
+    const gradient = solution.pullback([undefined, cotangent]);
+    owned.push(...gradient.y0, ...gradient.parameters);
+    cotangent = gradient.y0;
+    solution.release();
+  }
+  for (const x of owned) engine.release(x);
+  return {
+    evaluationsForward: ledger.evaluationsForward,
+    evaluationsBackward: ledger.evaluationsBackward,
+    pullbacks: ledger.pullbacks,
+    keptStates: keptStateBytes / (4 * 8),
+    activations: ledger.activationBytesPeak / activationBytes,
+    extraSteps: ledger.extraSteps,
+    live: engine.live() + ledger.bytes,
+  };
+}
+
+/** Registers the tests that a solve costs exactly what the strategy promises. */
+export function describeCost(
+  strategy: GradientStrategy,
+  solvers: readonly Solver[],
+  cost: (shape: Shape) => Cost,
+): void {
+  describe.each(solvers.map((solver) => [solver.name, solver] as const))(
+    `${strategy.name} with %s`,
+    (_, solver) => {
+      it.each([
+        [1, 1],
+        [2, 1],
+        [7, 1],
+        [1, 3],
+        [5, 2],
+      ])('costs what it promises for %i steps and %i components', (steps, components) => {
+        const shape = { steps, components, stages: solver.stages };
+        const promised = { extraSteps: 0, ...cost(shape), live: 0 };
+        // Twice the layers are twice the bytes of an evaluation.
+        for (const activationBytes of [96, 192]) {
+          expect(measureCost(strategy, solver, shape, activationBytes)).toEqual(promised);
+        }
+      });
+    },
+  );
+}

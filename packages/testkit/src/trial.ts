@@ -1,0 +1,103 @@
+import {
+  createLedger,
+  isFixed,
+  type GradientStrategy,
+  type Ledger,
+  type Method,
+  type Problem,
+  type Statistics,
+} from '@odegrad/core';
+import { discreteSteps, type DiscreteGradient, type DiscreteStep } from './discrete.ts';
+import { createFloat64Engine } from './float64-engine.ts';
+import { float64Field, joinVectors, splitVector, type HandWrittenField } from './field.ts';
+import { noiseVector } from './problems.ts';
+
+/** A solve to differentiate: Σ ⟨cotangentᵢ, yᵢ⟩ over a hand-written field. */
+export interface Trial {
+  readonly field: HandWrittenField;
+  readonly y0: Float64Array;
+  readonly ts: readonly number[];
+  readonly method: Method;
+  /** One for each output time, `undefined` for none; noise by default. */
+  readonly cotangents?: readonly (Float64Array | undefined)[];
+  /** Lengths of the arrays that the state is cut into. */
+  readonly parts?: readonly number[];
+  readonly vjp?: boolean;
+  /** Whether to ask for gradients of the output times; true by default. */
+  readonly timeGradients?: boolean;
+}
+
+/** What came of a trial, on plain vectors that nobody owns. */
+export interface Outcome {
+  readonly ys: readonly Float64Array[];
+  readonly gradient: DiscreteGradient;
+  readonly steps: readonly DiscreteStep[];
+  /** Statistics after the forward pass, and after the pullback. */
+  readonly forward: Statistics;
+  readonly stats: Statistics;
+  /** Arrays alive after everything was released: 0. */
+  readonly live: number;
+  /** Evaluations of the field as the field counted them. */
+  readonly evaluations: number;
+}
+
+/** The cotangents of a trial that names none. */
+export function cotangentsOf({ ts, y0, cotangents }: Trial): readonly (Float64Array | undefined)[] {
+  return cotangents ?? ts.map((_, i) => noiseVector(20 + i, y0.length));
+}
+
+/** Solves and pulls back on a new float64 engine, and releases everything. */
+export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
+  const { field, y0, ts, method, parts = [y0.length], vjp = false, timeGradients = true } = trial;
+  const engine = createFloat64Engine();
+  let evaluations = 0;
+  const before = (): void => void (evaluations += 1);
+  const problem: Problem<Float64Array> = {
+    field: float64Field(engine, field, { parts, vjp, before }),
+    y0: splitVector(y0, parts),
+    ts,
+    timeGradients,
+  };
+  const ends: number[] = [];
+  const ledger: Ledger = method.ledger ?? createLedger();
+  const solution = strategy.solve(problem, {
+    ...method,
+    ledger,
+    onStep(progress) {
+      if (progress.phase === 'forward') ends.push(progress.t);
+      method.onStep?.(progress);
+    },
+  });
+  const forward = { ...solution.stats };
+  const result = solution.pullback(cotangentsOf(trial).map((k) => k && splitVector(k, parts)));
+  const outcome = {
+    ys: solution.ys.map(joinVectors),
+    gradient: {
+      y0: joinVectors(result.y0),
+      parameters: result.parameters.map((p) => p.slice()),
+      ts: result.ts,
+    },
+    steps: discreteSteps(ts, ends, !isFixed(method.stepping)),
+    forward,
+    stats: { ...solution.stats },
+    evaluations,
+  };
+  solution.release();
+  for (const x of [...result.y0, ...result.parameters]) engine.release(x);
+  return { ...outcome, live: engine.live() };
+}
+
+/** The entries of a gradient, in order. */
+export function flatten({ y0, parameters, ts }: DiscreteGradient): number[] {
+  return [...y0, ...joinVectors(parameters), ...ts];
+}
+
+/** Largest difference of two gradients relative to the largest entry of the second (or to 1). */
+export function relativeError(actual: DiscreteGradient, expected: DiscreteGradient): number {
+  const [x, y] = [flatten(actual), flatten(expected)];
+  const scale = y.reduce((max, yi) => Math.max(max, Math.abs(yi)), 1);
+  // A comparison with NaN is to fail, so NaN counts as infinite.
+  return (
+    y.reduce((max, yi, i) => Math.max(max, Number.isNaN(x[i]) ? Infinity : Math.abs(x[i]! - yi)), 0) / scale
+  );
+}
