@@ -1,0 +1,85 @@
+import Table from 'cli-table3';
+import { Command, Option } from 'commander';
+import { openEngine } from '../engines.ts';
+import { nameList, wholeNumber } from '../parse.ts';
+import { benchRegistry } from '../registry.ts';
+import { jsonLine, line, type Streams } from '../streams.ts';
+import { findWorkload } from '../workloads/open.ts';
+import { timeField, type FieldTiming } from '../workloads/time-field.ts';
+
+interface Options {
+  readonly workload: string;
+  readonly engines: readonly string[];
+  readonly dtype: 'float32' | 'float64';
+  readonly threads?: number;
+  readonly runs: number;
+  readonly json?: true;
+}
+
+/** `odegrad field`: times the vector field of a workload on several engines. */
+export function fieldCommand(streams: Streams): Command {
+  return new Command('field')
+    .summary('time a vector field and its VJP on several engines')
+    .description(
+      'Times one evaluation of a workload’s vector field, and one value and vector–Jacobian product:\n' +
+        'medians after warm-up, in µs. `check` is the loss of the workload’s first run and the 2-norms of its\n' +
+        'gradients.',
+    )
+    .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
+    .option('--engines <names>', 'engines, separated by commas', nameList, [
+      'tfjs:cpu',
+      'tfjs:wasm',
+      'replay:wasm',
+      'onnx',
+    ])
+    .addOption(new Option('--dtype <type>', 'precision').choices(['float32', 'float64']).default('float32'))
+    .option('--threads <n>', 'threads of engine onnx; by default as many as pay', wholeNumber)
+    .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
+    .option('--json', 'print JSON lines, one object for each engine')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  odegrad field --workload medium\n' +
+        '  odegrad field --workload spiral --engines tfjs:wasm,onnx --threads 1 --json',
+    )
+    .action(async (options: Options) => {
+      await time(options, streams);
+    });
+}
+
+async function time(
+  { workload, engines, dtype, threads, runs, json }: Options,
+  { out }: Streams,
+): Promise<void> {
+  const spec = findWorkload(workload);
+  const registry = benchRegistry(threads === undefined ? {} : { threads });
+  const rows: FieldTiming[] = [];
+  for (const name of engines) {
+    const choice = await openEngine(name, registry);
+    const row = timeField(spec, choice, dtype, { runs, warmup: 2 }, registry);
+    rows.push(row);
+    // TensorFlow.js' kernels run on one thread in Node.
+    if (json) jsonLine(out, { ...row, threads: choice.label === 'onnx' ? (threads ?? 'auto') : 1 });
+  }
+  if (!json) line(out, table(rows));
+}
+
+function table(rows: readonly FieldTiming[]): string {
+  const printed = new Table({
+    head: ['workload', 'engine', 'dtype', 'evaluate', 'value + VJP', 'trace', 'load', 'loss'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    printed.push([
+      row.workload,
+      row.engine,
+      row.dtype,
+      `${row.evaluateUs.toFixed(1)} µs`,
+      `${row.vjpUs.toFixed(1)} µs`,
+      `${row.traceMs.toFixed(1)} ms`,
+      `${row.loadMs.toFixed(1)} ms`,
+      row.check.loss.toPrecision(8),
+    ]);
+  }
+  return printed.toString();
+}

@@ -1,0 +1,101 @@
+import { Command } from 'commander';
+import { openEngine } from '../engines.ts';
+import { compareStrategies, type Comparison } from '../gradients/compare.ts';
+import { denseChain } from '../gradients/dense-chain.ts';
+import { comparisonTable } from '../gradients/table.ts';
+import { nameList, seedNumber, wholeNumber } from '../parse.ts';
+import { registry } from '../registry.ts';
+import { jsonLine, line, type Streams } from '../streams.ts';
+
+interface Options {
+  readonly tableau: string;
+  readonly steps: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly batch: number;
+  readonly components: number;
+  readonly engine: string;
+  readonly strategies: readonly string[];
+  readonly seed: number;
+  readonly json?: true;
+}
+
+const STRATEGIES = ['backprop', 'recompute', 'checkpoint', 'stages', 'symplectic', 'adjoint'];
+
+/** `odegrad gradients`: every strategy on one chain of dense fields, in counts, bytes and milliseconds. */
+export function gradientsCommand(streams: Streams): Command {
+  return new Command('gradients')
+    .summary('compare the gradient strategies: memory, evaluations, error, time')
+    .description(
+      'Differentiates a chain of neural ODEs with each strategy, at fixed steps over [0, 1]. The field is\n' +
+        '`layers` times (dense width→width, tanh); the components follow one another, each with weights of its\n' +
+        'own; the loss is the sum of squares of the last state. Errors are relative to backprop.',
+    )
+    .option('--tableau <name>', 'Runge–Kutta method', 'rk4')
+    .option('--steps <n>', 'steps of each component', wholeNumber, 16)
+    .option('--layers <n>', 'layers of the field', wholeNumber, 4)
+    .option('--width <n>', 'width of the layers and of the state', wholeNumber, 8)
+    .option('--batch <n>', 'rows of the state', wholeNumber, 16)
+    .option('--components <n>', 'solves that follow one another', wholeNumber, 1)
+    .option('--engine <name>', 'engine, with a backend where it has several: tfjs, tfjs:wasm', 'tfjs')
+    .option('--strategies <names>', 'strategies, separated by commas', nameList, STRATEGIES)
+    .option('--seed <n>', 'seed of the weights and the initial state', seedNumber, 1)
+    .option('--json', 'print JSON lines, one object for each strategy')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  odegrad gradients\n' +
+        '  odegrad gradients --tableau dopri5 --steps 40 --components 3\n' +
+        '  odegrad gradients --strategies backprop,symplectic --json | jq .activationBytesPeak',
+    )
+    .action(async (options: Options) => {
+      await run(options, streams);
+    });
+}
+
+async function run(options: Options, { out }: Streams): Promise<void> {
+  const solver = registry.get('solver', options.tableau);
+  const strategies = options.strategies.map((name) => registry.get('gradient', name));
+  const { engine, label } = await openEngine(options.engine, registry);
+  const open = denseChain(engine, { ...options, dtype: 'float32' });
+  let rows: Comparison[];
+  try {
+    rows = compareStrategies(
+      open.chain,
+      { solver, stepping: { numSteps: options.steps } },
+      registry.get('gradient', 'backprop'),
+      strategies,
+      (x) => open.read(x),
+    );
+  } finally {
+    open.dispose();
+  }
+  if (!options.json) {
+    line(out, comparisonTable(rows));
+    return;
+  }
+  const settings = {
+    engine: label,
+    tableau: options.tableau,
+    steps: options.steps,
+    stages: solver.stages,
+    layers: options.layers,
+    components: options.components,
+    stateBytes: options.batch * options.width * Float32Array.BYTES_PER_ELEMENT,
+  };
+  for (const row of rows) {
+    jsonLine(out, {
+      strategy: row.strategy,
+      exact: row.exact,
+      ...settings,
+      keptStateBytes: row.keptStateBytes,
+      activationBytesPeak: row.activationBytesPeak,
+      evaluationsForward: row.evaluationsForward,
+      evaluationsBackward: row.evaluationsBackward,
+      pullbacks: row.pullbacks,
+      gradientError: row.gradientError,
+      forwardMs: row.forwardMs,
+      backwardMs: row.backwardMs,
+    });
+  }
+}

@@ -1,0 +1,153 @@
+import { Command } from 'commander';
+import { ArgumentError, createLedger, forward, suggest, type GradientStrategy } from '@odegrad/core';
+import Table from 'cli-table3';
+import { openEngine } from '../engines.ts';
+import { differentiateChain } from '../gradients/chain.ts';
+import { medianMs, peakMemoryMb, resetPeakMemory } from '../measure.ts';
+import { nameList, wholeNumber } from '../parse.ts';
+import { registry } from '../registry.ts';
+import { jsonLine, line, type Streams } from '../streams.ts';
+import { checkRun } from '../workloads/check.ts';
+import { chainOf, findWorkload, methodOf, openWorkload } from '../workloads/open.ts';
+import type { Check, RunSpec, WorkloadSpec } from '../workloads/spec.ts';
+
+interface Options {
+  readonly workload: string;
+  readonly run?: string;
+  readonly strategy: readonly string[];
+  readonly engine: string;
+  readonly runs: number;
+  readonly json?: true;
+}
+
+interface Row {
+  readonly workload: string;
+  readonly engine: string;
+  readonly strategy: string;
+  readonly tableau: string;
+  readonly steps: number;
+  readonly nfe: number;
+  readonly forwardMs: number;
+  readonly gradMs: number;
+  readonly peakMb: number;
+  readonly check: Check;
+}
+
+/** `odegrad solve`: times a workload's solve, and its value and gradient. */
+export function solveCommand(streams: Streams): Command {
+  return new Command('solve')
+    .summary('time a solve, and its value and gradient, on a workload')
+    .description(
+      'Times one solve without gradient, and one value and gradient, of a workload that other libraries are\n' +
+        'timed on too: medians after warm-up. `check` is the loss and the 2-norms of its gradients.',
+    )
+    .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
+    .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
+    .option('--strategy <names>', 'strategies, separated by commas', nameList, ['symplectic'])
+    .option(
+      '--engine <name>',
+      'engine, with a backend where it has several: tfjs:cpu, tfjs:wasm',
+      'tfjs:wasm',
+    )
+    .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
+    .option('--json', 'print JSON lines, one object for each strategy')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  odegrad solve --workload spiral --strategy backprop,symplectic\n' +
+        '  odegrad solve --workload W3 --run W3-dopri5 --engine tfjs:wasm --json',
+    )
+    .action(async (options: Options) => {
+      await solve(options, streams);
+    });
+}
+
+async function solve(options: Options, { out }: Streams): Promise<void> {
+  const spec = findWorkload(options.workload);
+  const run = findRun(spec, options.run);
+  const strategies = options.strategy.map((name) => registry.get('gradient', name));
+  const { engine, label } = await openEngine(options.engine, registry);
+  const rows: Row[] = [];
+  for (const strategy of strategies) {
+    const row = { workload: spec.name, engine: label, ...timeRun(spec, run, strategy) };
+    rows.push(row);
+    if (options.json) jsonLine(out, row);
+  }
+  if (!options.json) line(out, table(rows));
+
+  function timeRun(
+    workload: WorkloadSpec,
+    { solver }: RunSpec,
+    strategy: GradientStrategy,
+  ): Omit<Row, 'workload' | 'engine'> {
+    const open = openWorkload(workload, engine);
+    try {
+      const chain = chainOf(open, run);
+      const method = methodOf(run, registry);
+      const repetition = { runs: options.runs, warmup: 2 };
+      const { check, nfe, steps } = checkRun(chain, strategy, method);
+      const forwardMs = medianMs(() => {
+        const [field] = chain.fields;
+        forward
+          .solve({ field: field!, y0: chain.y0, ts: chain.ts }, { ...method, ledger: createLedger() })
+          .release();
+      }, repetition);
+      resetPeakMemory();
+      const gradMs = medianMs(() => {
+        differentiateChain(chain, strategy, method).release();
+      }, repetition);
+      return {
+        strategy: strategy.name,
+        tableau: solver,
+        steps,
+        nfe,
+        forwardMs,
+        gradMs,
+        peakMb: peakMemoryMb(),
+        check,
+      };
+    } finally {
+      open.dispose();
+    }
+  }
+}
+
+function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
+  const known = Object.keys(spec.runs);
+  const found = spec.runs[name ?? known[0]!];
+  if (found) return found;
+  throw new ArgumentError(
+    `Workload '${spec.name}' has no run '${name!}'.${suggest(name!, known)} It has: ${known.join(', ')}.`,
+  );
+}
+
+function table(rows: readonly Row[]): string {
+  const printed = new Table({
+    head: [
+      'workload',
+      'engine',
+      'strategy',
+      'tableau',
+      'steps',
+      'nfe',
+      'forward',
+      'value + gradient',
+      'peak',
+    ],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    printed.push([
+      row.workload,
+      row.engine,
+      row.strategy,
+      row.tableau,
+      row.steps,
+      row.nfe,
+      `${row.forwardMs.toFixed(2)} ms`,
+      `${row.gradMs.toFixed(2)} ms`,
+      `${row.peakMb.toFixed(0)} MiB`,
+    ]);
+  }
+  return printed.toString();
+}

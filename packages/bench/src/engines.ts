@@ -1,0 +1,58 @@
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { ArgumentError, type Registry } from '@odegrad/core';
+import { chooseBackend, type FieldEngine } from '@odegrad/engine-tfjs';
+
+/** An engine on a backend of TensorFlow.js, as `--engine tfjs:wasm` names them. */
+export interface EngineChoice {
+  /** Engine and backend, or the engine alone where the backend does no arithmetic. */
+  readonly label: string;
+  readonly engine: FieldEngine<unknown>;
+  readonly backend: string;
+}
+
+/** Engines that run on the processor by themselves; of TensorFlow.js they need only its tensors. */
+const OWN_KERNELS = ['onnx'];
+
+/**
+ * Looks an engine up by `name` or `name:backend` and makes its backend current; without a backend, the fastest
+ * that runs here.
+ *
+ * @throws {RegistryError} if there is no such engine.
+ * @throws {ArgumentError} if there is no such backend.
+ */
+export async function openEngine(label: string, registry: Registry): Promise<EngineChoice> {
+  const [name, wanted] = label.split(':') as [string, string?];
+  const engine = registry.get('engine', name);
+  if (!('prepare' in engine)) {
+    throw new ArgumentError(`Engine '${name}' does not run functions on tensors. Choose another.`);
+  }
+  // Spares the user TensorFlow.js' advice to install something else.
+  tf.env().set('PROD', true);
+  const own = OWN_KERNELS.includes(name);
+  const backend = own && !wanted ? await useBackend('cpu') : await useBackend(wanted);
+  return {
+    label: own && !wanted ? name : `${name}:${backend}`,
+    engine: engine as FieldEngine<unknown>,
+    backend,
+  };
+}
+
+async function useBackend(name: string | undefined): Promise<string> {
+  if (name === undefined) return (await chooseBackend()).backend;
+  if (name === 'wasm' && tf.engine().backendName !== 'wasm') {
+    const wasm = await import('@tensorflow/tfjs-backend-wasm');
+    try {
+      wasm.setWasmPaths(fileURLToPath(new URL('./', import.meta.resolve('@tensorflow/tfjs-backend-wasm'))));
+    } catch {
+      // It ran before, and knows its paths.
+    }
+  }
+  // TensorFlow.js says in its types that a factory is always found.
+  const factory = tf.findBackendFactory(name) as unknown;
+  if (factory && (await tf.setBackend(name))) return name;
+  throw new ArgumentError(
+    `TensorFlow.js has no backend '${name}' here. There are: ${Object.keys(tf.engine().registryFactory).join(', ')}` +
+      `${name === 'wasm' ? '' : ', wasm'}.`,
+  );
+}

@@ -1,0 +1,37 @@
+import Table from 'cli-table3';
+import type { Comparison } from './compare.ts';
+
+/** The rows as a table for people. */
+export function comparisonTable(rows: readonly Comparison[]): string {
+  const table = new Table({
+    head: ['strategy', 'kept', 'activations', 'evaluations', 'pullbacks', 'error', 'forward', 'backward'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
+    // Colours belong to terminals, and this may go into a file.
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    table.push([
+      row.exact ? row.strategy : `${row.strategy} (not exact)`,
+      bytes(row.keptStateBytes),
+      bytes(row.activationBytesPeak),
+      `${row.evaluationsForward} + ${row.evaluationsBackward}`,
+      row.pullbacks,
+      row.gradientError.toExponential(1),
+      milliseconds(row.forwardMs),
+      milliseconds(row.backwardMs),
+    ]);
+  }
+  return table.toString();
+}
+
+/** A number of bytes as people read it, in powers of 1000. */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const power = count < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(count) / 3));
+  const value = count / 1000 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[power]!}`;
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 100 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+}

@@ -1,0 +1,23 @@
+import { createRegistry, type Registry } from '@odegrad/core';
+import { onnx, type OnnxOptions } from '@odegrad/engine-onnx';
+import tfjs from '@odegrad/engine-tfjs';
+import adjoint from '@odegrad/grad-adjoint';
+import backprop from '@odegrad/grad-backprop';
+import checkpoint from '@odegrad/grad-checkpoint';
+import symplectic from '@odegrad/grad-symplectic';
+import tableaux from '@odegrad/tableaux';
+
+/** Everything that the command line can name, the compiled engine with its settings. */
+export function benchRegistry(engine: OnnxOptions = {}): Registry {
+  return createRegistry()
+    .use(tableaux)
+    .use(backprop)
+    .use(checkpoint)
+    .use(symplectic)
+    .use(adjoint)
+    .use(tfjs)
+    .use(onnx(engine));
+}
+
+/** Everything that the command line can name, engines as they come. */
+export const registry: Registry = benchRegistry();

@@ -1,0 +1,102 @@
+import * as tf from '@tensorflow/tfjs';
+import type { FlatField } from '@odegrad/engine-tfjs';
+import type { Draws, NamedArray } from './draw.ts';
+
+/** A workload on TensorFlow.js. The tensors are the caller's to dispose. */
+export interface WorkloadField {
+  readonly f: FlatField;
+  readonly y0: readonly tf.Tensor[];
+  readonly parameters: readonly tf.Variable[];
+  dispose(): void;
+}
+
+type Named<T> = Readonly<Record<string, T>>;
+type Maker = (p: Named<tf.Variable>, c: Named<tf.Tensor>, dx: number) => FlatField;
+
+/** x W + b with W as TensorFlow.js has it, [in, out]. */
+const linear = (x: tf.Tensor, w: tf.Tensor, b?: tf.Tensor): tf.Tensor => {
+  const product = tf.matMul(x, w);
+  return b ? tf.add(product, b) : product;
+};
+
+const spiral: Maker =
+  (p) =>
+  (_t, [y]) => {
+    const hidden = tf.tanh(linear(tf.mul(tf.mul(y!, y!), y!), p['w1']!, p['b1']));
+    return [linear(hidden, p['w2']!, p['b2'])];
+  };
+
+const small: Maker =
+  (p) =>
+  (_t, [y]) => {
+    const hidden = tf.softplus(linear(y!, p['w1']!, p['b1']));
+    return [tf.tanh(linear(hidden, p['w2']!, p['b2']))];
+  };
+
+const medium: Maker =
+  (p) =>
+  (_t, [y]) => [linear(tf.tanh(linear(y!, p['w1']!, p['b1'])), p['w2']!, p['b2'])];
+
+/** A continuous normalizing flow: the trace of ∂g/∂z by Hutchinson's estimator, one VJP of g. */
+const cnf: Maker = (p, { e }) => {
+  const g = (z: tf.Tensor, t: tf.Scalar): tf.Tensor => {
+    const column = tf.mul(tf.ones([z.shape[0], 1]), t);
+    const h1 = tf.softplus(linear(tf.concat([z, column], 1), p['w1']!, p['b1']));
+    const h2 = tf.softplus(linear(h1, p['w2']!, p['b2']));
+    return linear(h2, p['w3']!, p['b3']);
+  };
+  return (t, [z]) => {
+    const { value, grad } = tf.valueAndGrad((x) => g(x, t))(z!, e);
+    return [value, tf.neg(tf.sum(tf.mul(grad, e!), 1))];
+  };
+};
+
+/** The Korteweg–de Vries equation in Hamiltonian form, D ∂H/∂u; convolutions as matrix products. */
+const kdv: Maker = (p, _c, dx) => {
+  const energy = (u: tf.Tensor): tf.Tensor => {
+    const patches = tf.stack([roll(u, 1), u, roll(u, -1)], 2);
+    const points = tf.reshape(patches, [-1, 3]);
+    const h1 = tf.tanh(linear(points, p['w1']!, p['b1']));
+    const h2 = tf.tanh(linear(h1, p['w2']!, p['b2']));
+    return tf.sum(linear(h2, p['w3']!));
+  };
+  return (_t, [u]) => {
+    const g = tf.grad((x) => energy(x))(u!);
+    return [tf.div(tf.sub(roll(g, -1), roll(g, 1)), 2 * dx)];
+  };
+};
+
+/** Shifts the columns of a matrix round by one, to the right (1) or to the left (−1). */
+function roll(x: tf.Tensor, by: 1 | -1): tf.Tensor {
+  const [rows, columns] = x.shape as [number, number];
+  const cut = by === 1 ? columns - 1 : 1;
+  return tf.concat([tf.slice(x, [0, cut], [rows, columns - cut]), tf.slice(x, [0, 0], [rows, cut])], 1);
+}
+
+const makers: Readonly<Record<string, Maker>> = { spiral, small, medium, cnf, kdv };
+
+/** The vector field of the workload called `name`, with its drawn numbers, on the current backend. */
+export function workloadField(name: string, draws: Draws, dx = 1): WorkloadField {
+  // Drawn as [out, in] or [out, in, 1]; one transposition here spares each evaluation one.
+  const weight = (a: NamedArray): tf.Tensor => {
+    if (a.shape.length === 1) return tf.tensor(a.values, [...a.shape]);
+    const [outputs, ...inputs] = a.shape as [number, ...number[]];
+    const matrix = tf.tensor2d(a.values, [outputs, inputs.reduce((n, d) => n * d)]);
+    return tf.tidy(() => tf.transpose(matrix));
+  };
+  const plain = (a: NamedArray): tf.Tensor => tf.tensor(a.values, [...a.shape]);
+  const named = <T>(list: readonly NamedArray[], make: (a: NamedArray) => T): Record<string, T> =>
+    Object.fromEntries(list.map((a) => [a.name, make(a)]));
+
+  const parameters = named(draws.params, (a) => tf.tidy(() => tf.variable(weight(a))));
+  const y0 = draws.y0.map(plain);
+  const constants = named(draws.consts, plain);
+  return {
+    f: makers[name]!(parameters, constants, dx),
+    y0,
+    parameters: Object.values(parameters),
+    dispose: () => {
+      tf.dispose([parameters, y0, constants]);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { FixedStepping, Method, Registry, State } from '@odegrad/core';
+import { ArgumentError, suggest } from '@odegrad/core';
+import type { FieldEngine, PreparedField } from '@odegrad/engine-tfjs';
+import type { Chain } from '../gradients/chain.ts';
+import { sumOfSquares } from '../gradients/compare.ts';
+import { drawWorkload } from './draw.ts';
+import { workloadField } from './fields.ts';
+import { workloads, type RunSpec, type WorkloadSpec } from './spec.ts';
+
+/** A workload prepared on an engine; `dispose` frees its tensors and arrays. */
+export interface OpenWorkload<A> {
+  readonly prepared: PreparedField<A>;
+  readonly y0: State<A>;
+  /** Milliseconds that the engine took to get the field ready. */
+  readonly prepareMs: number;
+  dispose(): void;
+}
+
+/** A workload by the name of its field (`spiral`) or its number (`W1`). */
+export function findWorkload(name: string): WorkloadSpec {
+  const found = workloads[name] ?? Object.values(workloads).find((spec) => spec.name === name);
+  if (found) return found;
+  const known = Object.values(workloads).map((spec) => spec.name);
+  throw new ArgumentError(
+    `No workload '${name}'.${suggest(name, known)} There are: ${known.join(', ')}, or ${Object.keys(workloads).join(', ')}.`,
+  );
+}
+
+/** Draws a workload's numbers and gets its field ready on `engine`. */
+export function openWorkload<A>(
+  spec: WorkloadSpec,
+  engine: FieldEngine<A>,
+  dtype: 'float32' | 'float64' = 'float32',
+): OpenWorkload<A> {
+  const field = workloadField(spec.name, drawWorkload(spec), spec.dx);
+  const { f, y0, parameters } = field;
+  try {
+    const start = performance.now();
+    const prepared = engine.prepare({ f, key: f, t0: 0, y0, parameters, dtype });
+    const prepareMs = performance.now() - start;
+    const state = y0.map((x) => prepared.fromTensor(x));
+    return {
+      prepared,
+      y0: state,
+      prepareMs,
+      dispose() {
+        for (const x of state) prepared.field.engine.release(x);
+        field.dispose();
+      },
+    };
+  } catch (error) {
+    field.dispose();
+    throw error;
+  }
+}
+
+/** The chain of one component that a run differentiates. */
+export function chainOf<A>({ prepared, y0 }: OpenWorkload<A>, run: RunSpec): Chain<A> {
+  const outputs = run.outputs ?? 2;
+  const ts = Array.from({ length: outputs }, (_, i) =>
+    i === outputs - 1 ? run.t1 : run.t0 + (i * (run.t1 - run.t0)) / (outputs - 1),
+  );
+  return {
+    fields: [prepared.field],
+    y0,
+    ts,
+    loss: (ys) => sumOfSquares(prepared.field.engine, ys),
+  };
+}
+
+/** How a run is to be solved. */
+export function methodOf(run: RunSpec, registry: Registry): Method {
+  const solver = registry.get('solver', run.solver);
+  if (run.mode === 'fixed') return { solver, stepping: { numSteps: run.steps! } satisfies FixedStepping };
+  const { rtol, atol } = run;
+  return {
+    solver,
+    stepping: { rtol: rtol!, atol: atol!, controller: registry.get('controller', 'pi') },
+  };
+}
