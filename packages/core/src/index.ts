@@ -9,6 +9,7 @@ export {
   type SolveErrorCode,
   type SolveErrorDetails,
 } from './errors.ts';
+export { stageEvaluator } from './evaluator.ts';
 export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './integrate.ts';
 export { createLedger, type Ledger, type Statistics } from './ledger.ts';
 export type { Memory } from './memory.ts';

@@ -4,6 +4,7 @@ import {
   integrate,
   isFixed,
   solution,
+  stageEvaluator,
   type AdaptiveStepping,
   type FixedStepping,
   type GradientStrategy,
@@ -40,6 +41,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
       solution(problem, method, (memory, output) => {
         const { field, ts, y0, timeGradients = false } = problem;
         const { engine } = memory;
+        const evaluator = stageEvaluator(problem, memory, false);
         const ys: State<(typeof y0)[number]>[] = [];
         integrate(problem, method, memory, {
           wants: () => 'nothing',
@@ -59,7 +61,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
             const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
             // ⟨x, f⟩ at an output time: what moving that time alone changes.
             const rate = (i: number, x: S): number =>
-              memory.scope(() => dotStates(engine, x, memory.adoptState(field.evaluate(ts[i]!, ys[i]!))));
+              memory.scope(() => dotStates(engine, x, evaluator.at(ts[i]!, ys[i]!).slope!));
 
             // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
             let carried: S | undefined;
