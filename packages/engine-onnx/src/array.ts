@@ -1,5 +1,5 @@
 import { sizeOf } from './program.ts';
-import type { BoundTensor, SessionOptions } from './session.ts';
+import type { BoundTensor } from './session.ts';
 
 export type FloatType = 'float32' | 'float64';
 export type FloatData = Float32Array | Float64Array;
@@ -105,7 +105,11 @@ function recycle(x: OnnxArray): void {
 }
 
 /** How models are run for arrays of one precision. */
-export interface Runtime extends SessionOptions {
+export interface Runtime {
   readonly float: FloatType;
   readonly pool: ArrayPool;
+  readonly providers: readonly string[];
+  /** Threads of every model, where the user chose. */
+  readonly threads: number | undefined;
+  readonly cores: number;
 }

@@ -3,6 +3,7 @@ import { createGraph, lower, portType, type Edge, type Graph } from './lower/ind
 import { encodeModel } from './model.ts';
 import type { Program } from './program.ts';
 import { createSession, type Feeds } from './session.ts';
+import { operations } from './work.ts';
 
 /** A compiled model: named arrays in, named arrays out. */
 export interface Model {
@@ -14,21 +15,31 @@ export interface Model {
   release(): void;
 }
 
+/**
+ * Below this many operations a second thread costs more than it brings.
+ */
+const PARALLEL = 4e7;
+
 /** Compiles a program as it stands. */
 export function compileProgram(program: Program, runtime: Runtime): Model {
-  const graph = createGraph(runtime.float);
+  return compileGraph(lowerProgram(program, createGraph(runtime.float)), operations(program), runtime);
+}
+
+/** A program as a whole graph: its ports are the graph's inputs and outputs. */
+export function lowerProgram(program: Program, graph: Graph): Graph {
   const inputs = new Map<string, Edge>();
   for (const { name, value } of program.inputs) {
     const { shape, type } = portType(program, value, graph);
     inputs.set(name, graph.input(name, shape, type));
   }
   for (const [name, edge] of lower(graph, program, inputs)) graph.output(name, edge);
-  return compileGraph(graph, runtime);
+  return graph;
 }
 
-/** Compiles a graph. */
-export function compileGraph(graph: Graph, runtime: Runtime): Model {
-  const session = createSession(encodeModel(graph), runtime);
+/** Compiles a graph that takes so many floating-point operations. */
+export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
+  const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
+  const session = createSession(encodeModel(graph), { providers: runtime.providers, threads });
   const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [edge.name, runtime.pool.kind(edge.shape, edge.type)]);
   const feeds: Feeds = {};
   return {

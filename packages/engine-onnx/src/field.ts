@@ -1,9 +1,11 @@
-import { EngineError, type Cotangents, type Engine, type State, type VectorField } from '@odegrad/core';
+import { EngineError, type ButcherTableau, type Cotangents, type Engine, type FusedStep, type State, type VectorField } from '@odegrad/core';
 
 import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
+import { fusedStep, prepareStep, type RunModel, type StepModels } from './fuse.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
+import { operations } from './work.ts';
 
 /** The programs of a vector field, and how they are run. Models are compiled when they are first needed. */
 export interface CompiledField {
@@ -15,6 +17,8 @@ export interface CompiledField {
   vjp(withTime: boolean): { readonly model: Model; readonly bytes: number };
   linearization(): { readonly model: Model; readonly activations: readonly string[]; readonly bytes: number };
   pullback(withTime: boolean): Model;
+  /** Whole steps, where one model for them is faster than one for each stage. */
+  step(tableau: ButcherTableau): StepModels | undefined;
 }
 
 export interface FieldPrograms {
@@ -23,6 +27,9 @@ export interface FieldPrograms {
   /** f and the pullback of a cotangent. */
   readonly gradient: () => Program;
 }
+
+/** Above this, calls no longer dominate, and a fused step's activations of all stages would count. */
+const FUSED_OPERATIONS = 2e6;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -42,6 +49,7 @@ export function compileField(
   const { runtime } = about;
   const floatBytes = runtime.float === 'float64' ? 8 : 4;
   const halves = once(() => split(gradient(), floatBytes));
+  const steps = new Map<ButcherTableau, StepModels>();
   const timed = (withTime: boolean) => (name: string): boolean => withTime || name !== 'gt';
   return {
     ...about,
@@ -56,6 +64,12 @@ export function compileField(
       return { model: compileProgram(program, runtime), activations, bytes: activationBytes(program, floatBytes) };
     }),
     pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
+    step(tableau) {
+      if (operations(forward()) > FUSED_OPERATIONS) return undefined;
+      let models = steps.get(tableau);
+      if (!models) steps.set(tableau, (models = prepareStep(tableau, { forward, gradient, runtime, shapes: about.shapes })));
+      return models;
+    },
   };
 }
 
@@ -107,9 +121,23 @@ export function vectorField(field: CompiledField, parameters: State<OnnxArray>, 
     };
   };
 
+  const run: RunModel = (model, inputs) => {
+    const feed = feederOf(model);
+    for (const [names, arrays] of inputs) feed(names, arrays);
+    return model.run();
+  };
+  const fused = new Map<ButcherTableau, FusedStep<OnnxArray> | undefined>();
+
   return {
     engine,
     parameters,
+    fuse(tableau) {
+      if (!fused.has(tableau)) {
+        const models = field.step(tableau);
+        fused.set(tableau, models && fusedStep(models, parameters, shapes.length, run));
+      }
+      return fused.get(tableau);
+    },
     evaluate: (t, y) => slopes(call(field.evaluation(), t, y)),
     linearize(t, y) {
       const { model, activations, bytes } = field.linearization();

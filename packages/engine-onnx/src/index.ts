@@ -1,1 +1,3 @@
-export {};
+export type { OnnxArray } from './array.ts';
+export { onnx, onnxEngine, type OnnxOptions } from './onnx.ts';
+export { replayEngine } from './replay-engine.ts';

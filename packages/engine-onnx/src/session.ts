@@ -86,6 +86,8 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
     graphOptimizationLevel: 'all',
     enableCpuMemArena: true,
     enableMemPattern: true,
+    // A solve alternates between models; threads that spin for the last one would be in the way of the next.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
   try {
     session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);

@@ -1,0 +1,136 @@
+import { EngineError, type ButcherTableau, type FusedStep, type Linearization, type Span, type State } from '@odegrad/core';
+
+import { hold, release, take, unhold, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
+import { compileProgram, type Model } from './compile.ts';
+import { bytesOf, restrictTo, type Program } from './program.ts';
+import { split } from './split.ts';
+import { stageTime, stepForward, stepGradient, type StepProgram } from './step-program.ts';
+
+/** The models of a tableau's step, compiled when they are first needed. */
+export interface StepModels {
+  /** y₁. */
+  advance(): StepModel;
+  /** y₁ and the activations of all stages. */
+  linearization(): StepModel;
+  pullback(): StepModel;
+  /** The stages again, and the pullback through them. */
+  adjoint(): StepModel;
+  activations(): { readonly names: readonly string[]; readonly bytes: number };
+}
+
+/** A model of a step with its own inputs filled from the span. */
+export interface StepModel {
+  readonly model: Model;
+  at(span: Span): void;
+}
+
+export interface StepSource {
+  readonly forward: () => Program;
+  readonly gradient: () => Program;
+  readonly shapes: readonly (readonly number[])[];
+  readonly runtime: Runtime;
+}
+
+/** Prepares the models of a tableau's step. */
+export function prepareStep(tableau: ButcherTableau, { forward, gradient, shapes, runtime }: StepSource): StepModels {
+  const made = new Map<string, StepModel>();
+  const once = (key: string, make: () => StepProgram): StepModel => {
+    let model = made.get(key);
+    if (!model) made.set(key, (model = compileStep(tableau, make(), runtime)));
+    return model;
+  };
+  let whole: StepProgram | undefined;
+  const gradientStep = (): StepProgram => (whole ??= stepGradient(tableau, gradient(), shapes));
+  const floatBytes = runtime.float === 'float64' ? 8 : 4;
+  let halves: ReturnType<typeof split> | undefined;
+  const half = (): ReturnType<typeof split> => (halves ??= split(gradientStep().program, floatBytes));
+  return {
+    advance: () => once('advance', () => stepForward(tableau, forward(), shapes)),
+    linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
+    pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
+    adjoint: () => once('adjoint', () => ({ ...gradientStep(), program: restrictTo(gradientStep().program, (name) => name.startsWith('g')) })),
+    activations() {
+      const program = half().forward;
+      const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
+      return { names: kept.map(({ name }) => name), bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0) };
+    },
+  };
+}
+
+function compileStep(tableau: ButcherTableau, { program, weights, times }: StepProgram, runtime: Runtime): StepModel {
+  const model = compileProgram(program, runtime);
+  const input = (name: string, shape: readonly number[]): FloatData => {
+    const values = runtime.float === 'float64' ? new Float64Array(Math.max(...shape)) : new Float32Array(Math.max(...shape));
+    if (model.inputs.has(name)) model.feeds[name] = wrap(runtime.pool.kind(shape, runtime.float), values);
+    return values;
+  };
+  const coefficients = input('h', [1, weights.length]);
+  const stageTimes = input('s', [times.length]);
+  return {
+    model,
+    at(span) {
+      const h = span.t1 - span.t0;
+      for (let i = 0; i < weights.length; i++) coefficients[i] = h * weights[i]!;
+      for (let i = 0; i < times.length; i++) stageTimes[i] = stageTime(tableau, span, times[i]!);
+    },
+  };
+}
+
+/** Runs a model with the solve's variables and the given arrays. */
+export type RunModel = (model: Model, inputs: readonly (readonly [readonly string[], State<OnnxArray>])[]) => Readonly<Record<string, OnnxArray>>;
+
+/** The fused step of one solve. */
+export function fusedStep(models: StepModels, parameters: State<OnnxArray>, parts: number, run: RunModel): FusedStep<OnnxArray> {
+  const names = (prefix: string): string[] => Array.from({ length: parts }, (_, k) => `${prefix}${k}`);
+  const [ys, values, cotangents, gradients] = [names('y'), names('f'), names('c'), names('gy')];
+  const parameterGradients = parameters.map((_, i) => `gp${i}`);
+  const pick = (results: Readonly<Record<string, OnnxArray>>, wanted: readonly string[]): State<OnnxArray> => wanted.map((name) => results[name]!);
+  const pulled = (results: Readonly<Record<string, OnnxArray>>): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
+    y: pick(results, gradients),
+    parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!)),
+  });
+  return {
+    advance(span, y) {
+      const { model, at } = models.advance();
+      at(span);
+      return pick(run(model, [[ys, y]]), values);
+    },
+    linearize(span, y): Linearization<OnnxArray> {
+      const { model, at } = models.linearization();
+      const { names: kept, bytes } = models.activations();
+      at(span);
+      const results = run(model, [[ys, y]]);
+      const held = pick(results, kept);
+      // The pullback reads the state itself too, which its owner may release before.
+      y.forEach(hold);
+      let alive = true;
+      return {
+        value: pick(results, values),
+        bytes,
+        pullback(cotangent) {
+          if (!alive) throw new EngineError('This linearization was released.');
+          const back = models.pullback();
+          back.at(span);
+          return { t: 0, ...pulled(run(back.model, [[ys, y], [kept, held], [cotangents, cotangent]])) };
+        },
+        release() {
+          if (!alive) return;
+          alive = false;
+          held.forEach(release);
+          y.forEach(unhold);
+        },
+      };
+    },
+    adjoint(span, y, cotangent) {
+      const { model, at } = models.adjoint();
+      at(span);
+      return { ...pulled(run(model, [[ys, y], [cotangents, cotangent]])), bytes: models.activations().bytes };
+    },
+  };
+}
+
+function zeros({ kind }: OnnxArray): OnnxArray {
+  const x = take(kind);
+  (x.data as FloatData).fill(0);
+  return x;
+}

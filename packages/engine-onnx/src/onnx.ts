@@ -1,0 +1,136 @@
+import { availableParallelism } from 'node:os';
+
+import { ArgumentError, EngineError, type Plugin } from '@odegrad/core';
+import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
+import { tensor, type Tensor } from '@tensorflow/tfjs-core';
+
+import { arrayEngine, arrayOf } from './array-engine.ts';
+import { createPool, wrap, type FloatType, type OnnxArray, type Runtime } from './array.ts';
+import { createTraceCache, type TracedField } from './cache.ts';
+import { compileField, vectorField, type CompiledField } from './field.ts';
+import { createGraph, LoweringError } from './lower/index.ts';
+import { lowerProgram } from './compile.ts';
+import type { Program } from './program.ts';
+import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
+import { replayEngine } from './replay-engine.ts';
+import { onnxRuntime } from './session.ts';
+
+/** How ONNX Runtime is used. */
+export interface OnnxOptions {
+  /** Threads of one model; by default 1 for small models and one per core for large ones. */
+  readonly threads?: number;
+  /** Execution providers in order of preference: `cpu` (the default), `webgpu`, `cuda`. */
+  readonly providers?: readonly string[];
+}
+
+interface Made {
+  readonly field: CompiledField;
+  /** The kernel that cannot be lowered, if there is one. */
+  readonly obstacle: LoweringError | undefined;
+  checks: number;
+  eagerMs: number;
+}
+
+/** An engine named `onnx` that runs vector fields on ONNX Runtime. */
+export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): FieldEngine<OnnxArray> {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new ArgumentError(`threads must be a positive integer; got ${threads}.`);
+  }
+  const pool = createPool();
+  const runtimeFor = (float: FloatType): Runtime => ({ float, pool, providers, threads, cores: availableParallelism() });
+  const warned = new WeakSet<object>();
+
+  const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
+    const runtime = runtimeFor(dtype);
+    return {
+      field: compileField({ forward: () => traced.forward, gradient: traced.gradient }, { runtime, engine: arrayEngine('onnx', dtype), shapes: traced.shapes, parameterShapes: parameters.map(({ shape }) => shape) }),
+      obstacle: obstacleIn(traced, runtime),
+      checks: 0,
+      eagerMs: 0,
+    };
+  });
+
+  return {
+    name: 'onnx',
+    prepare(request) {
+      onnxRuntime();
+      const traced = traces(request, '');
+      const { made } = traced;
+      if (made.obstacle) return replayInstead(made.obstacle, request, warned);
+      const { field } = made;
+      const { runtime } = field;
+      const read = (x: Tensor): OnnxArray => {
+        const kind = runtime.pool.kind(x.shape, x.dtype === 'float32' ? runtime.float : x.dtype);
+        const values = x.dataSync();
+        return wrap(kind, runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : (values as Float32Array));
+      };
+      const solved = vectorField(field, request.parameters.map(read), traced.others.map(read));
+      const prepared: PreparedField<OnnxArray> = {
+        field: solved,
+        fromTensor: (x) => arrayOf(runtime.pool, runtime.float, x.dataSync(), x.shape),
+        toTensor: (x) => tensor(Float32Array.from(x.data as Float32Array), [...x.dims], 'float32'),
+      };
+      checkTrainable(request, traced);
+      checkPurity(request, traced, prepared);
+      return prepared;
+    },
+  };
+}
+
+/** Looks for kernels without a lowering before a solve begins: in f, and in its gradient where it has one. */
+function obstacleIn(traced: Omit<TracedField<Made>, 'made'>, runtime: Runtime): LoweringError | undefined {
+  const programs: Program[] = [traced.forward];
+  try {
+    programs.push(traced.gradient());
+  } catch {
+    // f cannot be differentiated. That concerns nobody until a gradient is asked for, and then is said.
+  }
+  for (const program of programs) {
+    try {
+      lowerProgram(program, createGraph(runtime.float));
+    } catch (error) {
+      if (error instanceof LoweringError) return error;
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+function replayInstead(obstacle: LoweringError, request: FieldRequest, warned: WeakSet<object>): PreparedField<OnnxArray> {
+  if (request.dtype !== 'float32') {
+    throw new EngineError(`Engine 'onnx' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`);
+  }
+  if (!warned.has(request.key)) {
+    warned.add(request.key);
+    console.warn(`Engine 'onnx': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`);
+  }
+  // Arrays are opaque to whoever solves; here they are tensors.
+  return replayEngine.prepare(request) as unknown as PreparedField<OnnxArray>;
+}
+
+function checkTrainable({ parametersFound }: FieldRequest, { others }: TracedField<Made>): void {
+  const missed = parametersFound ? others.find(({ trainable }) => trainable) : undefined;
+  if (missed) {
+    throw new EngineError(`f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`);
+  }
+}
+
+/** Every solve makes sure that f is still what was recorded, in the cheaper of two ways after the first. */
+function checkPurity(request: FieldRequest, { made, forward, traceMs }: TracedField<Made>, { field, fromTensor }: PreparedField<OnnxArray>): void {
+  if (made.checks++ > 0 && traceMs < made.eagerMs) {
+    checkRecording(request, forward);
+    return;
+  }
+  const { slope, ms } = evaluateEagerly(request);
+  made.eagerMs = ms;
+  const y0 = request.y0.map(fromTensor);
+  const found = field.evaluate(request.t0, y0);
+  checkSlope(found.map((x) => x.data as Float32Array), slope);
+  [...y0, ...found].forEach((x) => { field.engine.release(x); });
+}
+
+/** Adds engines `onnx` and `replay`: the same f, recorded once, on ONNX Runtime or on TensorFlow.js's own kernels. */
+export function onnx(options: OnnxOptions = {}): Plugin {
+  return { name: '@odegrad/engine-onnx', engines: [onnxEngine(options), replayEngine] };
+}
+

@@ -1,0 +1,49 @@
+import { EngineError } from '@odegrad/core';
+import { isolated, smoothGradients, type FieldRequest } from '@odegrad/engine-tfjs';
+import { scalar, tidy } from '@tensorflow/tfjs-core';
+
+import { describe, type Program } from './program.ts';
+import { traceField } from './trace.ts';
+
+/** Relative to the largest entry; rounding stays far below, other values of a hidden state far above. */
+const TOLERANCE = 1e-3;
+
+/** The slope at (t0, y0), and how long f took to give it. */
+export function evaluateEagerly({ f, t0, y0 }: FieldRequest): { readonly slope: readonly Float32Array[]; readonly ms: number } {
+  const start = performance.now();
+  let slope: Float32Array[] = [];
+  isolated(() => smoothGradients(() => tidy(() => { slope = f(scalar(t0), y0).map((part) => part.dataSync<'float32'>().slice()); })));
+  return { slope, ms: performance.now() - start };
+}
+
+/** @throws {EngineError} if the recorded function gave another slope than f did. */
+export function checkSlope(recorded: readonly ArrayLike<number>[], eager: readonly ArrayLike<number>[]): void {
+  for (const [part, wanted] of eager.entries()) {
+    const found = recorded[part]!;
+    let scale = 0;
+    for (let i = 0; i < wanted.length; i++) scale = Math.max(scale, Math.abs(wanted[i]!));
+    if (!Number.isFinite(scale)) continue;
+    for (let i = 0; i < wanted.length; i++) {
+      if (Math.abs(wanted[i]! - found[i]!) <= TOLERANCE * scale || Number.isNaN(wanted[i]!)) continue;
+      throw impure(`part ${part}, entry ${i} of its value at (t0, y0) is ${wanted[i]}, but as recorded ${found[i]}`);
+    }
+  }
+}
+
+/** @throws {EngineError} if f runs other kernels or uses other constants than when it was recorded. */
+export function checkRecording(request: FieldRequest, recorded: Program): void {
+  const shapes = request.y0.map((part) => [...part.shape]);
+  const now = traceField({ f: request.f, shapes, parameters: request.parameters }).program;
+  if (describe(now) !== describe(recorded)) throw impure('it runs other operations');
+  for (const [value, data] of recorded.constants) {
+    if (!now.constants.get(value)?.every((x, i) => Object.is(x, data[i]))) throw impure('a tensor that it uses has other values');
+  }
+}
+
+function impure(what: string): EngineError {
+  return new EngineError(
+    `f is not the function that was recorded: ${what}. Something outside its arguments has changed since. ` +
+      'What may change belongs into a tf.variable (trainable: false for no gradient), which is read anew by every solve; ' +
+      "or pass a new function, or run this one with engine: 'tfjs'.",
+  );
+}

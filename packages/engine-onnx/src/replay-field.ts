@@ -1,0 +1,123 @@
+import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
+import { engine, keep, scalar, zeros, type Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
+
+import { bytesOf, restrictTo, type Program } from './program.ts';
+import { prepareReplay, type Replay } from './replay.ts';
+import { rewriteForWasm } from './rewrite-wasm.ts';
+import { split } from './split.ts';
+import type { FieldPrograms } from './field.ts';
+
+/** The replays of a vector field on one backend, made when they are first needed. */
+export interface ReplayField {
+  readonly backendName: string;
+  evaluation(): Replay;
+  vjp(withTime: boolean): Replay;
+  linearization(): Replay;
+  pullback(withTime: boolean): Replay;
+  activations(): { readonly names: readonly string[]; readonly bytes: number };
+}
+
+/** Prepares the replays of a field for the backend that TensorFlow.js is on. */
+export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayField {
+  const backendName = engine().backendName;
+  const made = new Map<string, Replay>();
+  const fast = (program: Program): Program => (backendName === 'wasm' ? rewriteForWasm(program) : program);
+  const once = (key: string, make: () => Program): Replay => {
+    let replay = made.get(key);
+    if (!replay) made.set(key, (replay = prepareReplay(fast(make()))));
+    return replay;
+  };
+  const timed = (withTime: boolean) => (name: string): boolean => withTime || name !== 'gt';
+  let halves: ReturnType<typeof split> | undefined;
+  const half = (): ReturnType<typeof split> => (halves ??= split(gradient(), 4));
+  return {
+    backendName,
+    evaluation: () => once('f', forward),
+    vjp: (withTime) => once(`vjp ${withTime}`, () => restrictTo(gradient(), timed(withTime))),
+    linearization: () => once('linearize', () => half().forward),
+    pullback: (withTime) => once(`pullback ${withTime}`, () => restrictTo(half().pullback, timed(withTime))),
+    activations() {
+      const program = half().forward;
+      const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
+      return { names: kept.map(({ name }) => name), bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, 4), 0) };
+    },
+  };
+}
+
+/** A vector field that replays recorded kernels on tensors. */
+export function replayedField(
+  replays: ReplayField,
+  eager: VectorField<Tensor>,
+  parameters: readonly Variable[],
+  others: readonly Variable[],
+  shapes: readonly (readonly number[])[],
+): VectorField<Tensor> {
+  const names = (prefix: string): string[] => shapes.map((_, i) => `${prefix}${i}`);
+  const [slopes, gradients] = [names('f'), names('gy')];
+
+  const call = (replay: Replay, t: number, inputs: Record<string, TensorInfo>): Record<string, TensorInfo> => {
+    if (engine().backendName !== replays.backendName) {
+      throw new EngineError(`The backend of TensorFlow.js changed from ${replays.backendName} to ${engine().backendName} during a solve.`);
+    }
+    parameters.forEach((variable, i) => { inputs[`p${i}`] = variable; });
+    others.forEach((variable, i) => { inputs[`v${i}`] = variable; });
+    if (!replay.inputs.has('t')) return replay.run(inputs);
+    const time = scalar(t);
+    try {
+      return replay.run({ ...inputs, t: time });
+    } finally {
+      time.dispose();
+    }
+  };
+  const point = (y: State<Tensor>, prefix = 'y'): Record<string, TensorInfo> => Object.fromEntries(y.map((x, i) => [`${prefix}${i}`, x]));
+  const tensor = (info: TensorInfo | undefined, shape: readonly number[]): Tensor =>
+    keep(info ? engine().makeTensorFromTensorInfo(info) : zeros([...shape]));
+  const values = (results: Record<string, TensorInfo>): State<Tensor> => slopes.map((name, i) => tensor(results[name], shapes[i]!));
+  const cotangents = (results: Record<string, TensorInfo>): Cotangents<Tensor> => {
+    const time = results['gt'] && tensor(results['gt'], []);
+    const t = time ? time.dataSync()[0]! : 0;
+    time?.dispose();
+    return {
+      t,
+      y: gradients.map((name, i) => tensor(results[name], shapes[i]!)),
+      parameters: parameters.map((variable, i) => tensor(results[`gp${i}`], variable.shape)),
+    };
+  };
+
+  return {
+    engine: eager.engine,
+    parameters: eager.parameters,
+    evaluate: (t, y) => values(call(replays.evaluation(), t, point(y))),
+    linearize(t, y) {
+      const { names: kept, bytes } = replays.activations();
+      const results = call(replays.linearization(), t, point(y));
+      const { backend } = engine();
+      // The pullback reads the point itself too, which its owner may dispose of before.
+      const handles = y.map((x) => {
+        backend.incRef(x.dataId);
+        return keep(engine().makeTensorFromTensorInfo({ dataId: x.dataId, shape: x.shape, dtype: x.dtype }));
+      });
+      const here = point(handles);
+      const activations = Object.fromEntries(kept.map((name) => [name, results[name]!]));
+      let alive = true;
+      return {
+        value: values(results),
+        bytes,
+        pullback(cotangent, withTime) {
+          if (!alive) throw new EngineError('This linearization was released.');
+          return cotangents(call(replays.pullback(withTime), t, { ...here, ...activations, ...point(cotangent, 'c') }));
+        },
+        release() {
+          if (!alive) return;
+          alive = false;
+          for (const { dataId } of Object.values(activations)) backend.disposeData(dataId);
+          for (const handle of handles) handle.dispose();
+        },
+      };
+    },
+    vjp(t, y, cotangent, withTime) {
+      const results = call(replays.vjp(withTime), t, { ...point(y), ...point(cotangent, 'c') });
+      return { value: values(results), bytes: replays.activations().bytes, ...cotangents(results) };
+    },
+  };
+}

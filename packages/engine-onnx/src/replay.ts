@@ -1,0 +1,109 @@
+import { EngineError } from '@odegrad/core';
+import { engine, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
+
+import type { ConstantData, Instruction, Program } from './program.ts';
+
+/** A program made ready for one backend of TensorFlow.js. */
+export interface Replay {
+  readonly inputs: ReadonlySet<string>;
+  /** Runs the kernels, freeing every buffer after its last use. The results belong to the caller. */
+  run(inputs: Readonly<Record<string, TensorInfo>>): Record<string, TensorInfo>;
+}
+
+interface Step {
+  readonly run: (inputs: Record<string, TensorInfo>) => TensorInfo | TensorInfo[];
+  readonly inputs: readonly (readonly [string, number])[];
+  readonly outputs: readonly number[];
+  /** Values that nothing reads afterwards. */
+  readonly free: readonly number[];
+}
+
+/** Constants lie on the backend as long as the replay is used. */
+const abandoned = new FinalizationRegistry<() => void>((free) => { free(); });
+
+/**
+ * Prepares a program for the backend that TensorFlow.js is on: its own kernels, called one after the other
+ * without tape, tensors or scopes.
+ * @throws {EngineError} if the backend lacks a kernel.
+ */
+export function prepareReplay(program: Program): Replay {
+  const { backend, backendName } = engine();
+  const steps = stepsOf(program, backend, backendName);
+  const constants = upload(program, backend);
+  const kept = new Set([...constants.keys(), ...program.inputs.map(({ value }) => value)]);
+  const replay: Replay = {
+    inputs: new Set(program.inputs.map(({ name }) => name)),
+    run(inputs) {
+      const infos: (TensorInfo | undefined)[] = new Array<TensorInfo | undefined>(program.values.length);
+      for (const [value, info] of constants) infos[value] = info;
+      for (const { name, value } of program.inputs) infos[value] = inputs[name]!;
+      const made = new Set<number>();
+      try {
+        for (const step of steps) {
+          const operands: Record<string, TensorInfo> = {};
+          for (const [name, value] of step.inputs) operands[name] = infos[value]!;
+          const results = step.run(operands);
+          step.outputs.forEach((output, i) => {
+            infos[output] = Array.isArray(results) ? results[i]! : results;
+            made.add(output);
+          });
+          for (const value of step.free) {
+            backend.disposeData(infos[value]!.dataId);
+            made.delete(value);
+          }
+        }
+      } catch (error) {
+        for (const value of made) backend.disposeData(infos[value]!.dataId);
+        throw error;
+      }
+      const results: Record<string, TensorInfo> = {};
+      const given = new Set<number>();
+      for (const { name, value } of program.outputs) {
+        const info = infos[value]!;
+        // An input, a constant or a result that goes out twice is a second reference to the same data.
+        if (kept.has(value) || given.has(value)) backend.incRef(info.dataId);
+        given.add(value);
+        results[name] = info;
+      }
+      return results;
+    },
+  };
+  abandoned.register(replay, () => {
+    for (const info of constants.values()) backend.disposeData(info.dataId, true);
+  });
+  return replay;
+}
+
+function stepsOf(program: Program, backend: KernelBackend, backendName: string): readonly Step[] {
+  const lastUse = new Map<number, Instruction>();
+  for (const instruction of program.instructions) {
+    // A result that nothing reads is freed where it was made.
+    for (const output of instruction.outputs) lastUse.set(output, instruction);
+    for (const { value } of instruction.inputs) if (lastUse.has(value)) lastUse.set(value, instruction);
+  }
+  for (const { value } of program.outputs) lastUse.delete(value);
+  const freed = new Map<Instruction, number[]>();
+  for (const [value, instruction] of lastUse) freed.set(instruction, [...(freed.get(instruction) ?? []), value]);
+
+  return program.instructions.map((instruction) => {
+    const kernel = getKernel(instruction.kernel, backendName) as ReturnType<typeof getKernel> | undefined;
+    if (!kernel) throw new EngineError(`Backend ${backendName} of TensorFlow.js has no kernel ${instruction.kernel}. Take another with tf.setBackend.`);
+    const attrs = instruction.attrs as never;
+    return {
+      run: (inputs) => kernel.kernelFunc({ inputs, attrs, backend }),
+      inputs: instruction.inputs.map(({ name, value }) => [name, value] as const),
+      outputs: instruction.outputs,
+      free: freed.get(instruction) ?? [],
+    };
+  });
+}
+
+function upload(program: Program, backend: KernelBackend): Map<number, TensorInfo> {
+  const infos = new Map<number, TensorInfo>();
+  for (const [value, data] of program.constants) {
+    const { shape, dtype } = program.values[value]!;
+    const dataId = backend.write(data.slice() as ConstantData, [...shape], dtype);
+    infos.set(value, { dataId, shape: [...shape], dtype });
+  }
+  return infos;
+}

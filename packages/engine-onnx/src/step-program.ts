@@ -1,0 +1,191 @@
+import { solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
+
+import { createBuilder, type ProgramBuilder } from './builder.ts';
+import { sizeOf, type Port, type Program } from './program.ts';
+import { simplify } from './simplify.ts';
+
+/** A program of a whole step, and how its two inputs for the step itself are filled. */
+export interface StepProgram {
+  readonly program: Program;
+  /** What h is multiplied by, entry for entry of input `h`, `[1, weights.length]`. */
+  readonly weights: readonly number[];
+  /** Stages whose times are the entries of input `s`, `[times.length]`. */
+  readonly times: readonly number[];
+}
+
+/** Values of the parts of a state. */
+type Parts = readonly number[];
+
+interface Weighted {
+  readonly weight: number;
+  readonly parts: Parts;
+}
+
+/** What the stages of one step share. */
+interface Scene {
+  readonly builder: ProgramBuilder;
+  readonly shapes: readonly (readonly number[])[];
+  readonly y: Parts;
+  /** Ports of f at a stage. */
+  at(stage: number, y: Parts): Map<string, number>;
+  /** `base + h Σ weight · parts`. */
+  combine(base: Parts | undefined, terms: readonly Weighted[]): Parts;
+  /** The parts of a result; what is absent is zero. */
+  parts(results: ReadonlyMap<string, number>, prefix: string): Parts;
+  finish(outputs: readonly Port[]): StepProgram;
+}
+
+const ports = (prefix: string, parts: Parts): Port[] => parts.map((value, k) => ({ name: `${prefix}${k}`, value }));
+
+/** Time of stage i: the ends of the step are the very numbers of the span. */
+export function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): number {
+  return c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
+}
+
+/** y₁ = y + h Σ b_i k_i, as ports `f…`; in: `y…`, `p…`, `v…` and the step's own `h` and `s`. */
+export function stepForward(tableau: ButcherTableau, f: Program, shapes: readonly (readonly number[])[]): StepProgram {
+  const scene = createScene(tableau, f, shapes);
+  const slopes: Parts[] = [];
+  for (const i of solutionStages(tableau)) {
+    const state = along(scene, scene.y, tableau.a[i]!, slopes);
+    slopes[i] = scene.parts(scene.builder.inline(f, scene.at(i, state)), 'f');
+  }
+  return scene.finish(ports('f', along(scene, scene.y, tableau.b, slopes)));
+}
+
+/**
+ * y₁ and the pullback of its cotangent `c…` to `gy…` and `gp…`, with
+ * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j and g_i = (∂f/∂y)ᵀ K̄_i at stage i, last stage first.
+ */
+export function stepGradient(tableau: ButcherTableau, gradient: Program, shapes: readonly (readonly number[])[]): StepProgram {
+  const { a, b } = tableau;
+  const isValue = ({ name }: Port): boolean => name.startsWith('f');
+  const value: Program = { ...gradient, outputs: gradient.outputs.filter(isValue) };
+  const pullback: Program = { ...gradient, outputs: gradient.outputs.filter((port) => !isValue(port) && port.name !== 'gt') };
+  const main = solutionStages(tableau);
+  const scene = createScene(tableau, gradient, shapes);
+  const { builder } = scene;
+  const lambda = shapes.map((shape, k) => builder.input(`c${k}`, shape));
+
+  const slopes: Parts[] = [];
+  const states: Parts[] = [];
+  // Both halves name the whole gradient program; what they have in common is merged afterwards.
+  const unseen = new Map(lambda.map((part, k) => [`c${k}`, part]));
+  for (const i of main) {
+    states[i] = along(scene, scene.y, a[i]!, slopes);
+    slopes[i] = scene.parts(builder.inline(value, new Map([...scene.at(i, states[i]), ...unseen])), 'f');
+  }
+  const g: Parts[] = [];
+  const parameters = new Map<string, number>();
+  for (const i of [...main].reverse()) {
+    const later = main.filter((j) => a[j]![i] && g[j]);
+    if (b[i] === 0 && later.length === 0) continue;
+    const own = b[i] === 0 ? [] : [{ weight: b[i]!, parts: lambda }];
+    const cotangent = scene.combine(undefined, [...own, ...later.map((j) => ({ weight: a[j]![i]!, parts: g[j]! }))]);
+    const given = new Map([...scene.at(i, states[i]!), ...cotangent.map((part, k) => [`c${k}`, part] as const)]);
+    const results = builder.inline(pullback, given);
+    g[i] = scene.parts(results, 'gy');
+    for (const [name, part] of results) {
+      const sum = parameters.get(name);
+      if (name.startsWith('gp')) parameters.set(name, sum === undefined ? part : builder.call('Add', { a: part, b: sum }, builder.shape(part)));
+    }
+  }
+  const gy = Object.values(g).reduce((sum, parts) => sum.map((x, k) => builder.call('Add', { a: x, b: parts[k]! }, builder.shape(x))), lambda);
+  return scene.finish([
+    ...ports('f', along(scene, scene.y, b, slopes)),
+    ...ports('gy', gy),
+    ...[...parameters].map(([name, part]) => ({ name, value: part })),
+  ]);
+}
+
+const along = (scene: Scene, base: Parts, weights: readonly number[], slopes: readonly Parts[]): Parts =>
+  scene.combine(
+    base,
+    weights.flatMap((weight, j) => (weight === 0 ? [] : [{ weight, parts: slopes[j]! }])),
+  );
+
+function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readonly number[])[]): Scene {
+  const builder = createBuilder();
+  const y = shapes.map((shape, k) => builder.input(`y${k}`, shape));
+  const shared = new Map<string, number>();
+  for (const { name, value } of f.inputs) {
+    if (/^[pv]/.test(name)) shared.set(name, builder.input(name, f.values[value]!.shape, f.values[value]!.dtype));
+  }
+  // Only when all is put together is it known how many coefficients and times there are. Until then each is an
+  // input of its own; then these become the pieces of two inputs.
+  const rows: { readonly weights: readonly number[]; readonly value: number }[] = [];
+  const times = new Map<number, number>();
+  const row = (weights: readonly number[]): number => {
+    const known = rows.find((other) => other.weights.join() === weights.join());
+    if (known) return known.value;
+    const value = builder.input(`h:${rows.length}`, [1, weights.length]);
+    rows.push({ weights, value });
+    return value;
+  };
+  const time = (stage: number): number => {
+    const same = [...times.keys()].find((other) => c[other] === c[stage]);
+    if (same !== undefined) return times.get(same)!;
+    const value = builder.input(`s:${times.size}`, [1]);
+    times.set(stage, value);
+    return value;
+  };
+  const reshape = (x: number, shape: readonly number[]): number => builder.call('Reshape', { x }, shape, { shape: [...shape] });
+  const usesTime = f.inputs.some(({ name }) => name === 't');
+
+  const combinePart = (base: number | undefined, terms: readonly { weight: number; value: number }[], shape: readonly number[]): number => {
+    // The sum of two or less is written out; that of more is one matrix product.
+    if (terms.length <= 2) {
+      const scaled = terms.map(({ weight, value }) => {
+        const flat = shape.length < 2;
+        const product = builder.call('Multiply', { a: flat ? reshape(value, [1, sizeOf(shape)]) : value, b: row([weight]) }, flat ? [1, sizeOf(shape)] : shape);
+        return flat ? reshape(product, shape) : product;
+      });
+      return [...(base === undefined ? [] : [base]), ...scaled].reduce((a, b) => builder.call('Add', { a, b }, shape));
+    }
+    const size = sizeOf(shape);
+    const lines = Object.fromEntries(terms.map(({ value }, i) => [String(i), reshape(value, [1, size])]));
+    const stacked = builder.call('Concat', lines, [terms.length, size], { axis: 0 });
+    const product = builder.call('BatchMatMul', { a: row(terms.map(({ weight }) => weight)), b: stacked }, [1, size], { transposeA: false, transposeB: false });
+    return reshape(base === undefined ? product : builder.call('Add', { a: product, b: reshape(base, [1, size]) }, [1, size]), shape);
+  };
+
+  return {
+    builder,
+    shapes,
+    y,
+    at(stage, state) {
+      const given = new Map([...shared, ...state.map((part, k) => [`y${k}`, part] as const)]);
+      if (usesTime) given.set('t', reshape(time(stage), []));
+      return given;
+    },
+    combine: (base, terms) =>
+      shapes.map((shape, k) => (terms.length === 0 ? base![k]! : combinePart(base?.[k], terms.map(({ weight, parts }) => ({ weight, value: parts[k]! })), shape))),
+    parts: (results, prefix) => shapes.map((shape, k) => results.get(`${prefix}${k}`) ?? builder.constant(new Float32Array(sizeOf(shape)), shape)),
+    finish(outputs) {
+      const program = builder.finish(outputs);
+      const weights = rows.flatMap((piece) => piece.weights);
+      return {
+        program: simplify(join(join(program, 'h', rows.map(({ value }) => value), 1), 's', [...times.values()], 0)),
+        weights,
+        times: [...times.keys()],
+      };
+    },
+  };
+}
+
+/** Makes inputs of a program the pieces of one input. */
+function join(program: Program, name: string, pieces: readonly number[], axis: number): Program {
+  if (pieces.length === 0) return program;
+  const sizes = pieces.map((piece) => sizeOf(program.values[piece]!.shape));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const whole = program.values.length;
+  return {
+    ...program,
+    values: [...program.values, { shape: axis === 1 ? [1, total] : [total], dtype: 'float32' }],
+    inputs: [...program.inputs.filter(({ value }) => !pieces.includes(value)), { name, value: whole }],
+    instructions: [
+      { kernel: 'SplitV', attrs: { numOrSizeSplits: sizes, axis }, inputs: [{ name: 'x', value: whole }], outputs: pieces },
+      ...program.instructions,
+    ],
+  };
+}
