@@ -1,6 +1,6 @@
 import { combineStates, dotStates } from './state.ts';
 import { isFirstSameAsLast, solutionStages, type ButcherTableau } from './tableau.ts';
-import type { Engine, Solver, Span, Stage, StageEvaluator, State } from './types.ts';
+import type { Engine, Solver, Span, Stage, State } from './types.ts';
 
 /**
  * The explicit Runge–Kutta method of a tableau:
@@ -117,5 +117,3 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
 export function isTableau(value: Solver | ButcherTableau): value is ButcherTableau {
   return 'b' in value && 'a' in value;
 }
-
-export type { StageEvaluator };

@@ -18,7 +18,7 @@ export function includes(level: Level, needed: Level): boolean {
 }
 
 /** One accepted step, as far as it is remembered. */
-export interface Entry<A> extends Proposal {
+interface Entry<A> extends Proposal {
   readonly interval: number;
   readonly level: Level;
   readonly y?: State<A>;
