@@ -33,7 +33,7 @@ export function arrayEngine(name: string, float: FloatType): Engine<OnnxArray> {
       const [e, a, b] = [data(error), data(y0), data(y1)];
       let sum = 0;
       for (let i = 0; i < e.length; i++) {
-        const ratio = e[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+        const ratio = e[i] === 0 ? 0 : e[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
         sum += ratio * ratio;
       }
       const norm = Math.sqrt(sum / Math.max(1, e.length));

@@ -174,7 +174,7 @@ function compute(real: RealBackend, kernel: string, inputs: KernelInputs, attrs:
 function probe(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): readonly ResultType[] {
   // Computing moves data to the real backend, so the kernel gets stand-ins.
   const standIns = operandsOf(kernel, inputs).map(([name, x]) => [name, isPlaceholder(x.dataId) ? placeholderTensor(x.shape, x.dtype) : x] as const);
-  const { out, on } = run(real, kernel, Object.fromEntries(standIns), attrs);
+  const { out, on } = run(real, kernel, Array.isArray(inputs) ? (standIns.map(([, x]) => x) as never) : Object.fromEntries(standIns), attrs);
   const infos = Array.isArray(out) ? out : [out];
   const types = infos.map(({ shape, dtype }) => ({ shape, dtype: elementType(dtype, kernel) }));
   infos.forEach((info) => engine().makeTensorFromTensorInfo(info, on.backend).dispose());

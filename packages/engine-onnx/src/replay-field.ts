@@ -1,8 +1,8 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
-import { engine, keep, scalar, zeros, type Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
+import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
 import { bytesOf, restrictTo, type Program } from './program.ts';
-import { prepareReplay, type Replay } from './replay.ts';
+import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
 import { split } from './split.ts';
 import type { FieldPrograms } from './field.ts';
@@ -71,7 +71,7 @@ export function replayedField(
   };
   const point = (y: State<Tensor>, prefix = 'y'): Record<string, TensorInfo> => Object.fromEntries(y.map((x, i) => [`${prefix}${i}`, x]));
   const tensor = (info: TensorInfo | undefined, shape: readonly number[]): Tensor =>
-    keep(info ? engine().makeTensorFromTensorInfo(info) : zeros([...shape]));
+    keep(info instanceof Tensor ? info : info ? engine().makeTensorFromTensorInfo(info) : zeros([...shape]));
   const values = (results: Record<string, TensorInfo>): State<Tensor> => slopes.map((name, i) => tensor(results[name], shapes[i]!));
   const cotangents = (results: Record<string, TensorInfo>): Cotangents<Tensor> => {
     const time = results['gt'] && tensor(results['gt'], []);
@@ -110,7 +110,7 @@ export function replayedField(
         release() {
           if (!alive) return;
           alive = false;
-          for (const { dataId } of Object.values(activations)) backend.disposeData(dataId);
+          for (const info of Object.values(activations)) free(info, backend);
           for (const handle of handles) handle.dispose();
         },
       };

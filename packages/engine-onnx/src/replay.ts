@@ -1,5 +1,5 @@
 import { EngineError } from '@odegrad/core';
-import { engine, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
+import { engine, getKernel, keep, Tensor, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import type { ConstantData, Instruction, Program } from './program.ts';
 
@@ -13,6 +13,7 @@ export interface Replay {
 interface Step {
   readonly run: (inputs: Record<string, TensorInfo>) => TensorInfo | TensorInfo[];
   readonly inputs: readonly (readonly [string, number])[];
+  readonly isList: boolean;
   readonly outputs: readonly number[];
   /** Values that nothing reads afterwards. */
   readonly free: readonly number[];
@@ -40,20 +41,23 @@ export function prepareReplay(program: Program): Replay {
       const made = new Set<number>();
       try {
         for (const step of steps) {
-          const operands: Record<string, TensorInfo> = {};
+          // A list of operands is a list to the kernel too.
+          const operands: Record<string, TensorInfo> = step.isList ? ([] as unknown as Record<string, TensorInfo>) : {};
           for (const [name, value] of step.inputs) operands[name] = infos[value]!;
           const results = step.run(operands);
           step.outputs.forEach((output, i) => {
-            infos[output] = Array.isArray(results) ? results[i]! : results;
+            const info = Array.isArray(results) ? results[i]! : results;
+            // No scope of the caller's is to free it.
+            infos[output] = info instanceof Tensor ? keep(info) : info;
             made.add(output);
           });
           for (const value of step.free) {
-            backend.disposeData(infos[value]!.dataId);
+            free(infos[value]!, backend);
             made.delete(value);
           }
         }
       } catch (error) {
-        for (const value of made) backend.disposeData(infos[value]!.dataId);
+        for (const value of made) free(infos[value]!, backend);
         throw error;
       }
       const results: Record<string, TensorInfo> = {};
@@ -61,9 +65,10 @@ export function prepareReplay(program: Program): Replay {
       for (const { name, value } of program.outputs) {
         const info = infos[value]!;
         // An input, a constant or a result that goes out twice is a second reference to the same data.
-        if (kept.has(value) || given.has(value)) backend.incRef(info.dataId);
+        const again = kept.has(value) || given.has(value);
+        if (again) backend.incRef(info.dataId);
         given.add(value);
-        results[name] = info;
+        results[name] = again ? { dataId: info.dataId, shape: info.shape, dtype: info.dtype } : info;
       }
       return results;
     },
@@ -72,6 +77,12 @@ export function prepareReplay(program: Program): Replay {
     for (const info of constants.values()) backend.disposeData(info.dataId, true);
   });
   return replay;
+}
+
+/** Frees a result. Some kernels return tensors that TensorFlow.js counts. */
+export function free(info: TensorInfo, backend: KernelBackend): void {
+  if (info instanceof Tensor) info.dispose();
+  else backend.disposeData(info.dataId);
 }
 
 function stepsOf(program: Program, backend: KernelBackend, backendName: string): readonly Step[] {
@@ -92,6 +103,7 @@ function stepsOf(program: Program, backend: KernelBackend, backendName: string):
     return {
       run: (inputs) => kernel.kernelFunc({ inputs, attrs, backend }),
       inputs: instruction.inputs.map(({ name, value }) => [name, value] as const),
+      isList: instruction.inputs[0]?.name === '0',
       outputs: instruction.outputs,
       free: freed.get(instruction) ?? [],
     };

@@ -120,7 +120,12 @@ function finish(program: Program, variables: readonly Variable[]): Trace {
   const used = variables.flatMap((variable, i) => (simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : []));
   const renamed = new Map(used.map(({ old }, i) => [old, `v${i}`]));
   return {
-    program: { ...simple, inputs: simple.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })) },
+    program: {
+      ...simple,
+      inputs: simple.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })),
+      // Gradients that TensorFlow.js fills with zeros are absent like those that it does not make.
+      outputs: simple.outputs.filter(({ name, value }) => name.startsWith('f') || !simple.constants.get(value)?.every((x) => x === 0)),
+    },
     others: used.map(({ variable }) => variable),
   };
 }

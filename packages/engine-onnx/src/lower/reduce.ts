@@ -1,7 +1,8 @@
 import { util } from '@tensorflow/tfjs-core';
 
-import { cast, LoweringError, map, reshape, type Call, type Lowering, type LoweringTable } from './context.ts';
+import { cast, LoweringError, map, reshape, zip, type Call, type Lowering, type LoweringTable } from './context.ts';
 import type { Edge } from './graph.ts';
+import { pad, slice } from './shape.ts';
 
 function axesOf({ attrs, operands: [x] }: Call): number[] {
   const axis = (attrs['axis'] ?? attrs['reductionIndices'] ?? attrs['dim']) as number | number[];
@@ -43,6 +44,23 @@ const segmentSum: Lowering = ({ graph, of, shape }) => {
   return graph.node('ScatterND', [zeros, indices, x], shape, { attributes: { reduction: 'add' } });
 };
 
+/** Products of all entries up to each: every round doubles how far back the products reach. */
+const cumulativeProduct: Lowering = ({ graph, attrs, operands: [x] }) => {
+  const axis = util.parseAxisParam(attrs['axis'] as number, [...x!.shape])[0]!;
+  const extent = x!.shape[axis]!;
+  const backwards = attrs['reverse'] === true;
+  // Moves entries along the axis, ones coming in.
+  const moved = (y: Edge, by: number): Edge => {
+    const at = (value: number): number[] => y.shape.map((_, i) => (i === axis ? value : 0));
+    const ends = y.shape.map((n, i) => (i === axis && !backwards ? n - by : n));
+    const rest = slice(graph, y, at(backwards ? by : 0), ends);
+    return pad(graph, rest, at(backwards ? 0 : by), at(backwards ? by : 0), 1);
+  };
+  let y = attrs['exclusive'] === true ? moved(x!, 1) : x!;
+  for (let reach = 1; reach < extent; reach *= 2) y = zip(graph, 'Mul', y, moved(y, reach));
+  return y;
+};
+
 /** Sums, products, extrema and scans. */
 export const reductions: LoweringTable = {
   Sum: reduction('ReduceSum'),
@@ -60,6 +78,7 @@ export const reductions: LoweringTable = {
     const attributes = { exclusive: attrs['exclusive'] === true ? 1 : 0, reverse: attrs['reverse'] === true ? 1 : 0 };
     return graph.node('CumSum', [x!, graph.scalar(axis, 'int64')], x!.shape, { attributes });
   },
+  Cumprod: cumulativeProduct,
   UnsortedSegmentSum: segmentSum,
   Identity: ({ graph, operands: [x] }) => map(graph, 'Identity', x!),
 };
