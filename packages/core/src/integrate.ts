@@ -90,7 +90,8 @@ export function integrate<A>(
         const step = solver.step(wants === 'activations' ? taping : plain, span, y, request);
         const accept = pace.judge(proposal, y, step);
         // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
-        const next = accept ? step.last : (step.stages[0] ?? first);
+        const [opening] = step.stages;
+        const next = accept ? step.last : opening?.y === y && opening.t === t ? opening : first;
         if (next) holdStage(memory, next);
         if (accept) watcher.accepted?.({ ...proposal, index: steps, interval, y, step });
         if (first) dropStage(memory, first);

@@ -1,5 +1,5 @@
 import { bookBytes, bookKept, type Ledger } from './ledger.ts';
-import type { Engine, Linearization, State, Term } from './types.ts';
+import type { Engine, Linearization, State } from './types.ts';
 
 /**
  * Who owns what, in one place. Every array and linearization made during a solve is adopted; it dies with
@@ -8,7 +8,7 @@ import type { Engine, Linearization, State, Term } from './types.ts';
  */
 export interface Memory<A> {
   readonly ledger: Ledger;
-  /** The engine, with its results adopted. */
+  /** The engine, with its results adopted. `release` ends an array of ours that nobody holds before its scope does. */
   readonly engine: Engine<A>;
   /** Runs `body`; what it made and nobody holds is released when it ends or throws. */
   scope<T>(body: () => T): T;
@@ -78,11 +78,20 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
 
   const memory: Memory<A> = {
     ledger,
-    // Delegation rather than a copy: an engine may be an instance of a class.
-    engine: Object.assign(Object.create(engine) as Engine<A>, {
-      combine: (base: A | undefined, terms: readonly Term<A>[]) => adopt(engine.combine(base, terms)),
-      zeros: (like: A) => adopt(engine.zeros(like)),
-    }),
+    engine: {
+      name: engine.name,
+      roundoff: engine.roundoff,
+      combine: (base, terms) => adopt(engine.combine(base, terms)),
+      zeros: (like) => adopt(engine.zeros(like)),
+      dot: (x, y) => engine.dot(x, y),
+      scaledNorm: (error, y0, y1, tolerance) => engine.scaledNorm(error, y0, y1, tolerance),
+      isFinite: (x) => engine.isFinite(x),
+      bytes: (x) => engine.bytes(x),
+      release(x) {
+        const holding = holdings.get(x);
+        if (holding?.holds === 0) end(x, holding, true);
+      },
+    },
     scope(body) {
       const made: unknown[] = [];
       scopes.push(made);

@@ -110,9 +110,13 @@ export function adaptivePace<A>(
     propose(t, steps) {
       const left = Math.abs(tb - t);
       // A step one per cent longer beats a sliver of a step after it.
-      if (h * 1.01 >= left) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
-      const smallest = Math.max(stepping.minStep ?? 0, 4 * Number.EPSILON * Math.abs(t));
-      if (h < smallest || t + sign * h === t) {
+      if (left <= bound(h * 1.01)) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
+      // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
+      const smallest = Math.max(
+        stepping.minStep ?? 0,
+        4 * Number.EPSILON * Math.max(Math.abs(t), Number.EPSILON * left),
+      );
+      if (!(h >= smallest) || t + sign * h === t) {
         const finite = errorNorm === undefined || Number.isFinite(errorNorm);
         throw new SolveError(
           finite ? 'step-underflow' : 'non-finite',

@@ -21,20 +21,22 @@ export interface Registered {
 export type Kind = keyof Registered;
 
 /** Which package brings a name, for the message when it is missing. */
-const HOMES: Partial<Record<string, string>> = {
-  backprop: '@odegrad/grad-backprop',
-  adjoint: '@odegrad/grad-adjoint',
-  symplectic: '@odegrad/grad-symplectic',
-  onnx: '@odegrad/engine-onnx',
-  replay: '@odegrad/engine-onnx',
-  tfjs: '@odegrad/engine-tfjs',
-  ...Object.fromEntries(
-    ['checkpoint', 'recompute', 'stages', 'binomial', 'online', 'auto'].map((name) => [
-      name,
-      '@odegrad/grad-checkpoint',
-    ]),
-  ),
-};
+const HOMES = new Map<string, string>(
+  Object.entries({
+    backprop: '@odegrad/grad-backprop',
+    adjoint: '@odegrad/grad-adjoint',
+    symplectic: '@odegrad/grad-symplectic',
+    onnx: '@odegrad/engine-onnx',
+    replay: '@odegrad/engine-onnx',
+    tfjs: '@odegrad/engine-tfjs',
+    ...Object.fromEntries(
+      ['checkpoint', 'recompute', 'stages', 'binomial', 'online', 'auto'].map((name) => [
+        name,
+        '@odegrad/grad-checkpoint',
+      ]),
+    ),
+  }),
+);
 const TABLEAUX = '@odegrad/tableaux';
 
 const token = <K extends Kind>(kind: K, name: string): InjectionToken<Registered[K]> =>
@@ -68,13 +70,10 @@ export class Registry {
    */
   use(plugin: Plugin): this {
     plugin.tableaux?.forEach(verifyTableau);
-    for (const tableau of plugin.tableaux ?? []) {
-      if (this.#add('tableau', tableau, plugin)) this.#add('solver', rungeKutta(tableau), plugin);
-    }
-    for (const solver of plugin.solvers ?? []) this.#add('solver', solver, plugin);
-    for (const gradient of plugin.gradients ?? []) this.#add('gradient', gradient, plugin);
-    for (const controller of plugin.controllers ?? []) this.#add('controller', controller, plugin);
-    for (const engine of plugin.engines ?? []) this.#add('engine', engine, plugin);
+    const brought = contents(plugin).filter(([kind, value]) => !this.#holds(kind, value));
+    // All or nothing: a plugin that is refused leaves no half of itself.
+    for (const [kind, value] of brought) this.#checkFree(kind, value, plugin);
+    for (const [kind, value] of brought) this.#add(kind, value);
     return this;
   }
 
@@ -84,7 +83,8 @@ export class Registry {
     if (this.has(kind, name)) return this.#scope.resolve(key);
     const known = this.names(kind);
     const home =
-      HOMES[name] ?? ((kind === 'solver' || kind === 'tableau') && known.length === 0 ? TABLEAUX : undefined);
+      HOMES.get(name) ??
+      ((kind === 'solver' || kind === 'tableau') && known.length === 0 ? TABLEAUX : undefined);
     const missing = home
       ? ` Install ${home} and register it: registry.use(plugin).`
       : ' Is a `registry.use(plugin)` missing?';
@@ -102,19 +102,48 @@ export class Registry {
     return [...new Set([...(this.#parent?.names(kind) ?? []), ...this.#names[kind]])];
   }
 
-  #add<K extends Kind>(kind: K, value: Registered[K], plugin: Plugin): boolean {
-    const key = token(kind, value.name);
-    if (this.#names[kind].has(value.name)) {
-      if (this.#scope.resolve(key) === value) return false;
-      throw new RegistryError(
-        `Plugin '${plugin.name}': the ${kind} '${value.name}' is already registered with another value. Rename one, ` +
-          `or shadow it in a registry of its own: new Registry(parent).`,
-      );
-    }
-    this.#scope.registerInstance(key, value);
-    this.#names[kind].add(value.name);
-    return true;
+  #checkFree<K extends Kind>(kind: K, value: Registered[K], plugin: Plugin): void {
+    if (!this.#names[kind].has(value.name)) return;
+    throw new RegistryError(
+      `Plugin '${plugin.name}': the ${kind} '${value.name}' is already registered with another value. Rename one, ` +
+        `or shadow it in a registry of its own: new Registry(parent).`,
+    );
   }
+
+  #holds<K extends Kind>(kind: K, value: Registered[K]): boolean {
+    return this.#names[kind].has(value.name) && this.#scope.resolve(token(kind, value.name)) === value;
+  }
+
+  #add<K extends Kind>(kind: K, value: Registered[K]): void {
+    this.#scope.registerInstance(token(kind, value.name), value);
+    this.#names[kind].add(value.name);
+  }
+}
+
+type Entry = { [K in Kind]: readonly [K, Registered[K]] }[Kind];
+
+const solversOf = new WeakMap<ButcherTableau, Solver>();
+
+/** The solver of a tableau: the same one however often it is asked for. */
+function solverOf(tableau: ButcherTableau): Solver {
+  const solver = solversOf.get(tableau) ?? rungeKutta(tableau);
+  solversOf.set(tableau, solver);
+  return solver;
+}
+
+/** What a plugin brings; a tableau brings its solver too. */
+function contents(plugin: Plugin): readonly Entry[] {
+  const { tableaux = [], solvers = [], gradients = [], controllers = [], engines = [] } = plugin;
+  return [
+    ...tableaux.flatMap((value): Entry[] => [
+      ['tableau', value],
+      ['solver', solverOf(value)],
+    ]),
+    ...solvers.map((value): Entry => ['solver', value]),
+    ...gradients.map((value): Entry => ['gradient', value]),
+    ...controllers.map((value): Entry => ['controller', value]),
+    ...engines.map((value): Entry => ['engine', value]),
+  ];
 }
 
 /** A registry with the step size controllers of core and nothing else. */

@@ -93,15 +93,23 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
         const later = main.slice(position + 1).filter((j) => a[j]![i] && g[j]);
         if (b[i] === 0 && later.length === 0) continue;
         const slopeCotangent = combineStates(engine, undefined, [
-          { coefficient: h * b[i]!, value: cotangent },
+          ...(b[i] === 0 ? [] : [{ coefficient: h * b[i]!, value: cotangent }]),
           ...later.map((j) => ({ coefficient: h * a[j]![i]!, value: g[j]! })),
         ]);
         const pulled = pullback(position, slopeCotangent);
         g[i] = pulled.y;
-        if (!withTime) continue;
-        // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i.
-        tBar += pulled.t;
-        hBar += dotStates(engine, pulled.slope!, slopeCotangent) / h + c[i]! * pulled.t;
+        if (withTime) {
+          // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i. A step without
+          // length, between output times that touch, has K̄_i / h = b_i λ.
+          const perStep =
+            h === 0
+              ? b[i]! * dotStates(engine, pulled.slope!, cotangent)
+              : dotStates(engine, pulled.slope!, slopeCotangent) / h;
+          tBar += pulled.t;
+          hBar += perStep + c[i]! * pulled.t;
+        }
+        // Nobody needs K̄_i again, and s of them would weigh as much as the stages.
+        for (const x of slopeCotangent) engine.release(x);
       }
       const y = combineStates(
         engine,

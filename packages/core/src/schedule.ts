@@ -31,18 +31,21 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
       return solution(problem, method, (memory, output) => {
         const { field, y0, ts, timeGradients = false } = problem;
         const trajectory = createTrajectory(memory, timeGradients);
-        const retention = schedule({
-          steps: isFixed(stepping)
-            ? ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(ts[i]!, tb, stepping), 0)
-            : undefined,
-          stages: solver.stages,
-          outputs: ts.length,
-          stateBytes: stateBytes(field.engine, y0),
-          parameterBytes: stateBytes(field.engine, field.parameters),
-          timeGradients,
-          stats: memory.ledger,
-          measure: () => measure(problem, memory),
-        });
+        const retention = checked(
+          name,
+          schedule({
+            steps: isFixed(stepping)
+              ? ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(ts[i]!, tb, stepping), 0)
+              : undefined,
+            stages: solver.stages,
+            outputs: ts.length,
+            stateBytes: stateBytes(field.engine, y0),
+            parameterBytes: stateBytes(field.engine, field.parameters),
+            timeGradients,
+            stats: memory.ledger,
+            measure: () => measure(problem, memory),
+          }),
+        );
         let asked = -1;
         let level: Level = 'nothing';
         const levelOf = (n: number): Level => {
@@ -64,6 +67,27 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
         });
         return (cotangents) => sweep({ problem, method, solver, memory, trajectory, retention }, cotangents);
       });
+    },
+  };
+}
+
+/** The schedule, held to what `restore` must give. */
+function checked(name: string, retention: Retention): Retention {
+  return {
+    ...retention,
+    keep: (n, trajectory) => retention.keep(n, trajectory),
+    restore(from, last, trajectory) {
+      const plan = retention.restore(from, last, trajectory);
+      return (n) => {
+        const level = plan(n);
+        if (n === last && !includes(level, 'stages')) {
+          throw new ArgumentError(
+            `Gradient '${name}': restore(${from}, ${last}) gives level '${level}' for step ${last}, which is about to be ` +
+              `differentiated. It needs 'stages' or 'activations'.`,
+          );
+        }
+        return level;
+      };
     },
   };
 }

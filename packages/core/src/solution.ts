@@ -26,6 +26,8 @@ export function solution<A>(
     memory.releaseAll();
   };
   const guarded = <T>(phase: 'forward' | 'backward', work: () => T): T => {
+    // A solve inside f may share the ledger: the phase that was before comes back.
+    const before = stats.phase;
     stats.phase = phase;
     try {
       return work();
@@ -33,7 +35,7 @@ export function solution<A>(
       release();
       throw error;
     } finally {
-      stats.phase = 'forward';
+      stats.phase = before;
     }
   };
 
@@ -48,6 +50,12 @@ export function solution<A>(
     pullback(cotangents) {
       if (released)
         throw new ArgumentError('The solution was released, or its last pullback failed; solve again.');
+      if (cotangents.length !== problem.ts.length) {
+        throw new ArgumentError(
+          `The pullback takes a cotangent for each of the ${problem.ts.length} output times (undefined for zero), got ` +
+            `${cotangents.length}.`,
+        );
+      }
       return guarded('backward', () => pullback(cotangents));
     },
     release,

@@ -1,19 +1,17 @@
 import type { AdaptiveStepping, Engine, Stage, State, Term } from './types.ts';
 import type { Memory } from './memory.ts';
 
-/** `base + Σ coefficients[i] · states[i]`, part by part; terms with coefficient 0 are left out. */
+/** `base + Σ coefficients[i] · states[i]`, part by part; `base` itself where there is nothing to add. */
 export function combineStates<A>(
   engine: Engine<A>,
   base: State<A> | undefined,
   terms: readonly { readonly coefficient: number; readonly value: State<A> }[],
 ): State<A> {
-  const present = terms.filter((term) => term.coefficient !== 0);
-  const like = base ?? present[0]!.value;
-  if (base && present.length === 0) return base;
-  return like.map((_, part) =>
+  if (base && terms.length === 0) return base;
+  return (base ?? terms[0]!.value).map((_, part) =>
     engine.combine(
       base?.[part],
-      present.map((term): Term<A> => ({ coefficient: term.coefficient, value: term.value[part]! })),
+      terms.map(({ coefficient, value }): Term<A> => ({ coefficient, value: value[part]! })),
     ),
   );
 }

@@ -14,22 +14,29 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const { problem, method, solver, memory, trajectory, retention } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
-  const plus = (x: State<A> | undefined, y: State<A> | undefined): State<A> | undefined =>
-    x && y ? combineStates(engine, x, [{ coefficient: 1, value: y }]) : (x ?? y);
-
   const baseline = Array.from({ length: trajectory.length }, (_, n) => trajectory.level(n));
   const tsBar = ts.map(() => 0);
   let lambda: State<A> | undefined;
   let parameters: State<A> | undefined;
-  const replace = (old: State<A> | undefined, next: State<A>): State<A> => {
+  const replace = (old: State<A>, next: State<A>): State<A> => {
     memory.hold(next);
-    if (old) memory.drop(old);
+    memory.drop(old);
     return next;
   };
+  const plus = (x: State<A>, y: State<A>): State<A> =>
+    combineStates(engine, x, [{ coefficient: 1, value: y }]);
 
-  // A function without parameters has nothing to add up.
+  // Part by part: the sum, the summand and the new sum are alive together for one parameter only.
   const accumulate = (summand: State<A>): void => {
-    if (summand.length > 0) parameters = replace(parameters, plus(parameters, summand)!);
+    const sum = parameters;
+    if (!sum) parameters = memory.hold(summand);
+    else {
+      parameters = sum.map((part, i) => {
+        const [next] = replace([part], plus([part], [summand[i]!]));
+        engine.release(summand[i]!);
+        return next!;
+      });
+    }
   };
   const pullbackAt = (stage: Stage<A>, cotangent: State<A>): StageCotangents<A> =>
     memory.scope(() => {
@@ -39,9 +46,43 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value) } : {}) };
     });
 
+  /** Pulls ∂ℒ/∂y at the end of step n back to its start. */
+  const pullBack = (n: number, cotangent: State<A>): State<A> => {
+    if (!includes(trajectory.level(n), 'stages')) restore(work, n);
+    const { span, interval, moves, y, stages, linearization } = trajectory.entry(n);
+    if (!stages) {
+      const fused = fusedStep(problem, solver.tableau)!;
+      const pulled = pullBackStep(fused, memory, solver.stages, { span, y: y!, linearization, cotangent });
+      const next = replace(cotangent, pulled.y);
+      accumulate(pulled.parameters);
+      return next;
+    }
+    const pulled: StageCotangents<A>[] = [];
+    const step = solver.adjointStep(
+      engine,
+      span,
+      cotangent,
+      (index, slopeCotangent) => {
+        const result = pullbackAt(stages[index]!, slopeCotangent);
+        pulled.push(result);
+        return result;
+      },
+      timeGradients,
+    );
+    const next = replace(cotangent, step.y);
+    for (const { y: g, slope } of pulled) {
+      memory.drop(g);
+      if (slope) memory.drop(slope);
+    }
+    // The ends of a step move with the ends of its interval (`Proposal.moves`).
+    tsBar[interval]! += step.t0 * (1 - moves[0]) + step.t1 * (1 - moves[1]);
+    tsBar[interval + 1]! += step.t0 * moves[0] + step.t1 * moves[1];
+    return next;
+  };
+
   const back = (n: number): void => {
     memory.scope(() => {
-      const { span, interval, lands, moves } = trajectory.entry(n);
+      const { span, interval, lands } = trajectory.entry(n);
       const h = span.t1 - span.t0;
       if (method.signal?.aborted) {
         throw new SolveError('aborted', 'The backward pass was aborted', {
@@ -51,43 +92,10 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
         });
       }
       const injected = lands ? cotangents[interval + 1] : undefined;
-      if (injected) lambda = replace(lambda, plus(lambda, injected)!);
-      if (!lambda) return;
-      if (!includes(trajectory.level(n), 'stages')) restore(work, n);
-      const { y, stages, linearization } = trajectory.entry(n);
-      if (!stages) {
-        const pulled = pullBackStep(fusedStep(problem, solver.tableau)!, memory, solver.stages, {
-          span,
-          y: y!,
-          linearization,
-          cotangent: lambda,
-        });
-        lambda = replace(lambda, pulled.y);
-        accumulate(pulled.parameters);
-      } else {
-        const pulled: StageCotangents<A>[] = [];
-        const step = solver.adjointStep(
-          engine,
-          span,
-          lambda,
-          (index, cotangent) => {
-            const result = pullbackAt(stages[index]!, cotangent);
-            pulled.push(result);
-            return result;
-          },
-          timeGradients,
-        );
-        lambda = replace(lambda, step.y);
-        for (const { y: g, slope } of pulled) {
-          memory.drop(g);
-          if (slope) memory.drop(slope);
-        }
-        // The ends of a step move with the ends of its interval (`Proposal.moves`).
-        tsBar[interval]! += step.t0 * (1 - moves[0]) + step.t1 * (1 - moves[1]);
-        tsBar[interval + 1]! += step.t0 * moves[0] + step.t1 * moves[1];
-      }
+      if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
+      if (lambda) lambda = pullBack(n, lambda);
       trajectory.demote(n, retention.consumes ? (n === 0 ? 'state' : 'nothing') : baseline[n]!);
-      method.onStep?.({ phase: 'backward', t: span.t0, h, steps: trajectory.length - n });
+      if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h, steps: trajectory.length - n });
     });
   };
 

@@ -143,6 +143,8 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
       set(index, entries[index]!, level, y, made);
     },
     demote(index, level) {
+      // The way back always begins somewhere.
+      if (index === 0 && level === 'nothing') level = 'state';
       const entry = entries[index]!;
       if (entry.level !== level && includes(entry.level, level)) set(index, entry, level, entry.y, entry);
     },

@@ -34,7 +34,10 @@ export interface Engine<A> {
   zeros(like: A): A;
   /** Inner product `⟨x, y⟩`. */
   dot(x: A, y: A): number;
-  /** RMS of `error / (atol + rtol·max(|y0|, |y1|))`; `NaN` and infinities give `Infinity`. */
+  /**
+   * RMS of `error / (atol + rtol·max(|y0|, |y1|))`. An entry whose error is 0 counts 0, whatever its scale;
+   * `NaN` and infinities give `Infinity`.
+   */
   scaledNorm(error: A, y0: A, y1: A, tolerance: Tolerance): number;
   /** Whether every entry is finite. */
   isFinite(x: A): boolean;
@@ -241,6 +244,8 @@ export interface Method {
   readonly onStep?: (progress: Progress) => void;
   /** Where bytes and evaluations are counted; several solves may share one. */
   readonly ledger?: Ledger;
+  /** The most bytes that the ledger is to show, for gradient strategies that keep to a budget. */
+  readonly maxBytes?: number;
 }
 
 /** Where a solve is. */

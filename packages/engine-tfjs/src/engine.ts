@@ -5,6 +5,7 @@ import {
   all,
   clone,
   div,
+  equal,
   getBackend,
   isFinite as isFiniteElementwise,
   keep,
@@ -16,7 +17,9 @@ import {
   tensor,
   tidy,
   util,
+  where,
   zeros,
+  zerosLike,
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import type { Engine, Term } from '@odegrad/core';
@@ -61,11 +64,13 @@ export const tensorEngine: Engine<Tensor> = {
     if (error.size === 0) return 0;
     if (!isReadable()) {
       const scale = (): Tensor => add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
-      return finiteOr(Math.sqrt(scalarOf(() => mean(square(div(error, scale()))))));
+      const scaled = (): Tensor => where(equal(error, 0), zerosLike(error), div(error, scale()));
+      return finiteOr(Math.sqrt(scalarOf(() => mean(square(scaled())))));
     }
     const [e, a, b] = [read(error), read(y0), read(y1)];
     let total = 0;
     for (let i = 0; i < e.length; i++) {
+      if (e[i] === 0) continue;
       const scaled = e[i]! / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
       total += scaled * scaled;
     }
@@ -73,7 +78,7 @@ export const tensorEngine: Engine<Tensor> = {
   },
 
   isFinite(x) {
-    if (!isReadable()) return scalarOf(() => all(isFiniteElementwise(x))) !== 0;
+    if (!isReadable()) return x.size === 0 || scalarOf(() => all(isFiniteElementwise(x))) !== 0;
     for (const entry of read(x)) if (!Number.isFinite(entry)) return false;
     return true;
   },

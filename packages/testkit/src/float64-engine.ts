@@ -43,6 +43,7 @@ export function createFloat64Engine(): Float64Engine {
     scaledNorm(error, y0, y1, { rtol, atol }) {
       use(error, y0, y1);
       const sum = error.reduce((total, e, i) => {
+        if (e === 0) return total;
         return total + (e / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!)))) ** 2;
       }, 0);
       const norm = Math.sqrt(sum / error.length);
