@@ -17,7 +17,7 @@ import { abandonTape, isDifferentiatedAgain, isolated, isTapeOn, whenTapeEnds } 
  * the solve cannot go on. Nothing stays alive then.
  */
 export function odeint<const S extends OdeState>(
-  f: VectorFieldFunction<S> | Model,
+  f: NoInfer<VectorFieldFunction<S> | Model>,
   y0: S,
   ts: Times,
   options: OdeOptions = {},
@@ -27,7 +27,7 @@ export function odeint<const S extends OdeState>(
 }
 
 function plain<S>(call: Call<S>): Tensor[] {
-  const solved = run(call, forward, call.params ?? []);
+  const solved = run(call, forward, { variables: call.params ?? [], found: false });
   try {
     return solved.trajectories();
   } finally {
@@ -40,7 +40,7 @@ function differentiable<S>(call: Call<S>): Tensor[] {
   const strategy = call.gradient();
   const parameters = parametersOf(call);
   const { timesTensor, y0 } = call;
-  const inputs = [...y0, ...parameters, ...(timesTensor ? [timesTensor] : [])];
+  const inputs = [...y0, ...parameters.variables, ...(timesTensor ? [timesTensor] : [])];
   let solved: Run | undefined;
   const solve = customGrad(() => {
     const going = (solved = run(call, strategy, parameters));

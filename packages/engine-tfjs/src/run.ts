@@ -26,9 +26,7 @@ export interface Run {
   readonly stats: Statistics;
   /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns the tensors. */
   trajectories(): Tensor[];
-  /**
-   * Pulls cotangents of the trajectories back. May be called again; the caller owns the tensors.
-   */
+  /** Pulls cotangents of the trajectories back. May be called again; the caller owns the tensors. */
   pullback(cotangents: readonly Tensor[]): RunGradient;
   /** Frees what was kept. May be called again. */
   release(): void;
@@ -42,24 +40,30 @@ export interface RunGradient {
   readonly ts: Tensor | undefined;
 }
 
+/** What gradients are taken for, and whether it was found by looking at what f reads. */
+export interface Parameters {
+  readonly variables: readonly Variable[];
+  readonly found: boolean;
+}
+
 /** Runs the forward pass of `call` with `strategy`, on no tape but its own. Leaves nothing if it throws. */
-export function run<S>(call: Call<S>, strategy: GradientStrategy, parameters: readonly Variable[]): Run {
-  return runOn(call.engine, call, strategy, parameters);
+export function run<S>(call: Call<S>, strategy: GradientStrategy, parameters: Parameters): Run {
+  return isolated(() => runOn(call.engine, call, strategy, parameters));
 }
 
 function runOn<A, S>(
   provider: FieldEngine<A>,
-  { f, key, y0, ts, timesTensor, params, dtype, method }: Call<S>,
+  { f, key, y0, ts, timesTensor, dtype, method }: Call<S>,
   strategy: GradientStrategy,
-  parameters: readonly Variable[],
+  { variables, found }: Parameters,
 ): Run {
   const prepared = provider.prepare({
     f,
     key,
     t0: ts[0]!,
     y0,
-    parameters,
-    parametersFound: params === undefined,
+    parameters: variables,
+    parametersFound: found,
     dtype,
   });
   const { field } = prepared;
@@ -72,11 +76,11 @@ function runOn<A, S>(
       engine.release(x);
     });
   };
-  const start = y0.map(fromTensor);
+  const start: A[] = [];
   try {
-    const solution = isolated(() =>
-      strategy.solve({ field, y0: start, ts, timeGradients: timesTensor !== undefined }, method),
-    );
+    for (const part of y0) start.push(fromTensor(part));
+    const timeGradients = timesTensor !== undefined;
+    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, method);
     let released = false;
     return {
       stats: solution.stats,
@@ -125,7 +129,7 @@ const warned = new Set<string>();
 /** Says once for each engine that tolerances under its rounding errors make a controller chase noise. */
 function warnOfNoise({ name, roundoff }: Engine<unknown>, rtol: number): void {
   const least = 16 * roundoff;
-  if (rtol === 0 || rtol >= least || warned.has(name)) return;
+  if (!(rtol > 0 && rtol < least) || warned.has(name)) return;
   warned.add(name);
   console.warn(
     `odegrad: rtol = ${rtol} is below what engine '${name}' resolves (unit roundoff ${roundoff.toExponential(1)}): steps ` +
@@ -134,7 +138,7 @@ function warnOfNoise({ name, roundoff }: Engine<unknown>, rtol: number): void {
 }
 
 /** @throws {EngineError} where TensorFlow.js has no gradients, as tfjs-core alone in Node. */
-export function requireGradients(): void {
+function requireGradients(): void {
   if ((getGradient('Add') as unknown) !== undefined) return;
   throw new EngineError(
     'TensorFlow.js has no gradients registered: @tensorflow/tfjs-core alone comes without them in Node. Import ' +
@@ -143,7 +147,9 @@ export function requireGradients(): void {
 }
 
 /** The variables to take gradients for: the user's list, or those that f reads. */
-export function parametersOf<S>({ params, f, ts, y0 }: Call<S>): readonly Variable[] {
+export function parametersOf<S>({ params, f, ts, y0 }: Call<S>): Parameters {
   requireGradients();
-  return params ?? findParameters(f, ts[0]!, y0);
+  return params
+    ? { variables: params, found: false }
+    : { variables: findParameters(f, ts[0]!, y0), found: true };
 }

@@ -212,6 +212,7 @@ describe.each(['cpu', 'wasm'])('on %s', (backend) => {
       const [w] = layer.getWeights();
       const y = tf.tensor2d([X]);
       const v = tf.tensor2d([V]);
+      const [kernel] = findParameters((_, [z]) => [model.apply(z!) as tf.Tensor], 0, [y]);
       before = tf.memory().numTensors;
       // f is the gradient of the model, as in a Hamiltonian network: its pullback is a second derivative.
       const field = vectorField({

@@ -2,7 +2,7 @@ import { dispose, keep, util, type NamedTensorMap, type Tensor } from '@tensorfl
 import { ArgumentError, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
-import { parametersOf, run } from './run.ts';
+import { parametersOf, run, type Run } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
@@ -42,7 +42,7 @@ export interface OdeGradient<S> {
  * the solve cannot go on. Nothing stays alive then.
  */
 export function solve<const S extends OdeState>(
-  f: VectorFieldFunction<S> | Model,
+  f: NoInfer<VectorFieldFunction<S> | Model>,
   y0: S,
   ts: Times,
   options: OdeOptions = {},
@@ -51,7 +51,7 @@ export function solve<const S extends OdeState>(
   const strategy = call.gradient();
   const parameters = parametersOf(call);
   const solved = run(call, strategy, parameters);
-  const trajectories = solved.trajectories().map((x) => keep(x));
+  const trajectories = kept(solved);
   return {
     ts: call.ts,
     ys: call.structure.unflatten(trajectories),
@@ -63,7 +63,9 @@ export function solve<const S extends OdeState>(
       const gradient = solved.pullback(checkCotangents(cotangents, call));
       return {
         y0: call.structure.unflatten(gradient.y0),
-        parameters: Object.fromEntries(parameters.map(({ name }, i) => [name, gradient.parameters[i]!])),
+        parameters: Object.fromEntries(
+          parameters.variables.map(({ name }, i) => [name, gradient.parameters[i]!]),
+        ),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
       };
     },
@@ -72,6 +74,15 @@ export function solve<const S extends OdeState>(
       solved.release();
     },
   };
+}
+
+function kept(solved: Run): Tensor[] {
+  try {
+    return solved.trajectories().map((x) => keep(x));
+  } catch (error) {
+    solved.release();
+    throw error;
+  }
 }
 
 function checkCotangents<S>(cotangents: LikeState<S>, { structure, y0, ts }: Call<S>): Tensor[] {

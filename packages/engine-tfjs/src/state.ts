@@ -8,14 +8,16 @@ export type OdeState = Tensor | readonly Tensor[] | { readonly [name: string]: T
 type Plain<T> = T extends Tensor<infer R extends Rank> ? Tensor<R> : never;
 
 /** `S` as `f` gets it: variables are plain tensors by then. */
-export type StateOf<S> = S extends Tensor ? Plain<S> : { readonly [K in keyof S]: Plain<S[K]> };
+export type StateOf<S> = S extends Tensor ? Plain<S> : { -readonly [K in keyof S]: Plain<S[K]> };
 
 /** Something of the structure of `S`, of any shape: slopes, trajectories, cotangents. */
 export type LikeState<S> = S extends Tensor ? Tensor : { readonly [K in keyof S]: Tensor };
 
-/** What is used of a tf.layers model: called with a state, it gives the slope. */
+/** What is used of a tf.layers model or layer: applied to a state, it gives the slope. */
 export interface Model {
   apply(inputs: Tensor): unknown;
+  /** Not used, but functions have an `apply` too. */
+  readonly trainableWeights: readonly unknown[];
 }
 
 /** dy/dt = f(t, y): `t` is a float32 scalar; `f` returns tensors with the structure and shapes of `y`. */
@@ -111,7 +113,7 @@ export function flatField<S>(
 }
 
 function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<S>) => unknown {
-  if (typeof f === 'function') return f as VectorFieldFunction<S>;
+  if (typeof f === 'function') return f;
   // From JavaScript anything may come.
   const model = f as Partial<Model> | undefined | null;
   if (typeof model?.apply === 'function') return (_, y) => model.apply!(y as Tensor);
