@@ -29,11 +29,27 @@ export function rewriteForWasm(program: Program): Program {
     return result;
   };
 
+  const reshaped = (value: number, shape: readonly number[]): number => {
+    const result = values.push({ shape, dtype: values[value]!.dtype }) - 1;
+    instructions.push({ kernel: 'Reshape', attrs: { shape: [...shape] }, inputs: [{ name: 'x', value }], outputs: [result] });
+    return result;
+  };
+
+  /** The fused kernel reads three axes, whatever it is given. */
+  const fuse = ({ product, bias }: Fusion, sum: Instruction): void => {
+    instructions.splice(instructions.indexOf(product), 1);
+    const shape = values[sum.outputs[0]!]!.shape;
+    const inputs = product.inputs.map(({ name, value }) => ({ name, value: reshaped(value, [1, ...values[value]!.shape]) }));
+    const result = values.push({ shape: [1, ...shape], dtype: 'float32' }) - 1;
+    const attrs = { ...product.attrs, activation: 'linear' };
+    instructions.push({ kernel: '_FusedMatMul', attrs, inputs: [...inputs, { name: 'bias', value: bias }], outputs: [result] });
+    instructions.push({ kernel: 'Reshape', attrs: { shape: [...shape] }, inputs: [{ name: 'x', value: result }], outputs: sum.outputs });
+  };
+
   for (const instruction of program.instructions) {
-    const plain = instruction.kernel === 'BatchMatMul' || instruction.kernel === '_FusedMatMul' ? untransposed(instruction, values, transposedOf) : instruction;
-    const fused = instruction.kernel === 'Add' ? withBias(instruction, instructions, values, uses) : undefined;
-    if (fused) instructions.splice(fused.at, 1);
-    instructions.push(fused?.instruction ?? plain);
+    const fusion = instruction.kernel === 'Add' ? biasedProduct(instruction, instructions, values, uses) : undefined;
+    if (fusion) fuse(fusion, instruction);
+    else instructions.push(/MatMul$/.test(instruction.kernel) ? untransposed(instruction, values, transposedOf) : instruction);
   }
   return { ...program, values, instructions };
 }
@@ -47,11 +63,9 @@ function useCounts(program: Program): Map<number, number> {
 }
 
 function untransposed(product: Instruction, values: readonly Value[], transposedOf: (value: number) => number): Instruction {
-  const { attrs, inputs, outputs } = product;
+  const { attrs, inputs } = product;
   const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
-  const a = inputs.find(({ name }) => name === 'a')!;
-  const inner = values[a.value]!.shape.at(swap.a ? -2 : -1)!;
-  if (!(swap.a || swap.b) || sizeOf(values[outputs[0]!]!.shape) * inner < WORTHWHILE) return product;
+  if (!(swap.a || swap.b) || work(product, values) < WORTHWHILE) return product;
   return {
     ...product,
     attrs: { ...attrs, transposeA: false, transposeB: false },
@@ -59,26 +73,28 @@ function untransposed(product: Instruction, values: readonly Value[], transposed
   };
 }
 
-/** `product + row` as one fused product, where the product is used for nothing else. */
-function withBias(
-  sum: Instruction,
-  done: readonly Instruction[],
-  values: readonly Value[],
-  uses: ReadonlyMap<number, number>,
-): { readonly at: number; readonly instruction: Instruction } | undefined {
+interface Fusion {
+  readonly product: Instruction;
+  readonly bias: number;
+}
+
+/** A large product of two matrices plus a row, where the product is used for nothing else. */
+function biasedProduct(sum: Instruction, done: readonly Instruction[], values: readonly Value[], uses: ReadonlyMap<number, number>): Fusion | undefined {
   for (const [own, other] of [[0, 1], [1, 0]] as const) {
-    const product = sum.inputs[own]!.value;
+    const value = sum.inputs[own]!.value;
     const bias = sum.inputs[other]!.value;
-    const at = done.findIndex(({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === product);
-    if (at < 0 || uses.get(product) !== 1) continue;
-    const { shape } = values[product]!;
+    const product = done.find(({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value);
+    if (!product || uses.get(value) !== 1 || work(product, values) < WORTHWHILE) continue;
+    const { shape } = values[value]!;
     const row = values[bias]!.shape;
-    if (shape.length < 2 || row.length !== 1 || row[0] !== shape.at(-1)) continue;
-    const { attrs, inputs } = done[at]!;
-    return {
-      at,
-      instruction: { kernel: '_FusedMatMul', attrs: { ...attrs, activation: 'linear' }, inputs: [...inputs, { name: 'bias', value: bias }], outputs: sum.outputs },
-    };
+    const flat = product.inputs.every((operand) => values[operand.value]!.shape.length === 2);
+    if (flat && row.length === 1 && row[0] === shape.at(-1)) return { product, bias };
   }
   return undefined;
+}
+
+/** Multiplications of a product. */
+function work({ attrs, inputs, outputs }: Instruction, values: readonly Value[]): number {
+  const a = inputs.find(({ name }) => name === 'a')!;
+  return sizeOf(values[outputs[0]!]!.shape) * values[a.value]!.shape.at(attrs['transposeA'] === true ? -2 : -1)!;
 }

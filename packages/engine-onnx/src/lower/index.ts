@@ -1,5 +1,6 @@
 import { sizeOf, type ConstantData, type Program, type Value } from '../program.ts';
 import { activations } from './activations.ts';
+import { written } from './written.ts';
 import { callOf, LoweringError, type LoweringTable } from './context.ts';
 import { convolutions } from './conv.ts';
 import { elementwise } from './elementwise.ts';
@@ -46,14 +47,6 @@ export function portType(program: Program, value: number, graph: Graph): { shape
 function constant(graph: Graph, { shape, dtype }: Value, data: ConstantData): Edge {
   const type = onnxTypeOf(dtype, graph.float);
   if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1) return graph.constant(data, shape, type);
-  return graph.constant(Array.from(data, decimal), shape, type);
+  return graph.constant(Array.from(data, written), shape, type);
 }
 
-/**
- * The number that was written in the program: TensorFlow.js keeps 0.1 as the nearest float32, which is off by
- * 1.5·10⁻⁹. A number of six digits or fewer is recovered; any other stays the float32 that it is.
- */
-function decimal(x: number): number {
-  const short = Number(x.toPrecision(6));
-  return Math.fround(short) === x ? short : x;
-}
