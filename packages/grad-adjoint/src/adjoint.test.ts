@@ -95,9 +95,12 @@ describe('the continuous adjoint', () => {
       },
     });
     expect(phases.lastIndexOf('forward')).toBeLessThan(phases.indexOf('backward'));
-    expect(times).toEqual(times.toSorted((a, b) => b - a));
-    expect(times).toContain(0.5);
-    expect(times.at(-1)).toBe(0);
+    // A trial is pulled back twice.
+    const once = times.slice(0, times.length / 2);
+    expect(times.slice(once.length)).toEqual(once);
+    expect(once).toEqual(once.toSorted((a, b) => b - a));
+    expect(once).toContain(0.5);
+    expect(once.at(-1)).toBe(0);
   });
 
   it('counts no step of the backward solve as a forward one', () => {

@@ -73,7 +73,8 @@ export function describeGradient(strategy: GradientStrategy, { solvers }: Gradie
         const expected = exactGradient(trial, outcome.steps);
         expect(relativeError(outcome.gradient, expected)).toBeLessThan(1e-12);
         expect(relativeError(differencedGradient(trial, outcome.steps), expected)).toBeLessThan(1e-7);
-        expect(outcome.live).toBe(0);
+        expect(outcome.repeated).toEqual(outcome.gradient);
+        expect(outcome).toMatchObject({ live: 0, bytes: 0 });
         const { evaluationsForward, evaluationsBackward } = outcome.stats;
         expect(evaluationsForward + evaluationsBackward).toBe(outcome.evaluations);
         return outcome;

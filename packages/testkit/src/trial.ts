@@ -10,6 +10,7 @@ import {
 import { discreteSteps, type DiscreteGradient, type DiscreteStep } from './discrete.ts';
 import { createFloat64Engine } from './float64-engine.ts';
 import { float64Field, joinVectors, splitVector, type HandWrittenField } from './field.ts';
+import { fusedField, type FusedMethods } from './fused.ts';
 import { noiseVector } from './problems.ts';
 
 /** A solve to differentiate: Σ ⟨cotangentᵢ, yᵢ⟩ over a hand-written field. */
@@ -23,6 +24,8 @@ export interface Trial {
   /** Lengths of the arrays that the state is cut into. */
   readonly parts?: readonly number[];
   readonly vjp?: boolean;
+  /** What the engine does with whole steps; it has none by default. */
+  readonly fuse?: FusedMethods;
   /** Whether to ask for gradients of the output times; true by default. */
   readonly timeGradients?: boolean;
 }
@@ -35,8 +38,11 @@ export interface Outcome {
   /** Statistics after the forward pass, and after the pullback. */
   readonly forward: Statistics;
   readonly stats: Statistics;
-  /** Arrays alive after everything was released: 0. */
+  /** The gradient of a second pullback. */
+  readonly repeated: DiscreteGradient;
+  /** Arrays alive after everything was released, and the bytes on the books: 0. */
   readonly live: number;
+  readonly bytes: number;
   /** Evaluations of the field as the field counted them. */
   readonly evaluations: number;
 }
@@ -46,14 +52,15 @@ export function cotangentsOf({ ts, y0, cotangents }: Trial): readonly (Float64Ar
   return cotangents ?? ts.map((_, i) => noiseVector(20 + i, y0.length));
 }
 
-/** Solves and pulls back on a new float64 engine, and releases everything. */
+/** Solves and pulls back on a new float64 engine, twice, and releases everything. */
 export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
-  const { field, y0, ts, method, parts = [y0.length], vjp = false, timeGradients = true } = trial;
+  const { field, y0, ts, method, parts = [y0.length], vjp = false, fuse, timeGradients = true } = trial;
   const engine = createFloat64Engine();
   let evaluations = 0;
   const before = (): void => void (evaluations += 1);
+  const options = { parts, vjp, before };
   const problem: Problem<Float64Array> = {
-    field: float64Field(engine, field, { parts, vjp, before }),
+    field: fuse ? fusedField(engine, field, fuse, options) : float64Field(engine, field, options),
     y0: splitVector(y0, parts),
     ts,
     timeGradients,
@@ -70,21 +77,26 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
   });
   const forward = { ...solution.stats };
   const result = solution.pullback(cotangentsOf(trial).map((k) => k && splitVector(k, parts)));
+  const gradientOf = ({ y0: a, parameters, ts: times }: typeof result): DiscreteGradient => ({
+    y0: joinVectors(a),
+    parameters: parameters.map((p) => p.slice()),
+    ts: [...times],
+  });
+  const gradient = gradientOf(result);
   const outcome = {
     ys: solution.ys.map(joinVectors),
-    gradient: {
-      y0: joinVectors(result.y0),
-      parameters: result.parameters.map((p) => p.slice()),
-      ts: result.ts,
-    },
+    gradient,
     steps: discreteSteps(ts, ends, !isFixed(method.stepping)),
     forward,
     stats: { ...solution.stats },
     evaluations,
   };
+  const again = solution.pullback(cotangentsOf(trial).map((k) => k && splitVector(k, parts)));
+  const repeated = gradientOf(again);
   solution.release();
-  for (const x of [...result.y0, ...result.parameters]) engine.release(x);
-  return { ...outcome, live: engine.live() };
+  for (const x of [result, again].flatMap(({ y0: a, parameters }) => [...a, ...parameters]))
+    engine.release(x);
+  return { ...outcome, repeated, live: engine.live(), bytes: ledger.bytes };
 }
 
 /** The entries of a gradient, in order. */

@@ -1,0 +1,90 @@
+import {
+  rungeKutta,
+  type ButcherTableau,
+  type Cotangents,
+  type FusedStep,
+  type Span,
+  type State,
+  type VectorField,
+} from '@odegrad/core';
+import { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
+import { float64Field, type Float64FieldOptions, type HandWrittenField } from './field.ts';
+
+/** Which of the methods of a fused step a field offers besides `advance`. */
+export type FusedMethods = readonly ('linearize' | 'adjoint')[];
+
+/**
+ * A hand-written field whose engine takes whole steps: the tableau's own steps, on scratch arrays that nobody
+ * counts. `before` is called for each evaluation within them too.
+ */
+export function fusedField(
+  engine: Float64Engine,
+  field: HandWrittenField,
+  methods: FusedMethods,
+  options: Float64FieldOptions = {},
+): VectorField<Float64Array> {
+  type S = State<Float64Array>;
+  const own = (x: Float64Array): Float64Array => engine.combine(undefined, [{ coefficient: 1, value: x }]);
+  const { activationBytes = 64 } = field;
+
+  const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
+    const scratch = float64Field(createFloat64Engine(), field, options);
+    const solver = rungeKutta(tableau);
+    const evaluator = {
+      engine: scratch.engine,
+      at: (t: number, y: S) => ({ t, y, slope: scratch.evaluate(t, y) }),
+    };
+    const advance = (span: Span, y: S): S =>
+      solver.step(evaluator, span, y, { error: false, stages: false }).y.map(own);
+    const pullback = (span: Span, y: S, cotangent: S): Cotangents<Float64Array> => {
+      let parameters: S = field.parameters.map((p) => scratch.engine.zeros(p));
+      const silent = float64Field(createFloat64Engine(), field, { ...options, before: () => undefined });
+      const stages = solver.restage!(
+        { ...evaluator, at: (t, at) => ({ t, y: at, slope: silent.evaluate(t, at) }) },
+        span,
+        y,
+        'all',
+      );
+      const step = solver.adjointStep!(
+        scratch.engine,
+        span,
+        cotangent,
+        (index, k) => {
+          const pulled = silent.linearize(stages[index]!.t, stages[index]!.y).pullback(k, false);
+          parameters = parameters.map((p, m) => p.map((x, e) => x + pulled.parameters[m]![e]!));
+          return { y: pulled.y, t: 0 };
+        },
+        false,
+      );
+      return { t: 0, y: step.y.map(own), parameters: parameters.map(own) };
+    };
+    return {
+      advance,
+      ...(methods.includes('linearize')
+        ? {
+            linearize(span: Span, y: S) {
+              const value = advance(span, y);
+              const start = y.map(own);
+              return {
+                value,
+                bytes: solver.stages * activationBytes,
+                pullback: (cotangent: S) => pullback(span, start, cotangent),
+                release() {
+                  for (const x of start) engine.release(x);
+                },
+              };
+            },
+          }
+        : {}),
+      ...(methods.includes('adjoint')
+        ? {
+            adjoint(span: Span, y: S, cotangent: S) {
+              for (let i = 0; i < solver.stages; i++) options.before?.(span.t0);
+              return { ...pullback(span, y, cotangent), bytes: solver.stages * activationBytes };
+            },
+          }
+        : {}),
+    };
+  };
+  return { ...float64Field(engine, field, options), fuse };
+}
