@@ -52,12 +52,11 @@ export function countEvaluations(ledger: Ledger, count: number): void {
   else ledger.evaluationsBackward += count;
 }
 
-/** Books a change of the bytes alive; activations are counted among them. */
-export function bookBytes(ledger: Ledger, change: number, activations: boolean): void {
+/** Books a change of the bytes alive, and of the activations among them. */
+export function bookBytes(ledger: Ledger, change: number, activations: number): void {
   ledger.bytes += change;
   ledger.bytesPeak = Math.max(ledger.bytesPeak, ledger.bytes);
-  if (!activations) return;
-  ledger.activationBytes += change;
+  ledger.activationBytes += activations;
   ledger.activationBytesPeak = Math.max(ledger.activationBytesPeak, ledger.activationBytes);
 }
 
@@ -69,6 +68,6 @@ export function bookKept(ledger: Ledger, change: number): void {
 
 /** Books activations that an engine held within one call. */
 export function bookTransient(ledger: Ledger, bytes: number): void {
-  bookBytes(ledger, bytes, true);
-  bookBytes(ledger, -bytes, true);
+  bookBytes(ledger, bytes, bytes);
+  bookBytes(ledger, -bytes, -bytes);
 }

@@ -33,7 +33,8 @@ export interface Memory<A> {
 
 interface Holding {
   readonly bytes: number;
-  readonly activations: boolean;
+  /** Bytes of activations among them. */
+  readonly activations: number;
   readonly release: (() => void) | undefined;
   holds: number;
   keeps: number;
@@ -45,7 +46,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
   const holdings = new Map<unknown, Holding>();
   const scopes: unknown[][] = [];
 
-  const add = (x: unknown, bytes: number, activations: boolean, release?: () => void): Holding => {
+  const add = (x: unknown, bytes: number, activations: number, release?: () => void): Holding => {
     const scope = release && scopes.at(-1);
     const holding = { bytes, activations, release, holds: 0, keeps: 0, scoped: scope !== undefined };
     holdings.set(x, holding);
@@ -55,7 +56,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
   };
   const end = (x: unknown, holding: Holding, release: boolean): void => {
     holdings.delete(x);
-    bookBytes(ledger, -holding.bytes, holding.activations);
+    bookBytes(ledger, -holding.bytes, -holding.activations);
     if (release) holding.release?.();
   };
   const hold = (x: unknown, holding: Holding): void => {
@@ -67,10 +68,10 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     if (holding.holds === 0 && !holding.scoped) end(x, holding, true);
   };
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
-  const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), false);
+  const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
   const adopt = (x: A): A => {
     if (!holdings.has(x))
-      add(x, engine.bytes(x), false, () => {
+      add(x, engine.bytes(x), 0, () => {
         engine.release(x);
       });
     return x;
@@ -111,7 +112,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     adoptState: (x) => (x.forEach(adopt), x),
     adoptLinearization(x) {
       x.value.forEach(adopt);
-      add(x, x.bytes, true, () => {
+      add(x, x.bytes + (x.stateBytes ?? 0), x.bytes, () => {
         x.release();
       });
       return x;

@@ -78,7 +78,7 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
         (at === y ? 0 : stateBytes(engine, at)) +
         (slope ? stateBytes(engine, slope) : 0) +
         (linearization?.bytes ?? 0),
-      (y ? stateBytes(engine, y) : 0) + (whole?.bytes ?? 0),
+      (y ? stateBytes(engine, y) : 0) + (whole ? whole.bytes + (whole.stateBytes ?? 0) : 0),
     );
 
   const set = (

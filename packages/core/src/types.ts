@@ -60,6 +60,8 @@ export interface Linearization<A> {
   readonly value: State<A>;
   /** Bytes of activations held until `release()`, parameters and the point itself not counted. */
   readonly bytes: number;
+  /** Bytes of states held besides: the stage states of a step that an engine fused. */
+  readonly stateBytes?: number;
   /** May be called again. `t` is computed where `withTime` is true. */
   pullback(cotangent: State<A>, withTime: boolean): Cotangents<A>;
   /** Frees the activations, not `value`. */
