@@ -6,7 +6,7 @@ import { pi } from './controllers.ts';
 import { ArgumentError } from './errors.ts';
 import { rungeKutta } from './runge-kutta.ts';
 import { forward } from './schedule.ts';
-import type { AdaptiveStepping, FixedStepping, Method } from './types.ts';
+import type { FixedStepping, Method } from './types.ts';
 
 /** What a solve with these arguments says, having evaluated and made nothing. */
 function refusal(

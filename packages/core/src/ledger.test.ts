@@ -1,5 +1,7 @@
+import { createFloat64Engine } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
-import { bookBytes, bookKept, bookTransient, countEvaluations, createLedger } from './ledger.ts';
+import { bookKept, bookTransient, countEvaluations, createLedger } from './ledger.ts';
+import { createMemory } from './memory.ts';
 
 describe('the ledger', () => {
   it('begins empty', () => {
@@ -19,29 +21,43 @@ describe('the ledger', () => {
 
   it('remembers the most bytes there were, of all and of activations', () => {
     const ledger = createLedger();
-    bookBytes(ledger, 100, false);
-    bookBytes(ledger, 40, true);
-    expect(ledger).toMatchObject({
-      bytes: 140,
-      bytesPeak: 140,
-      activationBytes: 40,
-      activationBytesPeak: 40,
+    const engine = createFloat64Engine();
+    const memory = createMemory(engine, ledger);
+    const linearize = (bytes: number): void => {
+      const value = [engine.zeros(new Float64Array(1))];
+      const pullback = () => ({ t: 0, y: [], parameters: [] });
+      memory.adoptLinearization({ value, bytes, pullback, release: () => undefined });
+    };
+    memory.scope(() => {
+      memory.engine.zeros(new Float64Array(5));
+      memory.scope(() => {
+        linearize(40);
+        expect(ledger).toMatchObject({
+          bytes: 88,
+          bytesPeak: 88,
+          activationBytes: 40,
+          activationBytesPeak: 40,
+        });
+      });
+      expect(ledger).toMatchObject({ bytes: 40, bytesPeak: 88, activationBytes: 0, activationBytesPeak: 40 });
+      linearize(10);
+      expect(ledger).toMatchObject({
+        bytes: 58,
+        bytesPeak: 88,
+        activationBytes: 10,
+        activationBytesPeak: 40,
+      });
+      // What an engine held within one call is a peak that is gone.
+      bookTransient(ledger, 50);
+      expect(ledger).toMatchObject({
+        bytes: 58,
+        bytesPeak: 108,
+        activationBytes: 10,
+        activationBytesPeak: 60,
+      });
     });
-    bookBytes(ledger, -40, true);
-    bookBytes(ledger, 10, true);
-    expect(ledger).toMatchObject({
-      bytes: 110,
-      bytesPeak: 140,
-      activationBytes: 10,
-      activationBytesPeak: 40,
-    });
-  });
-
-  it('books what an engine held within one call as a peak that is gone', () => {
-    const ledger = createLedger();
-    bookBytes(ledger, 10, true);
-    bookTransient(ledger, 25);
-    expect(ledger).toMatchObject({ bytes: 10, bytesPeak: 35, activationBytes: 10, activationBytesPeak: 35 });
+    expect(ledger).toMatchObject({ bytes: 0, activationBytes: 0 });
+    expect(engine.live()).toBe(0);
   });
 
   it('books states kept apart from what is alive', () => {
