@@ -2,15 +2,10 @@ import { Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import { ArgumentError, checkTimes } from '@odegrad/core';
 import { tensorEngine } from './engine.ts';
 import type { FlatField } from './field-engine.ts';
-import { resolveOptions, type OdeOptions, type Resolved } from './options.ts';
-import {
-  describe,
-  flatField,
-  structureOf,
-  type Model,
-  type Structure,
-  type VectorFieldFunction,
-} from './state.ts';
+import { flatField } from './flat-field.ts';
+import type { OdeOptions } from './options.ts';
+import { resolveOptions, type Resolved } from './resolve-options.ts';
+import { describe, structureOf, type Model, type Structure, type VectorFieldFunction } from './state.ts';
 
 /** Output times, the first one that of y0. Strictly increasing or strictly decreasing. */
 export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { ArgumentError } from '@odegrad/core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { vectorField } from './field.ts';
+import { flatField } from './flat-field.ts';
 import { findParameters } from './probe.ts';
-import { flatField, structureOf } from './state.ts';
+import { structureOf } from './state.ts';
 import { tfjsEngine } from './tfjs-engine.ts';
 
 beforeAll(async () => {

@@ -4,8 +4,9 @@ import { tensorEngine } from './engine.ts';
 import type { FlatField } from './field-engine.ts';
 import { internals } from './internals.ts';
 import { keepAll, ownedSince } from './ownership.ts';
+import { record, type Recording } from './recording.ts';
 import { smoothGradients } from './smooth.ts';
-import { isolated, record, type Recording } from './tape.ts';
+import { isolated } from './tape.ts';
 
 /** What a vector field is made of. */
 export interface FieldSource {

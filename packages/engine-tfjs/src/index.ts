@@ -6,10 +6,11 @@ export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
 export { odeint } from './odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';
+export { record, type Recording } from './recording.ts';
 export { smoothGradients } from './smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './solve.ts';
 export type { LikeState, Model, OdeState, StateOf, VectorFieldFunction } from './state.ts';
-export { isolated, record, type Recording } from './tape.ts';
+export { isolated } from './tape.ts';
 export { tfjsEngine } from './tfjs-engine.ts';
 
 /** The engine as a plugin. `odeint` and `solve` know it without. */

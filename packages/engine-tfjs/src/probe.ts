@@ -2,7 +2,7 @@ import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-
 import { ArgumentError } from '@odegrad/core';
 import type { FlatField } from './field-engine.ts';
 import { describe } from './state.ts';
-import { record } from './tape.ts';
+import { record } from './recording.ts';
 
 /** The trainable variables that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */
 export function findParameters(f: FlatField, t0: number, y0: readonly Tensor[]): readonly Variable[] {

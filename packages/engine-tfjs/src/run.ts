@@ -33,7 +33,7 @@ export interface Run {
 }
 
 /** Gradient of a loss of the trajectories. */
-export interface RunGradient {
+interface RunGradient {
   readonly y0: readonly Tensor[];
   readonly parameters: readonly Tensor[];
   /** Where the times came as a tensor. */

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { internals, type Internals } from './internals.ts';
-import { isTapeOn, isolated, record, whenTapeEnds } from './tape.ts';
+import { record } from './recording.ts';
+import { isTapeOn, isolated, whenTapeEnds } from './tape.ts';
 
 setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
 

@@ -4,7 +4,8 @@ import symplectic, { symplectic as strategy } from '@odegrad/grad-symplectic';
 import tableaux, { dopri5, rk4 } from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { odeint } from './odeint.ts';
-import { resolveOptions, type OdeOptions } from './options.ts';
+import type { OdeOptions } from './options.ts';
+import { resolveOptions } from './resolve-options.ts';
 import { isolated } from './tape.ts';
 import { tfjsEngine } from './tfjs-engine.ts';
 
@@ -265,4 +266,18 @@ describe('tolerances below float32', () => {
     expect(warn.mock.calls).toEqual([[expect.stringMatching(/rtol = 1e-9 is below .*rtol ≥ 1e-6/)]]);
     warn.mockRestore();
   });
+});
+
+it('says what is missing where TensorFlow.js has no gradients, as tfjs-core alone', () => {
+  const add = tf.getGradient('Add');
+  tf.unregisterGradient('Add');
+  try {
+    expect(() => tf.grad((y: tf.Tensor) => tf.sum(odeint(decay, y, [0, 1], { registry })))(y0)).toThrow(
+      /no gradients registered.*'@tensorflow\/tfjs'/,
+    );
+    // None is needed to solve.
+    odeint(decay, y0, [0, 1], { registry }).dispose();
+  } finally {
+    tf.registerGradient(add);
+  }
 });

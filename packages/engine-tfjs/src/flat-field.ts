@@ -1,0 +1,56 @@
+import { util, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
+import { ArgumentError } from '@odegrad/core';
+import type { FlatField } from './field-engine.ts';
+import { describe, type Model, type StateOf, type Structure, type VectorFieldFunction } from './state.ts';
+
+/**
+ * `f` on the list of the state's tensors. Every result is checked against the shapes of `y0`.
+ *
+ * @throws {ArgumentError} if `f` is neither a function nor a model.
+ */
+export function flatField<S>(
+  f: VectorFieldFunction<S> | Model,
+  structure: Structure<S>,
+  y0: readonly Tensor[],
+): FlatField {
+  const call = callable(f);
+  const names = structure.names('f(t, y)');
+  return (t, y) => {
+    const result = call(t, structure.unflatten(y) as StateOf<S>);
+    if (isPromise(result)) {
+      // Its tensors are about to be freed, so it may well fail; nobody would hear.
+      result.then(undefined, () => undefined);
+      throw new ArgumentError(
+        'f must return its tensors at once, but returned a promise: f cannot be async.',
+      );
+    }
+    const slopes = structure.flatten(result, 'f(t, y)');
+    slopes.forEach((slope, i) => {
+      checkSlope(slope, y0[i]!, names[i]!, structure.names('y0')[i]!);
+    });
+    return slopes;
+  };
+}
+
+function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<S>) => unknown {
+  if (typeof f === 'function') return f;
+  // From JavaScript anything may come.
+  const model = f as Partial<Model> | undefined | null;
+  if (typeof model?.apply === 'function') return (_, y) => model.apply!(y as Tensor);
+  throw new ArgumentError(`f must be a function (t, y) => dy/dt or a tf.layers model, not ${describe(f)}.`);
+}
+
+function checkSlope(slope: Tensor, y: Tensor, name: string, of: string): void {
+  if (slope.dtype !== 'float32') {
+    throw new ArgumentError(`${name} is of dtype ${slope.dtype}; it must be float32. tf.cast it.`);
+  }
+  if (!util.arraysEqual(slope.shape, y.shape)) {
+    throw new ArgumentError(
+      `${name} has the shape [${slope.shape.join(', ')}], but ${of} has [${y.shape.join(', ')}]: dy/dt must have ` +
+        `the shape of y.`,
+    );
+  }
+}
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function';

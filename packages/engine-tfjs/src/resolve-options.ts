@@ -1,0 +1,154 @@
+import type { Variable } from '@tensorflow/tfjs-core';
+import {
+  ArgumentError,
+  isTableau,
+  registry as globalRegistry,
+  rungeKutta,
+  suggest,
+  verifyTableau,
+  type AdaptiveStepping,
+  type ButcherTableau,
+  type EngineProvider,
+  type FixedStepping,
+  type GradientStrategy,
+  type Method,
+  type Registry,
+  type Solver,
+} from '@odegrad/core';
+import type { FieldEngine } from './field-engine.ts';
+import type { OdeOptions } from './options.ts';
+import { checkParameters } from './probe.ts';
+import { describe } from './state.ts';
+import { tfjsEngine } from './tfjs-engine.ts';
+
+/** The options with names resolved. */
+export interface Resolved {
+  readonly method: Method;
+  /** @throws {RegistryError} where the default strategy is not registered. */
+  readonly gradient: () => GradientStrategy;
+  readonly engine: FieldEngine<unknown>;
+  readonly params: readonly Variable[] | undefined;
+  readonly dtype: 'float32' | 'float64';
+}
+
+const FIXED = ['numSteps', 'stepSize'] as const;
+const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
+const NUMBERS = [
+  'numSteps',
+  'stepSize',
+  'rtol',
+  'atol',
+  'firstStep',
+  'minStep',
+  'maxStep',
+  'maxSteps',
+] as const;
+const OTHERS = ['solver', 'gradient', 'signal', 'onStep', 'params', 'engine', 'dtype', 'registry', 'ledger'];
+const KNOWN: readonly string[] = [...FIXED, ...ADAPTIVE, 'maxSteps', ...OTHERS];
+
+/** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
+export function resolveOptions(options: OdeOptions): Resolved {
+  checkNames(options);
+  const { registry = globalRegistry, gradient = 'symplectic', params, dtype = 'float32' } = options;
+  const { maxSteps, signal, onStep, ledger } = options;
+  const solver = resolveSolver(options.solver ?? 'dopri5', registry);
+  const strategy = (): GradientStrategy =>
+    typeof gradient === 'string' ? registry.get('gradient', gradient) : gradient;
+  // A name that was given is checked even where no gradient is asked for; the default need not be installed.
+  if (options.gradient !== undefined) strategy();
+  if ((dtype as string) !== 'float32' && (dtype as string) !== 'float64') {
+    throw new ArgumentError(`\`dtype\` must be 'float32' or 'float64', not ${describe(dtype)}.`);
+  }
+  return {
+    method: {
+      solver,
+      stepping: resolveStepping(solver, options, registry),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(onStep === undefined ? {} : { onStep }),
+      ...(ledger === undefined ? {} : { ledger }),
+    },
+    gradient: strategy,
+    engine: resolveEngine(options.engine ?? 'tfjs', registry),
+    params: params && checkParameters(params),
+    dtype,
+  };
+}
+
+function checkNames(options: OdeOptions): void {
+  for (const name of Object.keys(options)) {
+    if (KNOWN.includes(name)) continue;
+    throw new ArgumentError(
+      `There is no option \`${name}\`.${suggest(name, KNOWN)} Options: ${KNOWN.join(', ')}.`,
+    );
+  }
+  for (const name of NUMBERS) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== 'number') {
+      throw new ArgumentError(`\`${name}\` must be a number, not ${describe(value)}.`);
+    }
+  }
+}
+
+const verified = new WeakMap<ButcherTableau, Solver>();
+
+function resolveSolver(solver: string | Solver | ButcherTableau, registry: Registry): Solver {
+  if (typeof solver === 'string') return registry.get('solver', solver);
+  if (!isTableau(solver)) return solver;
+  let method = verified.get(solver);
+  if (!method) {
+    verifyTableau(solver);
+    verified.set(solver, (method = rungeKutta(solver)));
+  }
+  return method;
+}
+
+function resolveStepping(
+  solver: Solver,
+  options: OdeOptions,
+  registry: Registry,
+): FixedStepping | AdaptiveStepping {
+  const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;
+  const { firstStep, minStep, maxStep } = options;
+  if (numSteps !== undefined || stepSize !== undefined) {
+    if (numSteps !== undefined && stepSize !== undefined) {
+      throw new ArgumentError('`numSteps` and `stepSize` both fix the steps; give one of them.');
+    }
+    const contradiction = ADAPTIVE.find((name) => options[name] !== undefined);
+    if (contradiction) {
+      throw new ArgumentError(
+        `\`${contradiction}\` is for adaptive steps, but \`${numSteps === undefined ? 'stepSize' : 'numSteps'}\` ` +
+          `fixes them. Leave out one of the two.`,
+      );
+    }
+    return numSteps === undefined ? { stepSize: stepSize! } : { numSteps };
+  }
+  if (solver.embeddedOrder === undefined) {
+    throw new ArgumentError(
+      `Solver '${solver.name}' estimates no error and cannot choose its steps; output times are not the grid. ` +
+        `Give \`numSteps\` (between neighbouring output times) or \`stepSize\`, or take an adaptive solver such ` +
+        `as 'dopri5'.`,
+    );
+  }
+  return {
+    rtol,
+    atol,
+    controller: typeof controller === 'string' ? registry.get('controller', controller) : controller,
+    ...(firstStep === undefined ? {} : { firstStep }),
+    ...(minStep === undefined ? {} : { minStep }),
+    ...(maxStep === undefined ? {} : { maxStep }),
+  };
+}
+
+function resolveEngine(engine: string | EngineProvider, registry: Registry): FieldEngine<unknown> {
+  const found =
+    typeof engine !== 'string'
+      ? engine
+      : engine === tfjsEngine.name && !registry.has('engine', engine)
+        ? tfjsEngine
+        : registry.get('engine', engine);
+  if ('prepare' in found) return found as FieldEngine<unknown>;
+  throw new ArgumentError(
+    `Engine '${found.name}' does not run functions on tensors; it cannot serve odeint and solve.`,
+  );
+}
