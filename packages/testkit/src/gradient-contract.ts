@@ -75,6 +75,8 @@ export function describeGradient(strategy: GradientStrategy, { solvers }: Gradie
         expect(relativeError(differencedGradient(trial, outcome.steps), expected)).toBeLessThan(1e-7);
         expect(outcome.repeated).toEqual(outcome.gradient);
         expect(outcome).toMatchObject({ live: 0, bytes: 0 });
+        // A pullback leaves nothing behind but what it gives.
+        expect(outcome.stats.bytes).toBeLessThanOrEqual(outcome.forward.bytes);
         const { evaluationsForward, evaluationsBackward } = outcome.stats;
         expect(evaluationsForward + evaluationsBackward).toBe(outcome.evaluations);
         return outcome;

@@ -24,13 +24,24 @@ export interface Cost {
   readonly extraSteps?: number;
 }
 
+/** What a solve costs, and its peaks. */
+export interface MeasuredCost extends Required<Cost> {
+  readonly bytesPeak: number;
+  /** Peaks of kept states and of activations, together. */
+  readonly keptPeak: number;
+  /** Bytes on the books between the passes, after the backward pass, and after everything was released. */
+  readonly held: readonly [number, number, number];
+  /** Arrays alive in the end. */
+  readonly live: number;
+}
+
 /** Solves M components one after the other and pulls back through all, counting into one ledger. */
 export function measureCost(
   strategy: GradientStrategy,
   solver: Solver,
   { steps, components }: Shape,
   activationBytes: number,
-): Cost & { readonly extraSteps: number; readonly live: number } {
+): MeasuredCost {
   const engine = createFloat64Engine();
   const ledger = createLedger();
   type S = State<Float64Array>;
@@ -43,7 +54,7 @@ export function measureCost(
     solutions.push(solution);
     y = solution.ys[1]!;
   }
-  const { keptStateBytes } = ledger;
+  const { keptStateBytes, bytes: between } = ledger;
   let cotangent: S = [noiseVector(4, 4)];
   const owned: Float64Array[] = [];
   for (const solution of solutions.toReversed()) {
