@@ -35,7 +35,16 @@ export type SolverName = Open<
 
 /** A gradient strategy by name: those of the @odegrad/grad-… packages, or any that a plugin registered. */
 export type GradientName = Open<
-  'symplectic' | 'checkpoint' | 'stages' | 'recompute' | 'backprop' | 'adjoint'
+  | 'symplectic'
+  | 'checkpoint'
+  | 'stages'
+  | 'recompute'
+  | 'resolve'
+  | 'backprop'
+  | 'binomial'
+  | 'online'
+  | 'auto'
+  | 'adjoint'
 >;
 
 /** A step size controller by name: those of core, or any that a plugin registered. */
@@ -48,7 +57,7 @@ export type EngineName = Open<'tfjs' | 'onnx'>;
 export interface OdeOptions {
   /** Default `'dopri5'`. A tableau of your own is verified. */
   readonly solver?: SolverName | Solver | ButcherTableau | undefined;
-  /** Default `'symplectic'`; looked up only where a gradient is asked for. */
+  /** Default `'symplectic'`, or `'auto'` with `maxBytes`; looked up only where a gradient is asked for. */
   readonly gradient?: GradientName | GradientStrategy | undefined;
   /** Constant steps: so many between neighbouring output times. */
   readonly numSteps?: number | undefined;
@@ -66,6 +75,11 @@ export interface OdeOptions {
   readonly maxStep?: number | undefined;
   /** Attempted steps before a solve fails. Default 100 000. */
   readonly maxSteps?: number | undefined;
+  /**
+   * The most bytes of states and activations that the solve and its pullback may hold, as the ledger counts
+   * them. The exact gradient as fast as that allows: `gradient: 'auto'` keeps to it.
+   */
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each accepted step, and after each step of the backward pass. */
   readonly onStep?: ((progress: Progress) => void) | undefined;

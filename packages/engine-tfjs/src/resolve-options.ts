@@ -42,15 +42,17 @@ const NUMBERS = [
   'minStep',
   'maxStep',
   'maxSteps',
+  'maxBytes',
 ] as const;
 const OTHERS = ['solver', 'gradient', 'signal', 'onStep', 'params', 'engine', 'dtype', 'registry', 'ledger'];
-const KNOWN: readonly string[] = [...FIXED, ...ADAPTIVE, 'maxSteps', ...OTHERS];
+const KNOWN: readonly string[] = [...FIXED, ...ADAPTIVE, 'maxSteps', 'maxBytes', ...OTHERS];
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
 export function resolveOptions(options: OdeOptions): Resolved {
   checkNames(options);
-  const { registry = globalRegistry, gradient = 'symplectic', params, dtype = 'float32' } = options;
-  const { maxSteps, signal, onStep, ledger } = options;
+  const { registry = globalRegistry, params, dtype = 'float32' } = options;
+  const { maxSteps, maxBytes, signal, onStep, ledger } = options;
+  const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
   const solver = resolveSolver(options.solver ?? 'dopri5', registry);
   const strategy = (): GradientStrategy =>
     typeof gradient === 'string' ? registry.get('gradient', gradient) : gradient;
@@ -64,6 +66,7 @@ export function resolveOptions(options: OdeOptions): Resolved {
       solver,
       stepping: resolveStepping(solver, options, registry),
       ...(maxSteps === undefined ? {} : { maxSteps }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
       ...(onStep === undefined ? {} : { onStep }),
       ...(ledger === undefined ? {} : { ledger }),
