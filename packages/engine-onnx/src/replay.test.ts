@@ -43,11 +43,12 @@ describe('replay on wasm', () => {
     const { program } = traceGradient({ f: network, shapes: [[128, 32]], parameters: weights });
     const rewritten = rewriteForWasm(program);
     const products = rewritten.instructions.filter(({ kernel }) => /MatMul/.test(kernel));
-    expect(products).toHaveLength(6);
+    // Six of the network and its gradient, and two sums over the batch.
+    expect(products).toHaveLength(8);
     for (const { attrs } of products) expect([attrs['transposeA'], attrs['transposeB']]).toEqual([false, false]);
     expect(products.filter(({ kernel }) => kernel === '_FusedMatMul')).toHaveLength(2);
-    const { program: small } = traceField({ f: network, shapes: [[1, 32]], parameters: weights });
-    expect(rewriteForWasm(small).instructions.some(({ kernel }) => kernel === 'Transpose')).toBe(false);
+    const { program: small } = traceField({ f: (_, [y]) => [tf.matMul(y as tf.Tensor2D, tf.ones([2, 2]), false, true)], shapes: [[3, 2]], parameters: [] });
+    expect(rewriteForWasm(small).instructions).toEqual(small.instructions);
   });
 
   test.each([1, 128])('agrees with eager TensorFlow.js for a batch of %i, and leaves nothing', (batch) => {
@@ -72,6 +73,34 @@ describe('replay on wasm', () => {
     y0.dispose();
   });
 
+  test('calls compiled functions that take the arguments known here', () => {
+    const { asm } = (tf.backend() as unknown as { wasm: { asm: Record<string, (...args: number[]) => void> } }).wasm;
+    for (const kernel of ['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference']) expect(asm[kernel]).toHaveLength(8);
+    expect(asm['BatchMatMul']).toHaveLength(9);
+    expect(asm['Transpose']).toHaveLength(7);
+  });
+
+  test('results of one run are not those of the next', () => {
+    const f: FlatField = (_, [y]) => [tf.reshape(tf.add(tf.mul(tf.reshape(y!, [2, 3]), 2), 1), [3, 2])];
+    const points = [tf.ones([3, 2]), tf.zeros([3, 2])];
+    const { field } = replayEngine.prepare({ f, key: f, t0: 0, y0: [points[0]!], parameters: [], dtype: 'float32' });
+    const [a, b] = points.map((y) => field.evaluate(0, [y])[0]!);
+    expect([a!.dataSync()[0], b!.dataSync()[0]]).toEqual([3, 1]);
+    tf.dispose([a!, b!, ...points]);
+  });
+
+  test('composes large hyperbolic tangents to full relative precision', () => {
+    for (const scale of [1e-6, 1e-2, 1, 30]) {
+      const y0 = tf.mul(tf.randomNormal([64, 64], 0, 1, 'float32', 9), scale);
+      const f: FlatField = (_, [y]) => [tf.tanh(y!)];
+      const { field } = replayEngine.prepare({ f, key: f, t0: 0, y0: [y0], parameters: [], dtype: 'float32' });
+      const [slope] = field.evaluate(0, [y0]);
+      const [found, at] = [slope!.dataSync(), y0.dataSync()];
+      for (const [i, x] of at.entries()) expect(Math.abs(found[i]! - Math.tanh(x))).toBeLessThanOrEqual(8 * 2 ** -24 * Math.abs(Math.tanh(x)));
+      tf.dispose([slope!, y0]);
+    }
+  });
+
   test('gives the eager bits where nothing is rewritten', () => {
     const f: FlatField = (t, [y]) => [tf.mul(tf.sigmoid(tf.add(y!, t)), tf.exp(tf.neg(tf.square(y!))))];
     const y0 = tf.randomNormal([5, 3], 0, 1, 'float32', 9);
@@ -82,10 +111,11 @@ describe('replay on wasm', () => {
   });
 
   test('frees its buffers when a kernel fails', () => {
-    const { program } = traceField({ f: (_, [y]) => [tf.matMul(tf.tanh(y as tf.Tensor2D), tf.exp(y as tf.Tensor2D))], shapes: [[2, 2]], parameters: [] });
-    const replay = prepareReplay(program);
+    const { program } = traceField({ f: (_, [y]) => [tf.transpose(tf.mul(tf.tanh(y!), tf.exp(tf.sigmoid(y!))), [1, 0, 2])], shapes: [[2, 2, 2]], parameters: [] });
+    const broken = program.instructions.map((made) => (made.kernel === 'Transpose' ? { ...made, attrs: {} } : made));
+    const replay = prepareReplay({ ...program, instructions: broken });
     const before = tf.engine().backend.numDataIds();
-    const y = tf.ones([2, 3]);
+    const y = tf.ones([2, 2, 2]);
     expect(() => replay.run({ y0: y })).toThrow();
     y.dispose();
     expect(tf.engine().backend.numDataIds()).toBe(before);

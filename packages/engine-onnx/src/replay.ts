@@ -1,6 +1,7 @@
 import { EngineError } from '@odegrad/core';
 import { engine, getKernel, keep, Tensor, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 
+import { createWasmMemory, directCall, privateValues, type WasmMemory } from './wasm-calls.ts';
 import type { ConstantData, Instruction, Program } from './program.ts';
 
 /** A program made ready for one backend of TensorFlow.js. */
@@ -15,6 +16,8 @@ interface Step {
   readonly inputs: readonly (readonly [string, number])[];
   readonly isList: boolean;
   readonly outputs: readonly number[];
+  /** Whether the results lie in buffers that are never freed. */
+  readonly fixed: boolean;
   /** Values that nothing reads afterwards. */
   readonly free: readonly number[];
 }
@@ -29,7 +32,8 @@ const abandoned = new FinalizationRegistry<() => void>((free) => { free(); });
  */
 export function prepareReplay(program: Program): Replay {
   const { backend, backendName } = engine();
-  const steps = stepsOf(program, backend, backendName);
+  const memory = backendName === 'wasm' ? createWasmMemory(backend) : undefined;
+  const steps = stepsOf(program, backend, backendName, memory);
   const constants = upload(program, backend);
   const kept = new Set([...constants.keys(), ...program.inputs.map(({ value }) => value)]);
   const replay: Replay = {
@@ -49,7 +53,7 @@ export function prepareReplay(program: Program): Replay {
             const info = Array.isArray(results) ? results[i]! : results;
             // No scope of the caller's is to free it.
             infos[output] = info instanceof Tensor ? keep(info) : info;
-            made.add(output);
+            if (!step.fixed) made.add(output);
           });
           for (const value of step.free) {
             free(infos[value]!, backend);
@@ -75,6 +79,7 @@ export function prepareReplay(program: Program): Replay {
   };
   abandoned.register(replay, () => {
     for (const info of constants.values()) backend.disposeData(info.dataId, true);
+    memory?.free();
   });
   return replay;
 }
@@ -85,7 +90,7 @@ export function free(info: TensorInfo, backend: KernelBackend): void {
   else backend.disposeData(info.dataId);
 }
 
-function stepsOf(program: Program, backend: KernelBackend, backendName: string): readonly Step[] {
+function stepsOf(program: Program, backend: KernelBackend, backendName: string, memory: WasmMemory | undefined): readonly Step[] {
   const lastUse = new Map<number, Instruction>();
   for (const instruction of program.instructions) {
     // A result that nothing reads is freed where it was made.
@@ -93,18 +98,30 @@ function stepsOf(program: Program, backend: KernelBackend, backendName: string):
     for (const { value } of instruction.inputs) if (lastUse.has(value)) lastUse.set(value, instruction);
   }
   for (const { value } of program.outputs) lastUse.delete(value);
+  const unshared = privateValues(program);
+  const direct = new Map(
+    program.instructions.map((instruction) => {
+      const isPrivate = instruction.outputs.every((output) => unshared.has(output));
+      return [instruction, memory && directCall(instruction, program.values, backend, memory, isPrivate)];
+    }),
+  );
+  const fixed = new Set(program.instructions.filter((made) => direct.get(made)?.fixed).flatMap(({ outputs }) => outputs));
   const freed = new Map<Instruction, number[]>();
-  for (const [value, instruction] of lastUse) freed.set(instruction, [...(freed.get(instruction) ?? []), value]);
+  for (const [value, instruction] of lastUse) {
+    if (!fixed.has(value)) freed.set(instruction, [...(freed.get(instruction) ?? []), value]);
+  }
 
   return program.instructions.map((instruction) => {
     const kernel = getKernel(instruction.kernel, backendName) as ReturnType<typeof getKernel> | undefined;
     if (!kernel) throw new EngineError(`Backend ${backendName} of TensorFlow.js has no kernel ${instruction.kernel}. Take another with tf.setBackend.`);
     const attrs = instruction.attrs as never;
+    const call = direct.get(instruction);
     return {
-      run: (inputs) => kernel.kernelFunc({ inputs, attrs, backend }),
+      run: call?.run ?? ((inputs) => kernel.kernelFunc({ inputs, attrs, backend })),
       inputs: instruction.inputs.map(({ name, value }) => [name, value] as const),
       isList: instruction.inputs[0]?.name === '0',
       outputs: instruction.outputs,
+      fixed: call?.fixed ?? false,
       free: freed.get(instruction) ?? [],
     };
   });
