@@ -112,6 +112,15 @@ describe('equal steps', () => {
     }
   });
 
+  it('are not one more where the size divides the interval up to rounding', () => {
+    // (1.1 − 0.8) / 0.1 = 3.0000000000000004 in float64.
+    const { ends } = walk(linear(-1), one, [0.8, 1.1], {
+      solver: rungeKutta(euler),
+      stepping: { stepSize: 0.1 },
+    });
+    expect(ends.length).toBe(3);
+  });
+
   it('take the solver without its error estimate', () => {
     const { stats } = walk(spiral, spiralSolution(0, 0.3), [0, 1], { solver, stepping: { numSteps: 7 } });
     expect(stats.evaluationsForward).toBe(6 * 7);

@@ -1,6 +1,7 @@
 import tableaux, { dopri5, dopri8, euler, midpoint, rk4 } from '@odegrad/tableaux';
 import {
   createFloat64Engine,
+  describeSolver,
   float64Field,
   jump,
   linear,
@@ -10,7 +11,7 @@ import {
 } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
 import { isTableau, rungeKutta } from './runge-kutta.ts';
-import { solutionStages, type ButcherTableau } from './tableau.ts';
+import { solutionStages, verifyTableau, type ButcherTableau } from './tableau.ts';
 import type { Span, Stage, StageEvaluator, VectorField } from './types.ts';
 
 type A = Float64Array;
@@ -140,6 +141,19 @@ describe.each(table)('the pullback of a step of %s', (_, tableau) => {
     expect([step.t0 + step.t1]).toEqual([0]);
   });
 });
+
+/** Heun's method with Shu and Osher's of order 3 beside it: its last stage serves the error alone, and is not at y₁. */
+const heunWithin: ButcherTableau = {
+  name: 'heun_within_ssprk33',
+  order: 2,
+  embeddedOrder: 3,
+  reference: 'Shu & Osher (1988), and the first two stages of it',
+  a: [[], [1], [1 / 4, 1 / 4]],
+  b: [1 / 2, 1 / 2, 0],
+  c: [0, 1, 1 / 2],
+  bError: [1 / 3, 1 / 3, -2 / 3],
+};
+describeSolver(rungeKutta(verifyTableau(heunWithin)));
 
 describe('a Runge–Kutta solver', () => {
   it('carries its tableau and claims no more than it', () => {

@@ -3,6 +3,7 @@ import {
   createFloat64Engine,
   cotangentsOf,
   float64Field,
+  fusedField,
   neuralField,
   noiseVector,
   relativeError,
@@ -189,7 +190,10 @@ describe('whatever a schedule keeps, demotes and makes again', () => {
         const { timeGradients: _, parts = [2], ...rest } = trial;
         const engine = createFloat64Engine();
         const y0 = parts.length === 1 ? [rest.y0] : [rest.y0.slice(0, 1), rest.y0.slice(1)];
-        const problem = { field: float64Field(engine, rest.field, { parts }), y0, ts: rest.ts };
+        const field = trial.fuse
+          ? fusedField(engine, rest.field, trial.fuse, { parts })
+          : float64Field(engine, rest.field, { parts });
+        const problem = { field, y0, ts: rest.ts };
         const solution = strategy.solve(problem, { ...rest.method, ledger });
         expect(view!.bytes).toBe(ledger.keptStateBytes + ledger.activationBytes);
         const last = y0.map((part) => noiseVector(3, part.length));

@@ -1,7 +1,9 @@
 import { rungeKutta } from '@odegrad/core';
 import { dopri5, dopri8, euler, midpoint, rk4 } from '@odegrad/tableaux';
 import { describeCost, describeGradient } from '@odegrad/testkit';
-import { checkpoint, recompute, stages } from './index.ts';
+import { expect, it } from 'vitest';
+import plugin, { checkpoint, recompute, stages } from './index.ts';
+import * as exported from './index.ts';
 
 const solvers = [euler, midpoint, rk4, dopri5, dopri8].map(rungeKutta);
 
@@ -37,3 +39,9 @@ describeCost(stages, solvers, ({ steps: n, stages: s, components: m }) => ({
   keptStates: s * n * m,
   activations: 1,
 }));
+
+it('has these public names, and a plugin with every strategy', () => {
+  expect(Object.keys(exported).sort()).toEqual(['checkpoint', 'default', 'recompute', 'stages']);
+  expect(plugin).toEqual({ name: '@odegrad/grad-checkpoint', gradients: [checkpoint, recompute, stages] });
+  for (const { name, exact } of plugin.gradients!) expect([name, exact]).toEqual([name, true]);
+});

@@ -219,6 +219,28 @@ export function describeEngine<A>({
       });
     });
 
+    it('counts an entry without an error as 0 whatever its scale, and one with an error and no scale as infinite', () => {
+      const [zeros, ones] = [
+        { values: [0, 0, 0, 0], shape: [4] },
+        { values: [1, 0, 1, 0], shape: [4] },
+      ];
+      withArrays([zeros, ones, { values: [3, 4, 0, 0], shape: [4] }], ([none, some, error]) => {
+        for (const tolerance of [
+          { rtol: 0.5, atol: 0 },
+          { rtol: 0, atol: 1e-3 },
+        ]) {
+          expect(engine.scaledNorm(none!, some!, none!, tolerance)).toBe(0);
+          expect(engine.scaledNorm(none!, none!, none!, tolerance)).toBe(0);
+        }
+        // Scales ½ and 0 for errors 3 and 4.
+        expect(engine.scaledNorm(error!, some!, none!, { rtol: 0.5, atol: 0 })).toBe(Infinity);
+        // Scales 1, ½, 1, ½: the root of the mean of 9, 64, 0 and 0.
+        const norm = engine.scaledNorm(error!, some!, none!, { rtol: 0.5, atol: 0.5 });
+        expect(Math.abs(norm - Math.sqrt(73 / 4))).toBeLessThanOrEqual(16 * engine.roundoff * norm);
+        return undefined;
+      });
+    });
+
     it('does not take large finite entries for infinite ones', () => {
       const large = engine.roundoff === 2 ** -53 ? 2 ** 1023 : 2 ** 127;
       const lists = [

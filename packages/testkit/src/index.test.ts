@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import * as testkit from './index.ts';
+
+it('has these public names', () => {
+  expect(Object.keys(testkit).sort()).toMatchInlineSnapshot(`
+    [
+      "centralDifferences",
+      "cotangentsOf",
+      "createFloat64Engine",
+      "describeController",
+      "describeCost",
+      "describeEngine",
+      "describeGradient",
+      "describeSolver",
+      "discreteSolution",
+      "discreteSteps",
+      "flatten",
+      "float64Field",
+      "forcing",
+      "fusedField",
+      "joinVectors",
+      "jump",
+      "linear",
+      "logspace",
+      "measureCost",
+      "moveSteps",
+      "neuralField",
+      "noise",
+      "noiseVector",
+      "pendulum",
+      "relativeError",
+      "riccati",
+      "riccatiSolution",
+      "runTrial",
+      "scalarField",
+      "spiral",
+      "spiralSolution",
+      "splitVector",
+      "tangentGradient",
+    ]
+  `);
+});
