@@ -3,6 +3,8 @@ import { backprop } from '@odegrad/grad-backprop';
 import { symplectic } from '@odegrad/grad-symplectic';
 import { dopri5, rk4 } from '@odegrad/tableaux';
 import {
+  createFloat64Engine,
+  float64Field,
   neuralField,
   noiseVector,
   relativeError,
@@ -94,4 +96,22 @@ describe.each([
   it('solves forward in whole steps', () => {
     expect(() => runTrial(forward, fused([]))).toThrow('nothing to go back with');
   });
+});
+
+it('a field that evaluates and pulls back in one go is not linearized where no activations are kept', () => {
+  for (const strategy of [symplectic, stages]) {
+    const engine = createFloat64Engine();
+    const field = {
+      ...float64Field(engine, neuralField(2, 2), { vjp: true }),
+      linearize: () => {
+        throw new Error('not asked for');
+      },
+    };
+    const problem = { field, y0: [noiseVector(1, 2)], ts: [0, 1], timeGradients: true };
+    const solution = strategy.solve(problem, { solver: rungeKutta(dopri5), stepping: { numSteps: 2 } });
+    const { y0, parameters } = solution.pullback([undefined, [noiseVector(2, 2)]]);
+    solution.release();
+    for (const x of [...y0, ...parameters]) engine.release(x);
+    expect(engine.live()).toBe(0);
+  }
 });
