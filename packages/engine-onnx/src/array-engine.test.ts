@@ -31,12 +31,17 @@ describe('array pool', () => {
     const pool = createPool();
     const engine = arrayEngine('onnx', 'float64');
     for (let count = 1; count <= 9; count++) {
-      const values = Array.from({ length: count }, (_, k) => arrayOf(pool, 'float64', [k + 0.5, 2 * k, -k], [3]));
+      const values = Array.from({ length: count }, (_, k) =>
+        arrayOf(pool, 'float64', [k + 0.5, 2 * k, -k], [3]),
+      );
       const terms = values.map((value, k) => ({ coefficient: 0.1 * (k + 1), value }));
       for (const base of [undefined, arrayOf(pool, 'float64', [1, 2, 3], [3])]) {
         const sum = engine.combine(base, terms);
         for (const i of [0, 1, 2]) {
-          const exact = terms.reduce((total, { coefficient, value }) => total + coefficient * Number(value.data[i]), base ? i + 1 : 0);
+          const exact = terms.reduce(
+            (total, { coefficient, value }) => total + coefficient * Number(value.data[i]),
+            base ? i + 1 : 0,
+          );
           expect(Number(sum.data[i])).toBeCloseTo(exact, 12);
         }
       }

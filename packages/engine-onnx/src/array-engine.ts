@@ -113,7 +113,12 @@ function accumulate(out: FloatData, base: FloatData | undefined, terms: Terms): 
 }
 
 /** An array with those values. */
-export function arrayOf(pool: ArrayPool, float: FloatType, values: ArrayLike<number>, shape: readonly number[]): OnnxArray {
+export function arrayOf(
+  pool: ArrayPool,
+  float: FloatType,
+  values: ArrayLike<number>,
+  shape: readonly number[],
+): OnnxArray {
   const out = take(pool.kind(shape, float));
   data(out).set(values);
   return out;

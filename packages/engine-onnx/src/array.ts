@@ -34,7 +34,14 @@ const FREE_BYTES = 2 ** 26;
 /** Small arrays are cheap to make; this many of them cover the stages of a step. */
 const FREE_COUNT = 256;
 
-const bytesPerElement: Readonly<Record<string, number>> = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1, uint8: 1 };
+const bytesPerElement: Readonly<Record<string, number>> = {
+  float32: 4,
+  float64: 8,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  uint8: 1,
+};
 
 /** A pool: each kind is made once. */
 export function createPool(): ArrayPool {

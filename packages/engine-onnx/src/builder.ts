@@ -6,9 +6,19 @@ export interface ProgramBuilder {
   constant(data: ConstantData, shape: readonly number[], dtype?: ElementType): number;
   shape(value: number): readonly number[];
   /** A kernel call with one result. */
-  call(kernel: string, inputs: Readonly<Record<string, number>>, shape: readonly number[], attrs?: Attributes): number;
+  call(
+    kernel: string,
+    inputs: Readonly<Record<string, number>>,
+    shape: readonly number[],
+    attrs?: Attributes,
+  ): number;
   /** A kernel call with several results. */
-  callAll(kernel: string, inputs: Readonly<Record<string, number>>, shapes: readonly (readonly number[])[], attrs?: Attributes): readonly number[];
+  callAll(
+    kernel: string,
+    inputs: Readonly<Record<string, number>>,
+    shapes: readonly (readonly number[])[],
+    attrs?: Attributes,
+  ): readonly number[];
   /** Adds another program's instructions, with values for its input ports; gives the values of its output ports. */
   inline(program: Program, inputs: ReadonlyMap<string, number>): Map<string, number>;
   finish(outputs: readonly Port[]): Program;
@@ -36,16 +46,27 @@ export function createBuilder(): ProgramBuilder {
     call: (kernel, operands, shape, attrs) => builder.callAll(kernel, operands, [shape], attrs)[0]!,
     callAll(kernel, operands, shapes, attrs = {}) {
       const outputs = shapes.map((shape) => assign({ shape, dtype: 'float32' }));
-      instructions.push({ kernel, attrs, inputs: Object.entries(operands).map(([name, value]) => ({ name, value })), outputs });
+      instructions.push({
+        kernel,
+        attrs,
+        inputs: Object.entries(operands).map(([name, value]) => ({ name, value })),
+        outputs,
+      });
       return outputs;
     },
     inline(program, ports) {
       const at = new Map(program.inputs.map(({ name, value }) => [value, ports.get(name)!]));
-      for (const [value, data] of program.constants) at.set(value, builder.constant(data, program.values[value]!.shape, program.values[value]!.dtype));
+      for (const [value, data] of program.constants)
+        at.set(value, builder.constant(data, program.values[value]!.shape, program.values[value]!.dtype));
       for (const { kernel, attrs, inputs: operands, outputs } of program.instructions) {
         const results = outputs.map((output) => assign(program.values[output]!));
         outputs.forEach((output, i) => at.set(output, results[i]!));
-        instructions.push({ kernel, attrs, inputs: operands.map(({ name, value }) => ({ name, value: at.get(value)! })), outputs: results });
+        instructions.push({
+          kernel,
+          attrs,
+          inputs: operands.map(({ name, value }) => ({ name, value: at.get(value)! })),
+          outputs: results,
+        });
       }
       return new Map(program.outputs.map(({ name, value }) => [name, at.get(value)!]));
     },

@@ -19,13 +19,15 @@ export interface TracedField<M> {
 export type TraceCache<M> = (request: FieldRequest, variant: string) => TracedField<M>;
 
 /** Traces live as long as their function. */
-export function createTraceCache<M>(make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M): TraceCache<M> {
+export function createTraceCache<M>(
+  make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M,
+): TraceCache<M> {
   const byFunction = new WeakMap<object, Map<string, TracedField<M>>>();
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
     const key = JSON.stringify([variant, request.dtype, shapes, request.parameters.map(({ id }) => id)]);
-    let traces = byFunction.get(request.key);
-    if (!traces) byFunction.set(request.key, (traces = new Map()));
+    const traces = byFunction.get(request.key) ?? new Map<string, TracedField<M>>();
+    byFunction.set(request.key, traces);
     let traced = traces.get(key);
     if (!traced) {
       const bare = traceRequest(request, shapes);
@@ -35,7 +37,10 @@ export function createTraceCache<M>(make: (traced: Omit<TracedField<M>, 'made'>,
   };
 }
 
-function traceRequest({ f, parameters }: FieldRequest, shapes: readonly (readonly number[])[]): Omit<TracedField<never>, 'made'> {
+function traceRequest(
+  { f, parameters }: FieldRequest,
+  shapes: readonly (readonly number[])[],
+): Omit<TracedField<never>, 'made'> {
   const request = { f, shapes, parameters };
   const start = performance.now();
   const forward = traceField(request);
@@ -53,5 +58,8 @@ function traceRequest({ f, parameters }: FieldRequest, shapes: readonly (readonl
 /** The gradient's ports for other variables under the numbers that they have in f's own trace. */
 function aligned({ program, others }: Trace, known: readonly Variable[]): Program {
   const renamed = new Map(others.map((variable, i) => [`v${i}`, `v${known.indexOf(variable)}`]));
-  return { ...program, inputs: program.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })) };
+  return {
+    ...program,
+    inputs: program.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })),
+  };
 }

@@ -40,7 +40,10 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
 export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
   const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
   const session = createSession(encodeModel(graph), { providers: runtime.providers, threads });
-  const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [edge.name, runtime.pool.kind(edge.shape, edge.type)]);
+  const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [
+    edge.name,
+    runtime.pool.kind(edge.shape, edge.type),
+  ]);
   const feeds: Feeds = {};
   return {
     inputs: new Set(graph.inputs.map((edge) => edge.name)),
@@ -56,4 +59,3 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
     },
   };
 }
-

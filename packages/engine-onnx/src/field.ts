@@ -1,4 +1,12 @@
-import { EngineError, type ButcherTableau, type Cotangents, type Engine, type FusedStep, type State, type VectorField } from '@odegrad/core';
+import {
+  EngineError,
+  type ButcherTableau,
+  type Cotangents,
+  type Engine,
+  type FusedStep,
+  type State,
+  type VectorField,
+} from '@odegrad/core';
 
 import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
@@ -50,7 +58,10 @@ export function compileField(
   const floatBytes = runtime.float === 'float64' ? 8 : 4;
   const halves = once(() => split(gradient(), floatBytes));
   const steps = new Map<ButcherTableau, StepModels>();
-  const timed = (withTime: boolean) => (name: string): boolean => withTime || name !== 'gt';
+  const timed =
+    (withTime: boolean) =>
+    (name: string): boolean =>
+      withTime || name !== 'gt';
   return {
     ...about,
     evaluation: once(() => compileProgram(forward(), runtime)),
@@ -61,13 +72,21 @@ export function compileField(
     linearization: once(() => {
       const program = halves().forward;
       const activations = program.outputs.map(({ name }) => name).filter((name) => name.startsWith('a'));
-      return { model: compileProgram(program, runtime), activations, bytes: activationBytes(program, floatBytes) };
+      return {
+        model: compileProgram(program, runtime),
+        activations,
+        bytes: activationBytes(program, floatBytes),
+      };
     }),
     pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
     step(tableau) {
       if (operations(forward()) > FUSED_OPERATIONS) return undefined;
       let models = steps.get(tableau);
-      if (!models) steps.set(tableau, (models = prepareStep(tableau, { forward, gradient, runtime, shapes: about.shapes })));
+      if (!models)
+        steps.set(
+          tableau,
+          (models = prepareStep(tableau, { forward, gradient, runtime, shapes: about.shapes })),
+        );
       return models;
     },
   };
@@ -79,9 +98,16 @@ function activationBytes(program: Program, floatBytes: number): number {
 }
 
 /** A vector field for one solve: the compiled field with the values that the variables have now. */
-export function vectorField(field: CompiledField, parameters: State<OnnxArray>, others: State<OnnxArray>): VectorField<OnnxArray> {
+export function vectorField(
+  field: CompiledField,
+  parameters: State<OnnxArray>,
+  others: State<OnnxArray>,
+): VectorField<OnnxArray> {
   const { engine, runtime, shapes } = field;
-  const time = wrap(runtime.pool.kind([], runtime.float), runtime.float === 'float64' ? new Float64Array(1) : new Float32Array(1));
+  const time = wrap(
+    runtime.pool.kind([], runtime.float),
+    runtime.float === 'float64' ? new Float64Array(1) : new Float32Array(1),
+  );
   const fixed: Readonly<Record<string, OnnxArray>> = {
     t: time,
     ...Object.fromEntries(parameters.map((x, i) => [`p${i}`, x])),
@@ -101,7 +127,12 @@ export function vectorField(field: CompiledField, parameters: State<OnnxArray>, 
     if (!feeder) bound.set(model, (feeder = createFeeder(model, fixed)));
     return feeder;
   };
-  const call = (model: Model, t: number, y: State<OnnxArray>, cotangent?: State<OnnxArray>): Readonly<Record<string, OnnxArray>> => {
+  const call = (
+    model: Model,
+    t: number,
+    y: State<OnnxArray>,
+    cotangent?: State<OnnxArray>,
+  ): Readonly<Record<string, OnnxArray>> => {
     time.data[0] = t;
     const feed = feederOf(model);
     feed(yNames, y);
@@ -110,7 +141,10 @@ export function vectorField(field: CompiledField, parameters: State<OnnxArray>, 
   };
   const slopes = (results: Readonly<Record<string, OnnxArray>>): State<OnnxArray> =>
     slopeNames.map((name, i) => results[name] ?? zeros(shapeKinds[i]!));
-  const cotangents = (results: Readonly<Record<string, OnnxArray>>, withTime: boolean): Cotangents<OnnxArray> => {
+  const cotangents = (
+    results: Readonly<Record<string, OnnxArray>>,
+    withTime: boolean,
+  ): Cotangents<OnnxArray> => {
     const gt = withTime ? results['gt'] : undefined;
     const t = gt ? Number(gt.data[0]) : 0;
     if (gt) release(gt);

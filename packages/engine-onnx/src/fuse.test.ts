@@ -1,4 +1,10 @@
-import { createLedger, rungeKutta, type ButcherTableau, type GradientStrategy, type VectorField } from '@odegrad/core';
+import {
+  createLedger,
+  rungeKutta,
+  type ButcherTableau,
+  type GradientStrategy,
+  type VectorField,
+} from '@odegrad/core';
 import type { FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { symplectic } from '@odegrad/grad-symplectic';
@@ -29,40 +35,69 @@ interface Outcome {
   readonly ledger: ReturnType<typeof createLedger>;
 }
 
-function solve(field: VectorField<OnnxArray>, y0: readonly OnnxArray[], strategy: GradientStrategy, tableau: ButcherTableau): Outcome {
+function solve(
+  field: VectorField<OnnxArray>,
+  y0: readonly OnnxArray[],
+  strategy: GradientStrategy,
+  tableau: ButcherTableau,
+): Outcome {
   const ledger = createLedger();
-  const solution = strategy.solve({ field, y0, ts: [0, 0.7, 1] }, { solver: rungeKutta(tableau), stepping: { numSteps: 3 }, ledger });
+  const solution = strategy.solve(
+    { field, y0, ts: [0, 0.7, 1] },
+    { solver: rungeKutta(tableau), stepping: { numSteps: 3 }, ledger },
+  );
   const gradient = solution.pullback(solution.ys.map((state) => state));
-  const numbers = [...solution.ys.flat(), ...gradient.y0, ...gradient.parameters].flatMap((x) => Array.from(x.data as FloatData));
+  const numbers = [...solution.ys.flat(), ...gradient.y0, ...gradient.parameters].flatMap((x) =>
+    Array.from(x.data as FloatData),
+  );
   solution.release();
   return { numbers, ledger };
 }
 
 describe('a fused step', () => {
   const engine = onnxEngine();
-  const strategies: readonly [string, GradientStrategy][] = [['symplectic', symplectic], ['backprop', backprop]];
+  const strategies: readonly [string, GradientStrategy][] = [
+    ['symplectic', symplectic],
+    ['backprop', backprop],
+  ];
   const tableaus: readonly ButcherTableau[] = [euler, heun2, rk4, dopri5, dopri8];
 
-  test.each(strategies.flatMap(([name, strategy]) => tableaus.map((tableau) => [name, tableau.name, strategy, tableau] as const)))(
-    '%s with %s gives what stages one by one give',
-    (_, __, strategy, tableau) => {
-      const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
-      const { field, fromTensor } = engine.prepare({ f, key: f, t0: 0, y0, parameters: [w, b], dtype: 'float64' });
-      const start = y0.map(fromTensor);
-      const { fuse, ...plain } = field;
-      expect(fuse?.(tableau)).toBeDefined();
-      const whole = solve(field, start, strategy, tableau);
-      const staged = solve(plain, start, strategy, tableau);
-      for (const [i, x] of whole.numbers.entries()) expect(Math.abs(x - staged.numbers[i]!)).toBeLessThan(1e-13);
-      expect(whole.ledger.evaluationsForward).toBe(staged.ledger.evaluationsForward);
-      expect(whole.ledger.pullbacks).toBe(staged.ledger.pullbacks);
-      expect(whole.ledger.activationBytes).toBe(0);
-    },
-  );
+  test.each(
+    strategies.flatMap(([name, strategy]) =>
+      tableaus.map((tableau) => [name, tableau.name, strategy, tableau] as const),
+    ),
+  )('%s with %s gives what stages one by one give', (_, __, strategy, tableau) => {
+    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
+    const { field, fromTensor } = engine.prepare({
+      f,
+      key: f,
+      t0: 0,
+      y0,
+      parameters: [w, b],
+      dtype: 'float64',
+    });
+    const start = y0.map(fromTensor);
+    const { fuse, ...plain } = field;
+    expect(fuse?.(tableau)).toBeDefined();
+    const whole = solve(field, start, strategy, tableau);
+    const staged = solve(plain, start, strategy, tableau);
+    for (const [i, x] of whole.numbers.entries())
+      expect(Math.abs(x - staged.numbers[i]!)).toBeLessThan(1e-13);
+    expect(whole.ledger.evaluationsForward).toBe(staged.ledger.evaluationsForward);
+    expect(whole.ledger.pullbacks).toBe(staged.ledger.pullbacks);
+    expect(whole.ledger.activationBytes).toBe(0);
+  });
 
   test('is not made where calls do not dominate', () => {
     const large: FlatField = (_, [y]) => [tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D)];
-    const { field } = engine.prepare({ f: large, key: large, t0: 0, y0: [tf.zeros([128, 128])], parameters: [], dtype: 'float32' });
+    const { field } = engine.prepare({
+      f: large,
+      key: large,
+      t0: 0,
+      y0: [tf.zeros([128, 128])],
+      parameters: [],
+      dtype: 'float32',
+    });
     expect(field.fuse?.(rk4)).toBeUndefined();
   });
 });

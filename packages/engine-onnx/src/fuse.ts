@@ -1,4 +1,11 @@
-import { EngineError, type ButcherTableau, type FusedStep, type Linearization, type Span, type State } from '@odegrad/core';
+import {
+  EngineError,
+  type ButcherTableau,
+  type FusedStep,
+  type Linearization,
+  type Span,
+  type State,
+} from '@odegrad/core';
 
 import { hold, release, take, unhold, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
@@ -19,7 +26,7 @@ export interface StepModels {
 }
 
 /** A model of a step with its own inputs filled from the span. */
-export interface StepModel {
+interface StepModel {
   readonly model: Model;
   at(span: Span): void;
 }
@@ -32,7 +39,10 @@ export interface StepSource {
 }
 
 /** Prepares the models of a tableau's step. */
-export function prepareStep(tableau: ButcherTableau, { forward, gradient, shapes, runtime }: StepSource): StepModels {
+export function prepareStep(
+  tableau: ButcherTableau,
+  { forward, gradient, shapes, runtime }: StepSource,
+): StepModels {
   const made = new Map<string, StepModel>();
   const once = (key: string, make: () => StepProgram): StepModel => {
     let model = made.get(key);
@@ -48,19 +58,33 @@ export function prepareStep(tableau: ButcherTableau, { forward, gradient, shapes
     advance: () => once('advance', () => stepForward(tableau, forward(), shapes)),
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
-    adjoint: () => once('adjoint', () => ({ ...gradientStep(), program: restrictTo(gradientStep().program, (name) => name.startsWith('g')) })),
+    adjoint: () =>
+      once('adjoint', () => ({
+        ...gradientStep(),
+        program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
+      })),
     activations() {
       const program = half().forward;
       const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-      return { names: kept.map(({ name }) => name), bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0) };
+      return {
+        names: kept.map(({ name }) => name),
+        bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0),
+      };
     },
   };
 }
 
-function compileStep(tableau: ButcherTableau, { program, weights, times }: StepProgram, runtime: Runtime): StepModel {
+function compileStep(
+  tableau: ButcherTableau,
+  { program, weights, times }: StepProgram,
+  runtime: Runtime,
+): StepModel {
   const model = compileProgram(program, runtime);
   const input = (name: string, shape: readonly number[]): FloatData => {
-    const values = runtime.float === 'float64' ? new Float64Array(Math.max(...shape)) : new Float32Array(Math.max(...shape));
+    const values =
+      runtime.float === 'float64'
+        ? new Float64Array(Math.max(...shape))
+        : new Float32Array(Math.max(...shape));
     if (model.inputs.has(name)) model.feeds[name] = wrap(runtime.pool.kind(shape, runtime.float), values);
     return values;
   };
@@ -77,15 +101,26 @@ function compileStep(tableau: ButcherTableau, { program, weights, times }: StepP
 }
 
 /** Runs a model with the solve's variables and the given arrays. */
-export type RunModel = (model: Model, inputs: readonly (readonly [readonly string[], State<OnnxArray>])[]) => Readonly<Record<string, OnnxArray>>;
+export type RunModel = (
+  model: Model,
+  inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
+) => Readonly<Record<string, OnnxArray>>;
 
 /** The fused step of one solve. */
-export function fusedStep(models: StepModels, parameters: State<OnnxArray>, parts: number, run: RunModel): FusedStep<OnnxArray> {
+export function fusedStep(
+  models: StepModels,
+  parameters: State<OnnxArray>,
+  parts: number,
+  run: RunModel,
+): FusedStep<OnnxArray> {
   const names = (prefix: string): string[] => Array.from({ length: parts }, (_, k) => `${prefix}${k}`);
   const [ys, values, cotangents, gradients] = [names('y'), names('f'), names('c'), names('gy')];
   const parameterGradients = parameters.map((_, i) => `gp${i}`);
-  const pick = (results: Readonly<Record<string, OnnxArray>>, wanted: readonly string[]): State<OnnxArray> => wanted.map((name) => results[name]!);
-  const pulled = (results: Readonly<Record<string, OnnxArray>>): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
+  const pick = (results: Readonly<Record<string, OnnxArray>>, wanted: readonly string[]): State<OnnxArray> =>
+    wanted.map((name) => results[name]!);
+  const pulled = (
+    results: Readonly<Record<string, OnnxArray>>,
+  ): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
     y: pick(results, gradients),
     parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!)),
   });
@@ -111,7 +146,16 @@ export function fusedStep(models: StepModels, parameters: State<OnnxArray>, part
           if (!alive) throw new EngineError('This linearization was released.');
           const back = models.pullback();
           back.at(span);
-          return { t: 0, ...pulled(run(back.model, [[ys, y], [kept, held], [cotangents, cotangent]])) };
+          return {
+            t: 0,
+            ...pulled(
+              run(back.model, [
+                [ys, y],
+                [kept, held],
+                [cotangents, cotangent],
+              ]),
+            ),
+          };
         },
         release() {
           if (!alive) return;
@@ -124,7 +168,15 @@ export function fusedStep(models: StepModels, parameters: State<OnnxArray>, part
     adjoint(span, y, cotangent) {
       const { model, at } = models.adjoint();
       at(span);
-      return { ...pulled(run(model, [[ys, y], [cotangents, cotangent]])), bytes: models.activations().bytes };
+      return {
+        ...pulled(
+          run(model, [
+            [ys, y],
+            [cotangents, cotangent],
+          ]),
+        ),
+        bytes: models.activations().bytes,
+      };
     },
   };
 }

@@ -12,12 +12,19 @@ type Inputs = Readonly<Record<string, TensorInfo>>;
 type Rule = (inputs: Inputs, attrs: Attributes) => ResultType | readonly ResultType[];
 
 const of = (shape: readonly number[], dtype: string): ResultType => ({ shape, dtype: dtype as ElementType });
-const axes = (axis: unknown, shape: readonly number[]): number[] => util.parseAxisParam(axis as number | number[], [...shape]);
+const axes = (axis: unknown, shape: readonly number[]): number[] =>
+  util.parseAxisParam(axis as number | number[], [...shape]);
 
 /** Results of kernels that the table below knows; undefined for others. They are listed in order. */
-export function resultTypes(kernel: string, inputs: Inputs, attrs: Attributes): readonly ResultType[] | undefined {
+export function resultTypes(
+  kernel: string,
+  inputs: Inputs,
+  attrs: Attributes,
+): readonly ResultType[] | undefined {
   const result = rules.get(kernel)?.(inputs, attrs);
-  return result === undefined || Array.isArray(result) ? (result as readonly ResultType[] | undefined) : [result as ResultType];
+  return result === undefined || Array.isArray(result)
+    ? (result as readonly ResultType[] | undefined)
+    : [result as ResultType];
 }
 
 const first = (inputs: Inputs): TensorInfo => Object.values(inputs)[0]!;
@@ -33,14 +40,21 @@ function reduced(shape: readonly number[], axis: unknown, keepDims: unknown): nu
 function joined(inputs: Inputs, axis: number): ResultType {
   const parts = Object.values(inputs);
   const [at] = axes(axis, parts[0]!.shape);
-  const shape = parts[0]!.shape.map((extent, i) => (i === at ? parts.reduce((n, part) => n + part.shape[i]!, 0) : extent));
+  const shape = parts[0]!.shape.map((extent, i) =>
+    i === at ? parts.reduce((n, part) => n + part.shape[i]!, 0) : extent,
+  );
   return of(shape, parts[0]!.dtype);
 }
 
 function split({ x }: Inputs, attrs: Attributes): ResultType[] {
   const [at] = axes(attrs['axis'], x!.shape);
   const sizes = backend_util.prepareSplitSize(x as never, attrs['numOrSizeSplits'] as number[], at);
-  return sizes.map((size) => of(x!.shape.map((extent, i) => (i === at ? size : extent)), x!.dtype));
+  return sizes.map((size) =>
+    of(
+      x!.shape.map((extent, i) => (i === at ? size : extent)),
+      x!.dtype,
+    ),
+  );
 }
 
 function matmul({ a, b }: Inputs, attrs: Attributes): ResultType {
@@ -104,21 +118,31 @@ const define = (kernels: string, rule: Rule): void => {
   for (const kernel of kernels.split(' ')) rules.set(kernel, rule);
 };
 
-define('Abs Acos Acosh Asin Asinh Atan Atanh Ceil ClipByValue Cos Cosh Elu Erf Exp Expm1 Floor LeakyRelu Log Log1p Neg', elementwise);
-define('Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softplus Sqrt Square Step Tan Tanh', elementwise);
+define(
+  'Abs Acos Acosh Asin Asinh Atan Atanh Ceil ClipByValue Cos Cosh Elu Erf Exp Expm1 Floor LeakyRelu Log Log1p Neg',
+  elementwise,
+);
+define(
+  'Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softplus Sqrt Square Step Tan Tanh',
+  elementwise,
+);
 define('Softmax LogSoftmax Cumsum Cumprod Reverse Prelu EluGrad LRN LogicalNot', elementwise);
 define('MaxPoolGrad AvgPoolGrad', ({ input }) => of(input!.shape, 'float32'));
 define('Add Sub Multiply RealDiv FloorDiv Pow Maximum Minimum Mod SquaredDifference Atan2', (inputs) =>
   broadcast(inputs, inputs['a']!.dtype),
 );
-define('Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalXor', (inputs) => broadcast(inputs, 'bool'));
+define('Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalXor', (inputs) =>
+  broadcast(inputs, 'bool'),
+);
 define('IsNan IsInf IsFinite', (inputs) => of(first(inputs).shape, 'bool'));
 define('Cast', ({ x }, attrs) => of(x!.shape, attrs['dtype'] as string));
 define('AddN', elementwise);
 define('Select', ({ t }) => of(t!.shape, t!.dtype));
 define('Sum Prod', ({ x }, attrs) => of(reduced(x!.shape, attrs['axis'], attrs['keepDims']), x!.dtype));
 define('Mean', ({ x }, attrs) => of(reduced(x!.shape, attrs['axis'], attrs['keepDims']), 'float32'));
-define('Max', ({ x }, attrs) => of(reduced(x!.shape, attrs['reductionIndices'], attrs['keepDims']), x!.dtype));
+define('Max', ({ x }, attrs) =>
+  of(reduced(x!.shape, attrs['reductionIndices'], attrs['keepDims']), x!.dtype),
+);
 define('Min', ({ x }, attrs) => of(reduced(x!.shape, attrs['axis'], attrs['keepDims']), x!.dtype));
 define('All Any', ({ x }, attrs) => of(reduced(x!.shape, attrs['axis'], attrs['keepDims']), 'bool'));
 define('ArgMax ArgMin', ({ x }, attrs) => of(reduced(x!.shape, attrs['axis'], false), 'int32'));
@@ -137,7 +161,11 @@ define('Unpack', ({ value }, attrs) => {
 });
 define('SplitV', split);
 define('Slice', ({ x }, attrs) => {
-  const [, size] = slice_util.parseSliceParams(x as never, attrs['begin'] as number[], attrs['size'] as number[]);
+  const [, size] = slice_util.parseSliceParams(
+    x as never,
+    attrs['begin'] as number[],
+    attrs['size'] as number[],
+  );
   return of(size!, x!.dtype);
 });
 define('StridedSlice', ({ x }, attrs) => {
@@ -155,17 +183,35 @@ define('StridedSlice', ({ x }, attrs) => {
   return of(info.finalShape, x!.dtype);
 });
 define('PadV2 MirrorPad', spread);
-define('Tile', ({ x }, attrs) => of(x!.shape.map((extent, i) => extent * (attrs['reps'] as number[])[i]!), x!.dtype));
+define('Tile', ({ x }, attrs) =>
+  of(
+    x!.shape.map((extent, i) => extent * (attrs['reps'] as number[])[i]!),
+    x!.dtype,
+  ),
+);
 define('BroadcastTo', ({ x }, attrs) => of(attrs['shape'] as number[], x!.dtype));
-define('Transpose', ({ x }, attrs) => of((attrs['perm'] as number[]).map((axis) => x!.shape[axis]!), x!.dtype));
+define('Transpose', ({ x }, attrs) =>
+  of(
+    (attrs['perm'] as number[]).map((axis) => x!.shape[axis]!),
+    x!.dtype,
+  ),
+);
 define('GatherV2', gather);
-define('OneHot', ({ indices }, attrs) => of([...indices!.shape, attrs['depth'] as number], (attrs['dtype'] ?? 'float32') as string));
-define('UnsortedSegmentSum', ({ x }, attrs) => of([attrs['numSegments'] as number, ...x!.shape.slice(1)], x!.dtype));
+define('OneHot', ({ indices }, attrs) =>
+  of([...indices!.shape, attrs['depth'] as number], (attrs['dtype'] ?? 'float32') as string),
+);
+define('UnsortedSegmentSum', ({ x }, attrs) =>
+  of([attrs['numSegments'] as number, ...x!.shape.slice(1)], x!.dtype),
+);
 define('BatchMatMul _FusedMatMul', matmul);
 define('Conv2D FusedConv2D', convolution(false));
 define('DepthwiseConv2dNative FusedDepthwiseConv2D', convolution(true));
-define('Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput', (_, attrs) => of(attrs['inputShape'] as number[], 'float32'));
-define('Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter', (_, attrs) => of(attrs['filterShape'] as number[], 'float32'));
+define('Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput', (_, attrs) =>
+  of(attrs['inputShape'] as number[], 'float32'),
+);
+define('Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter', (_, attrs) =>
+  of(attrs['filterShape'] as number[], 'float32'),
+);
 define('MaxPool AvgPool', pooling);
 
 /** The full shape behind a `Reshape`, whose attribute may leave one extent open (−1). */

@@ -53,7 +53,8 @@ function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxNode): objec
 
 function attributeProto(name: string, value: OnnxNode['attributes'][string]): object {
   if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
-  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if (typeof value === 'string')
+    return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
   if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
   return { name, type: AttributeType.INTS, ints: [...value] };
 }

@@ -1,5 +1,6 @@
-import { EngineError, type State, type VectorField } from '@odegrad/core';
+import { EngineError, forward, pi, rungeKutta, type State, type VectorField } from '@odegrad/core';
 import type { FieldRequest, FlatField } from '@odegrad/engine-tfjs';
+import { dopri8 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
@@ -62,9 +63,31 @@ describe('engine onnx', () => {
     expect(evaluate(requestFor(f, [tf.tensor1d([1])]), -4)).toEqual([[17]]);
   });
 
-  test.each([
-    ['a tensor outside f', () => { let factor = tf.scalar(2); return { f: ((_, [y]) => [tf.mul(y!, factor)]) as FlatField, change: () => { factor = tf.scalar(3); } }; }],
-    ['a branch outside f', () => { let flag = true; return { f: ((_, [y]) => [flag ? tf.sin(y!) : tf.cos(y!)]) as FlatField, change: () => { flag = false; } }; }],
+  test.each<[string, () => { f: FlatField; change: () => void }]>([
+    [
+      'a tensor outside f',
+      () => {
+        let factor = tf.scalar(2);
+        return {
+          f: (_, [y]) => [tf.mul(y!, factor)],
+          change: () => {
+            factor = tf.scalar(3);
+          },
+        };
+      },
+    ],
+    [
+      'a branch outside f',
+      () => {
+        let flag = true;
+        return {
+          f: (_, [y]) => [flag ? tf.sin(y!) : tf.cos(y!)],
+          change: () => {
+            flag = false;
+          },
+        };
+      },
+    ],
   ])('refuses a function whose hidden state changed: %s', (_, make) => {
     const { f, change } = make();
     const y0 = [tf.tensor1d([0.5, 1])];
@@ -83,7 +106,9 @@ describe('engine onnx', () => {
   test('refuses to lose the gradient of a variable that was not found', () => {
     const w = tf.variable(tf.scalar(1));
     const f: FlatField = (_, [y]) => [tf.mul(y!, w)];
-    expect(() => engine.prepare(requestFor(f, [tf.tensor1d([1])], { parametersFound: true }))).toThrow(/trainable variable/);
+    expect(() => engine.prepare(requestFor(f, [tf.tensor1d([1])], { parametersFound: true }))).toThrow(
+      /trainable variable/,
+    );
     expect(evaluate(requestFor(f, [tf.tensor1d([1])]))).toEqual([[1]]);
     w.dispose();
   });
@@ -101,7 +126,9 @@ describe('engine onnx', () => {
     const texts = warn.mock.calls.map(([text]) => String(text)).filter((text) => text.includes('Einsum'));
     expect(texts).toHaveLength(1);
     warn.mockRestore();
-    expect(() => engine.prepare({ ...request, dtype: 'float64' })).toThrow(/Einsum.*float64|float64.*Einsum/s);
+    expect(() => engine.prepare({ ...request, dtype: 'float64' })).toThrow(
+      /Einsum.*float64|float64.*Einsum/s,
+    );
   });
 
   test('a function without a derivative can be solved, but not differentiated', () => {
@@ -121,18 +148,23 @@ describe('engine onnx', () => {
     const overwritten = field.engine.zeros(y);
     expect(overwritten).not.toBe(y);
     const one = fromTensor(tf.tensor1d([1, 1]));
-    for (let i = 0; i < 2; i++) expect(Array.from(linearization.pullback([one], false).y[0]!.data as FloatData)).toEqual([3, 12]);
+    for (let i = 0; i < 2; i++)
+      expect(Array.from(linearization.pullback([one], false).y[0]!.data as FloatData)).toEqual([3, 12]);
     linearization.release();
     expect(() => linearization.pullback([one], false)).toThrow(/released/);
   });
 
-  test.each([['threads', { threads: 0 }], ['threads', { threads: 1.5 }]])('refuses %s %o', (_, options) => {
+  test.each([
+    ['threads', { threads: 0 }],
+    ['threads', { threads: 1.5 }],
+  ])('refuses %s %o', (_, options) => {
     expect(() => onnxEngine(options)).toThrow(/threads/);
   });
 });
 
 const pool = createPool();
-const f64 = (values: readonly number[], shape: readonly number[] = [values.length]): OnnxArray => arrayOf(pool, 'float64', values, shape);
+const f64 = (values: readonly number[], shape: readonly number[] = [values.length]): OnnxArray =>
+  arrayOf(pool, 'float64', values, shape);
 const numbers = (state: State<OnnxArray>): number[] => state.flatMap((x) => Array.from(x.data as FloatData));
 
 describe('float64', () => {
@@ -151,14 +183,33 @@ describe('float64', () => {
     ['atan', (x) => tf.atan(x)],
     ['log1p', (x) => tf.log1p(tf.square(x))],
     ['cumprod of prod', (x) => tf.mul(x, tf.prod(x, 1, true))],
-    ['convolution', (x) => tf.reshape(tf.conv1d(tf.reshape(x, [2, 3, 1]) as tf.Tensor3D, tf.tensor3d([0.5, -0.25, 0.125], [3, 1, 1]), 1, 'same'), [2, 3])],
+    [
+      'convolution',
+      (x) =>
+        tf.reshape(
+          tf.conv1d(
+            tf.reshape<tf.Rank.R3>(x, [2, 3, 1]),
+            tf.tensor3d([0.5, -0.25, 0.125], [3, 1, 1]),
+            1,
+            'same',
+          ),
+          [2, 3],
+        ),
+    ],
     ['gradient of a gradient', (x) => tf.grad((z) => tf.sum(tf.mul(tf.tanh(z), tf.exp(z))))(x)],
   ])('the pullback of a network with %s matches central differences', (_, activation) => {
     const [weights, bias] = [w(), b()];
     const f: FlatField = (t, [y]) => [
-      tf.matMul(activation(tf.add(tf.matMul(y as tf.Tensor2D, weights as unknown as tf.Tensor2D), tf.add(bias, t))) as tf.Tensor2D, weights as unknown as tf.Tensor2D, false, true),
+      tf.matMul(
+        activation(tf.add(tf.matMul(y as tf.Tensor2D, weights as unknown as tf.Tensor2D), tf.add(bias, t))),
+        weights,
+        false,
+        true,
+      ),
     ];
-    const { field } = engine.prepare(requestFor(f, [tf.zeros([2, 2])], { parameters: [weights, bias], dtype: 'float64' }));
+    const { field } = engine.prepare(
+      requestFor(f, [tf.zeros([2, 2])], { parameters: [weights, bias], dtype: 'float64' }),
+    );
     const y = [0.37, -0.61, 0.83, 0.22];
     const c = [0.9, -0.4, 0.3, 0.7];
     const dot = (field_: VectorField<OnnxArray>, t: number, at: readonly number[]): number =>
@@ -166,9 +217,13 @@ describe('float64', () => {
     const pulled = field.vjp!(0.2, [f64(y, [2, 2])], [f64(c, [2, 2])], true);
     const step = 1e-5;
     const moved = (i: number, by: number): number[] => y.map((x, k) => (k === i ? x + by : x));
-    const slopes = y.map((__, i) => (dot(field, 0.2, moved(i, step)) - dot(field, 0.2, moved(i, -step))) / (2 * step));
+    const slopes = y.map(
+      (__, i) => (dot(field, 0.2, moved(i, step)) - dot(field, 0.2, moved(i, -step))) / (2 * step),
+    );
     for (const [i, x] of numbers(pulled.y).entries()) expect(Math.abs(x - slopes[i]!)).toBeLessThan(1e-9);
-    expect(Math.abs(pulled.t - (dot(field, 0.2 + step, y) - dot(field, 0.2 - step, y)) / (2 * step))).toBeLessThan(1e-9);
+    expect(
+      Math.abs(pulled.t - (dot(field, 0.2 + step, y) - dot(field, 0.2 - step, y)) / (2 * step)),
+    ).toBeLessThan(1e-9);
     // The parameters' part, along one direction: they are inputs of the model like any other.
     const [first] = field.parameters;
     const weight = (first!.data as FloatData)[1]!;
@@ -178,7 +233,9 @@ describe('float64', () => {
       (first!.data as FloatData)[1] = weight;
       return value;
     };
-    expect(Math.abs(Number(pulled.parameters[0]!.data[1]) - (at(step) - at(-step)) / (2 * step))).toBeLessThan(1e-9);
+    expect(
+      Math.abs(Number(pulled.parameters[0]!.data[1]) - (at(step) - at(-step)) / (2 * step)),
+    ).toBeLessThan(1e-9);
     tf.dispose([weights, bias]);
   });
 
@@ -186,5 +243,16 @@ describe('float64', () => {
     const f: FlatField = (_, [y]) => [tf.mul(y!, 0.1)];
     const { field } = engine.prepare(requestFor(f, [tf.ones([1])], { dtype: 'float64' }));
     expect(numbers(field.evaluate(0, [f64([3])]))).toEqual([3 * 0.1]);
+  });
+
+  test('dopri8 reaches tolerances of 1e-12', () => {
+    const f: FlatField = (t, [y]) => [tf.mul(y!, tf.cos(t))];
+    const { field } = engine.prepare(requestFor(f, [tf.ones([1])], { dtype: 'float64' }));
+    const solution = forward.solve(
+      { field, y0: [f64([1])], ts: [0, 2] },
+      { solver: rungeKutta(dopri8), stepping: { rtol: 1e-13, atol: 1e-13, controller: pi } },
+    );
+    expect(Math.abs(Number(solution.ys[1]![0]!.data[0]) - Math.exp(Math.sin(2)))).toBeLessThan(1e-12);
+    solution.release();
   });
 });

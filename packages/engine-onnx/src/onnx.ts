@@ -37,13 +37,27 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     throw new ArgumentError(`threads must be a positive integer; got ${threads}.`);
   }
   const pool = createPool();
-  const runtimeFor = (float: FloatType): Runtime => ({ float, pool, providers, threads, cores: availableParallelism() });
+  const runtimeFor = (float: FloatType): Runtime => ({
+    float,
+    pool,
+    providers,
+    threads,
+    cores: availableParallelism(),
+  });
   const warned = new WeakSet<object>();
 
   const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
     const runtime = runtimeFor(dtype);
     return {
-      field: compileField({ forward: () => traced.forward, gradient: traced.gradient }, { runtime, engine: arrayEngine('onnx', dtype), shapes: traced.shapes, parameterShapes: parameters.map(({ shape }) => shape) }),
+      field: compileField(
+        { forward: () => traced.forward, gradient: traced.gradient },
+        {
+          runtime,
+          engine: arrayEngine('onnx', dtype),
+          shapes: traced.shapes,
+          parameterShapes: parameters.map(({ shape }) => shape),
+        },
+      ),
       obstacle: obstacleIn(traced, runtime),
       checks: 0,
       eagerMs: 0,
@@ -62,7 +76,10 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
       const read = (x: Tensor): OnnxArray => {
         const kind = runtime.pool.kind(x.shape, x.dtype === 'float32' ? runtime.float : x.dtype);
         const values = x.dataSync();
-        return wrap(kind, runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : (values as Float32Array));
+        return wrap(
+          kind,
+          runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : values,
+        );
       };
       const solved = vectorField(field, request.parameters.map(read), traced.others.map(read));
       const prepared: PreparedField<OnnxArray> = {
@@ -96,13 +113,21 @@ function obstacleIn(traced: Omit<TracedField<Made>, 'made'>, runtime: Runtime): 
   return undefined;
 }
 
-function replayInstead(obstacle: LoweringError, request: FieldRequest, warned: WeakSet<object>): PreparedField<OnnxArray> {
+function replayInstead(
+  obstacle: LoweringError,
+  request: FieldRequest,
+  warned: WeakSet<object>,
+): PreparedField<OnnxArray> {
   if (request.dtype !== 'float32') {
-    throw new EngineError(`Engine 'onnx' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`);
+    throw new EngineError(
+      `Engine 'onnx' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`,
+    );
   }
   if (!warned.has(request.key)) {
     warned.add(request.key);
-    console.warn(`Engine 'onnx': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`);
+    console.warn(
+      `Engine 'onnx': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`,
+    );
   }
   // Arrays are opaque to whoever solves; here they are tensors.
   return replayEngine.prepare(request) as unknown as PreparedField<OnnxArray>;
@@ -111,12 +136,18 @@ function replayInstead(obstacle: LoweringError, request: FieldRequest, warned: W
 function checkTrainable({ parametersFound }: FieldRequest, { others }: TracedField<Made>): void {
   const missed = parametersFound ? others.find(({ trainable }) => trainable) : undefined;
   if (missed) {
-    throw new EngineError(`f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`);
+    throw new EngineError(
+      `f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`,
+    );
   }
 }
 
 /** Every solve makes sure that f is still what was recorded, in the cheaper of two ways after the first. */
-function checkPurity(request: FieldRequest, { made, forward, traceMs }: TracedField<Made>, { field, fromTensor }: PreparedField<OnnxArray>): void {
+function checkPurity(
+  request: FieldRequest,
+  { made, forward, traceMs }: TracedField<Made>,
+  { field, fromTensor }: PreparedField<OnnxArray>,
+): void {
   if (made.checks++ > 0 && traceMs < made.eagerMs) {
     checkRecording(request, forward);
     return;
@@ -125,12 +156,16 @@ function checkPurity(request: FieldRequest, { made, forward, traceMs }: TracedFi
   made.eagerMs = ms;
   const y0 = request.y0.map(fromTensor);
   const found = field.evaluate(request.t0, y0);
-  checkSlope(found.map((x) => x.data as Float32Array), slope);
-  [...y0, ...found].forEach((x) => { field.engine.release(x); });
+  checkSlope(
+    found.map((x) => x.data as Float32Array),
+    slope,
+  );
+  [...y0, ...found].forEach((x) => {
+    field.engine.release(x);
+  });
 }
 
 /** Adds engines `onnx` and `replay`: the same f, recorded once, on ONNX Runtime or on TensorFlow.js's own kernels. */
 export function onnx(options: OnnxOptions = {}): Plugin {
   return { name: '@odegrad/engine-onnx', engines: [onnxEngine(options), replayEngine] };
 }
-

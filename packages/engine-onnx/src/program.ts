@@ -108,7 +108,9 @@ export function describe(program: Program): string {
   for (const value of program.constants.keys()) lines.push(`%${value} = constant: ${type(value)}`);
   for (const { kernel, inputs, outputs } of program.instructions) {
     const operands = inputs.map((operand) => `${operand.name}=%${operand.value}`).join(', ');
-    lines.push(`${outputs.map((o) => `%${o}`).join(', ')} = ${kernel}(${operands}): ${outputs.map(type).join(', ')}`);
+    lines.push(
+      `${outputs.map((o) => `%${o}`).join(', ')} = ${kernel}(${operands}): ${outputs.map(type).join(', ')}`,
+    );
   }
   for (const port of program.outputs) lines.push(`output ${port.name} = %${port.value}`);
   return lines.join('\n');

@@ -87,16 +87,30 @@ const ops: readonly Op[] = [
   ['mod', (x) => tf.add(tf.mod(tf.mul(x, 0.1), 7), x)],
   ['where', (x, { y }) => tf.where(tf.greater(x, 0.1), tf.mul(x, 2), y)],
   ['whereLess', (x, { row }) => tf.where(tf.lessEqual(x, tf.zerosLike(x)), x, tf.mul(x, row))],
-  ['logical', (x) => tf.where(tf.logicalAnd(tf.greaterEqual(x, -0.5), tf.logicalNot(tf.less(x, 0.3))), x, tf.neg(x))],
+  [
+    'logical',
+    (x) => tf.where(tf.logicalAnd(tf.greaterEqual(x, -0.5), tf.logicalNot(tf.less(x, 0.3))), x, tf.neg(x)),
+  ],
   ['step', (x) => tf.mul(x, tf.step(x, 0.2))],
   ['sign', (x) => tf.mul(x, tf.sign(x))],
   ['floor', (x) => tf.sub(x, tf.mul(tf.floor(tf.mul(x, 0.3)), 0.1))],
   ['matMul', (x, { matrix }) => tf.matMul(x, matrix)],
   ['matMulTransposed', (x, { matrix }) => tf.matMul(x, matrix, false, true)],
   ['linear', (x, { matrix, row }) => tf.add(tf.matMul(x, matrix), row)],
-  ['fusedLinear', (x, { matrix, row }) => tf.fused.matMul({ a: x, b: matrix, bias: row, activation: 'relu' })],
+  [
+    'fusedLinear',
+    (x, { matrix, row }) => tf.fused.matMul({ a: x, b: matrix, bias: row, activation: 'relu' }),
+  ],
   ['gram', (x) => as2d(tf.matMul(tf.matMul(x, x, false, true), tf.tanh(x)))],
-  ['batchMatMul', (x) => as2d(tf.matMul(tf.reshape(x, [2, 2, 6]), tf.reshape(tf.tanh(x), [2, 2, 6]), true, false).slice([0, 0, 0], [2, 2, 6]))],
+  [
+    'batchMatMul',
+    (x) =>
+      as2d(
+        tf
+          .matMul(tf.reshape(x, [2, 2, 6]), tf.reshape(tf.tanh(x), [2, 2, 6]), true, false)
+          .slice([0, 0, 0], [2, 2, 6]),
+      ),
+  ],
   ['sum', (x) => tf.sub(x, tf.sum(x, 1, true))],
   ['mean', (x) => tf.sub(x, tf.mean(x, 0))],
   ['max', (x) => tf.sub(x, tf.max(x, 1, true))],
@@ -107,24 +121,111 @@ const ops: readonly Op[] = [
   ['cumsum', (x) => tf.cumsum(tf.tanh(x), 1, true, true)],
   ['transpose', (x) => as2d(tf.transpose(x))],
   ['roll', (x) => tf.concat([tf.slice(x, [0, 2], [ROWS, 4]), tf.slice(x, [0, 0], [ROWS, 2])], 1)],
-  ['split', (x) => tf.concat((tf.split(x, 3, 1) as tf.Tensor[]).reverse(), 1)],
+  ['split', (x) => tf.concat(tf.split<tf.Tensor>(x, 3, 1).reverse(), 1)],
   ['stack', (x) => as2d(tf.stack(tf.unstack(x, 1), 0))],
   ['reverse', (x) => tf.reverse(x, 1)],
-  ['pad', (x) => tf.slice(tf.pad(x, [[1, 1], [2, 0]], 0.3), [0, 1], [ROWS, COLUMNS])],
-  ['mirrorPad', (x) => tf.slice(tf.mirrorPad(x, [[1, 0], [2, 2]], 'reflect'), [0, 1], [ROWS, COLUMNS])],
+  [
+    'pad',
+    (x) =>
+      tf.slice(
+        tf.pad(
+          x,
+          [
+            [1, 1],
+            [2, 0],
+          ],
+          0.3,
+        ),
+        [0, 1],
+        [ROWS, COLUMNS],
+      ),
+  ],
+  [
+    'mirrorPad',
+    (x) =>
+      tf.slice(
+        tf.mirrorPad(
+          x,
+          [
+            [1, 0],
+            [2, 2],
+          ],
+          'reflect',
+        ),
+        [0, 1],
+        [ROWS, COLUMNS],
+      ),
+  ],
   ['tile', (x) => tf.slice(tf.tile(x, [2, 1]), [2, 0], [ROWS, COLUMNS])],
   ['gather', (x) => tf.gather(x, tf.tensor1d([3, 0, 0, 2], 'int32'))],
   ['gatherColumns', (x) => tf.gather(x, tf.tensor1d([5, 1, 4, 4, 0, 2], 'int32'), 1)],
   ['oneHot', (x) => tf.mul(x, tf.oneHot(tf.argMax(x, 1), COLUMNS))],
   ['addN', (x, { y }) => tf.addN([x, y, tf.tanh(x)])],
-  ['conv1d', (x) => as2d(tf.conv1d(tf.reshape(x, [ROWS, COLUMNS, 1]) as tf.Tensor3D, tf.tensor3d([0.5, -0.2, 0.3], [3, 1, 1]), 1, 'same'))],
-  ['conv2d', (x) => as2d(tf.conv2d(tf.reshape(x, [1, ROWS, COLUMNS, 1]) as tf.Tensor4D, tf.tensor4d([0.3, -0.4, 0.2, 0.1], [2, 2, 1, 1]), 1, 'same'))],
-  ['convStride', (x, { matrix }) => tf.add(x, tf.sum(tf.conv2d(tf.reshape(x, [1, ROWS, COLUMNS, 1]) as tf.Tensor4D, tf.reshape(tf.slice(matrix, [0, 0], [3, 6]), [3, 3, 1, 2]) as tf.Tensor4D, 2, 'same')))],
-  ['depthwise', (x, { row }) => as2d(tf.depthwiseConv2d(tf.reshape(x, [1, 2, 6, 2]) as tf.Tensor4D, tf.reshape(tf.slice(row, 0, 4), [1, 2, 2, 1]) as tf.Tensor4D, 1, 'same'))],
-  ['avgPool', (x) => tf.add(x, tf.sum(tf.avgPool(tf.reshape(x, [1, ROWS, COLUMNS, 1]) as tf.Tensor4D, 2, 2, 'valid')))],
-  ['maxPool', (x) => tf.add(x, tf.sum(tf.maxPool(tf.reshape(x, [1, ROWS, COLUMNS, 1]) as tf.Tensor4D, [2, 3], 1, 'valid')))],
+  [
+    'conv1d',
+    (x) =>
+      as2d(
+        tf.conv1d(
+          tf.reshape<tf.Rank.R3>(x, [ROWS, COLUMNS, 1]),
+          tf.tensor3d([0.5, -0.2, 0.3], [3, 1, 1]),
+          1,
+          'same',
+        ),
+      ),
+  ],
+  [
+    'conv2d',
+    (x) =>
+      as2d(
+        tf.conv2d(
+          tf.reshape<tf.Rank.R4>(x, [1, ROWS, COLUMNS, 1]),
+          tf.tensor4d([0.3, -0.4, 0.2, 0.1], [2, 2, 1, 1]),
+          1,
+          'same',
+        ),
+      ),
+  ],
+  [
+    'convStride',
+    (x, { matrix }) =>
+      tf.add(
+        x,
+        tf.sum(
+          tf.conv2d(
+            tf.reshape<tf.Rank.R4>(x, [1, ROWS, COLUMNS, 1]),
+            tf.reshape<tf.Rank.R4>(tf.slice(matrix, [0, 0], [3, 6]), [3, 3, 1, 2]),
+            2,
+            'same',
+          ),
+        ),
+      ),
+  ],
+  [
+    'depthwise',
+    (x, { row }) =>
+      as2d(
+        tf.depthwiseConv2d(
+          tf.reshape<tf.Rank.R4>(x, [1, 2, 6, 2]),
+          tf.reshape<tf.Rank.R4>(tf.slice(row, 0, 4), [1, 2, 2, 1]),
+          1,
+          'same',
+        ),
+      ),
+  ],
+  [
+    'avgPool',
+    (x) => tf.add(x, tf.sum(tf.avgPool(tf.reshape<tf.Rank.R4>(x, [1, ROWS, COLUMNS, 1]), 2, 2, 'valid'))),
+  ],
+  [
+    'maxPool',
+    (x) =>
+      tf.add(x, tf.sum(tf.maxPool(tf.reshape<tf.Rank.R4>(x, [1, ROWS, COLUMNS, 1]), [2, 3], 1, 'valid'))),
+  ],
   ['gradient', (x) => tf.grad((z) => tf.sum(tf.mul(tf.tanh(z), tf.softplus(z))))(x)],
-  ['gradientOfExp', (x, { matrix }) => tf.grad((z) => tf.sum(tf.sigmoid(tf.matMul(z as tf.Tensor2D, matrix))))(x)],
+  [
+    'gradientOfExp',
+    (x, { matrix }) => tf.grad((z) => tf.sum(tf.sigmoid(tf.matMul(z as tf.Tensor2D, matrix))))(x),
+  ],
   ['gradientOfElu', (x, { row }) => tf.grad((z) => tf.sum(tf.mul(tf.elu(z), tf.mul(z, row))))(x)],
 ];
 
@@ -145,9 +246,15 @@ function sample(seed: number): Sample {
   const row = tf.variable(tf.tensor1d(values(6)));
   const weights = { matrix: matrix as unknown as tf.Tensor2D, row: row as unknown as tf.Tensor1D };
   // Every operation comes up: the first of a function goes through the list, the others are drawn.
-  const chosen = [ops[seed % ops.length]!, ...Array.from({ length: 1 + Math.floor(draw() * 4) }, () => ops[Math.floor(draw() * ops.length)]!)];
+  const chosen = [
+    ops[seed % ops.length]!,
+    ...Array.from({ length: 1 + Math.floor(draw() * 4) }, () => ops[Math.floor(draw() * ops.length)]!),
+  ];
   const f: FlatField = (t, [y]) => [
-    chosen.reduce((x, [, run]) => as2d(run(tf.mul(x, 0.9), { ...weights, t, y: y as tf.Tensor2D })), y as tf.Tensor2D),
+    chosen.reduce(
+      (x, [, run]) => as2d(run(tf.mul(x, 0.9), { ...weights, t, y: y as tf.Tensor2D })),
+      y as tf.Tensor2D,
+    ),
   ];
   const y0 = tf.tensor2d(values(24), [ROWS, COLUMNS]);
   const cotangent = tf.tensor2d(values(24), [ROWS, COLUMNS]);
@@ -157,7 +264,9 @@ function sample(seed: number): Sample {
     y0,
     cotangent,
     parameters: [matrix, row],
-    dispose: () => { tf.dispose([matrix, row, y0, cotangent]); },
+    dispose: () => {
+      tf.dispose([matrix, row, y0, cotangent]);
+    },
   };
 }
 
@@ -169,7 +278,14 @@ interface Result {
 }
 
 function run<A>(engine: FieldEngine<A>, { f, y0, cotangent, parameters }: Sample): Result {
-  const prepared: PreparedField<A> = engine.prepare({ f, key: f, t0: 0.3, y0: [y0], parameters, dtype: 'float32' });
+  const prepared: PreparedField<A> = engine.prepare({
+    f,
+    key: f,
+    t0: 0.3,
+    y0: [y0],
+    parameters,
+    dtype: 'float32',
+  });
   const { field, fromTensor, toTensor } = prepared;
   const read = (x: A): Float32Array => {
     const tensor = toTensor(x);
@@ -189,7 +305,17 @@ function run<A>(engine: FieldEngine<A>, { f, y0, cotangent, parameters }: Sample
     split: [...linearization.value, ...pulled.y, ...pulled.parameters].map(read),
   };
   linearization.release();
-  const all = new Set([y, c, ...value, ...linearization.value, ...pulled.y, ...pulled.parameters, ...whole.value, ...whole.y, ...whole.parameters]);
+  const all = new Set([
+    y,
+    c,
+    ...value,
+    ...linearization.value,
+    ...pulled.y,
+    ...pulled.parameters,
+    ...whole.value,
+    ...whole.y,
+    ...whole.parameters,
+  ]);
   for (const x of all) field.engine.release(x);
   return result;
 }
@@ -210,26 +336,34 @@ const PER_TEST = 50;
 describe('random functions of the supported operations', () => {
   const engine = onnxEngine();
 
-  test.each(Array.from({ length: COUNT / PER_TEST }, (_, k) => k * PER_TEST))('agree with eager TensorFlow.js, from number %i', (from) => {
-    const warn = vi.spyOn(console, 'warn');
-    for (let seed = from; seed < from + PER_TEST; seed++) {
-      const one = sample(seed);
-      const label = `${seed}: ${one.names.join(' → ')}`;
-      const before = tf.memory().numTensors;
-      const eager = run(tfjsEngine, one);
-      const compiled = run(engine, one);
-      // Conditioning differs; a thousand units of rounding are far below any mistake.
-      for (const [i, value] of eager.value.entries()) expect(deviation(compiled.value[i]!, value), label).toBeLessThan(1000);
-      for (const [i, value] of eager.gradient.entries()) expect(deviation(compiled.gradient[i]!, value), `${label}, gradient ${i}`).toBeLessThan(2000);
-      expect(Math.abs(compiled.t - eager.t), `${label}, t`).toBeLessThan(1e-4 * Math.max(1, Math.abs(eager.t)));
-      for (const [i, value] of compiled.gradient.entries()) expect(deviation(compiled.split[i + 1]!, value), `${label}, split ${i}`).toBeLessThan(100);
-      expect(tf.memory().numTensors, label).toBe(before);
-      one.dispose();
-    }
-    // No function was replayed instead.
-    expect(warn.mock.calls.filter(([text]) => String(text).startsWith('Engine'))).toEqual([]);
-    warn.mockRestore();
-  });
+  test.each(Array.from({ length: COUNT / PER_TEST }, (_, k) => k * PER_TEST))(
+    'agree with eager TensorFlow.js, from number %i',
+    (from) => {
+      const warn = vi.spyOn(console, 'warn');
+      for (let seed = from; seed < from + PER_TEST; seed++) {
+        const one = sample(seed);
+        const label = `${seed}: ${one.names.join(' → ')}`;
+        const before = tf.memory().numTensors;
+        const eager = run(tfjsEngine, one);
+        const compiled = run(engine, one);
+        // Conditioning differs; a thousand units of rounding are far below any mistake.
+        for (const [i, value] of eager.value.entries())
+          expect(deviation(compiled.value[i]!, value), label).toBeLessThan(1000);
+        for (const [i, value] of eager.gradient.entries())
+          expect(deviation(compiled.gradient[i]!, value), `${label}, gradient ${i}`).toBeLessThan(2000);
+        expect(Math.abs(compiled.t - eager.t), `${label}, t`).toBeLessThan(
+          1e-4 * Math.max(1, Math.abs(eager.t)),
+        );
+        for (const [i, value] of compiled.gradient.entries())
+          expect(deviation(compiled.split[i + 1]!, value), `${label}, split ${i}`).toBeLessThan(100);
+        expect(tf.memory().numTensors, label).toBe(before);
+        one.dispose();
+      }
+      // No function was replayed instead.
+      expect(warn.mock.calls.filter(([text]) => String(text).startsWith('Engine'))).toEqual([]);
+      warn.mockRestore();
+    },
+  );
 
   test('replayed give the eager bits', () => {
     for (let seed = 0; seed < 150; seed++) {
@@ -241,7 +375,8 @@ describe('random functions of the supported operations', () => {
       expect(replayed.value, label).toEqual(eager.value);
       expect(tf.memory().numTensors, label).toBe(before.numTensors);
       expect(tf.memory().numDataBuffers, label).toBe(before.numDataBuffers);
-      for (const [i, value] of eager.gradient.entries()) expect(deviation(replayed.gradient[i]!, value), `${label}, gradient ${i}`).toBeLessThan(20);
+      for (const [i, value] of eager.gradient.entries())
+        expect(deviation(replayed.gradient[i]!, value), `${label}, gradient ${i}`).toBeLessThan(20);
       one.dispose();
     }
   });

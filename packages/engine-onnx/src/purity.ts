@@ -9,15 +9,27 @@ import { traceField } from './trace.ts';
 const TOLERANCE = 1e-3;
 
 /** The slope at (t0, y0), and how long f took to give it. */
-export function evaluateEagerly({ f, t0, y0 }: FieldRequest): { readonly slope: readonly Float32Array[]; readonly ms: number } {
+export function evaluateEagerly({ f, t0, y0 }: FieldRequest): {
+  readonly slope: readonly Float32Array[];
+  readonly ms: number;
+} {
   const start = performance.now();
   let slope: Float32Array[] = [];
-  isolated(() => smoothGradients(() => tidy(() => { slope = f(scalar(t0), y0).map((part) => part.dataSync<'float32'>().slice()); })));
+  isolated(() =>
+    smoothGradients(() =>
+      tidy(() => {
+        slope = f(scalar(t0), y0).map((part) => part.dataSync<'float32'>().slice());
+      }),
+    ),
+  );
   return { slope, ms: performance.now() - start };
 }
 
 /** @throws {EngineError} if the recorded function gave another slope than f did. */
-export function checkSlope(recorded: readonly ArrayLike<number>[], eager: readonly ArrayLike<number>[]): void {
+export function checkSlope(
+  recorded: readonly ArrayLike<number>[],
+  eager: readonly ArrayLike<number>[],
+): void {
   for (const [part, wanted] of eager.entries()) {
     const found = recorded[part]!;
     let scale = 0;
@@ -25,7 +37,9 @@ export function checkSlope(recorded: readonly ArrayLike<number>[], eager: readon
     if (!Number.isFinite(scale)) continue;
     for (let i = 0; i < wanted.length; i++) {
       if (Math.abs(wanted[i]! - found[i]!) <= TOLERANCE * scale || Number.isNaN(wanted[i]!)) continue;
-      throw impure(`part ${part}, entry ${i} of its value at (t0, y0) is ${wanted[i]}, but as recorded ${found[i]}`);
+      throw impure(
+        `part ${part}, entry ${i} of its value at (t0, y0) is ${wanted[i]}, but as recorded ${found[i]}`,
+      );
     }
   }
 }
@@ -36,7 +50,8 @@ export function checkRecording(request: FieldRequest, recorded: Program): void {
   const now = traceField({ f: request.f, shapes, parameters: request.parameters }).program;
   if (describe(now) !== describe(recorded)) throw impure('it runs other operations');
   for (const [value, data] of recorded.constants) {
-    if (!now.constants.get(value)?.every((x, i) => Object.is(x, data[i]))) throw impure('a tensor that it uses has other values');
+    if (!now.constants.get(value)?.every((x, i) => Object.is(x, data[i])))
+      throw impure('a tensor that it uses has other values');
   }
 }
 

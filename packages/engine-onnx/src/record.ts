@@ -7,12 +7,22 @@ import {
   type DataId,
   type DataType,
   type KernelBackend,
+  type KernelConfig,
   type Tensor,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
 import { reshapedTo, resultTypes, type ResultType } from './kernel-shapes.ts';
-import { sameShape, type ConstantData, type ElementType, type Instruction, type Operand, type Port, type Program, type Value } from './program.ts';
+import {
+  sameShape,
+  type ConstantData,
+  type ElementType,
+  type Instruction,
+  type Operand,
+  type Port,
+  type Program,
+  type Value,
+} from './program.ts';
 import {
   isPlaceholder,
   listen,
@@ -63,9 +73,15 @@ export function record<T>(body: (recorder: Recorder) => T): T {
   const ports: Port[] = [];
   const known = new Map<DataId, number>();
 
-  const assign = (shape: readonly number[], dtype: ElementType): number => values.push({ shape: [...shape], dtype }) - 1;
+  const assign = (shape: readonly number[], dtype: ElementType): number =>
+    values.push({ shape: [...shape], dtype }) - 1;
 
-  const emit = (kernel: string, attrs: Record<string, unknown>, inputs: readonly Operand[], types: readonly ResultType[]): readonly number[] => {
+  const emit = (
+    kernel: string,
+    attrs: Record<string, unknown>,
+    inputs: readonly Operand[],
+    types: readonly ResultType[],
+  ): readonly number[] => {
     const outputs = types.map(({ shape, dtype }) => assign(shape, dtype));
     instructions.push({ kernel, attrs, inputs, outputs });
     return outputs;
@@ -73,7 +89,9 @@ export function record<T>(body: (recorder: Recorder) => T): T {
 
   const reshaped = (value: number, shape: readonly number[]): number => {
     const { shape: from, dtype } = values[value]!;
-    return sameShape(from, shape) ? value : emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+    return sameShape(from, shape)
+      ? value
+      : emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
   };
 
   const valueOf = (x: TensorInfo): number => {
@@ -121,11 +139,18 @@ export function record<T>(body: (recorder: Recorder) => T): T {
       const named = Object.fromEntries(operands);
       const types = resultTypes(kernel, named, attrs) ?? probe(real, kernel, inputs, attrs);
       types.forEach((type) => elementType(type.dtype, kernel));
-      const outputs = emit(kernel, attrs, operands.map(([name, input]) => ({ name, value: valueOf(input) })), types).map(result);
+      const outputs = emit(
+        kernel,
+        attrs,
+        operands.map(([name, input]) => ({ name, value: valueOf(input) })),
+        types,
+      ).map(result);
       return outputs.length === 1 && !multiple.has(kernel) ? outputs[0]! : outputs;
     },
     read() {
-      throw unrecordable('it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)');
+      throw unrecordable(
+        'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)',
+      );
     },
   });
 
@@ -148,33 +173,61 @@ export function record<T>(body: (recorder: Recorder) => T): T {
 
 const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);
 
-function kernelFunction(real: RealBackend, kernel: string): { run: NonNullable<ReturnType<typeof getKernel>>['kernelFunc']; on: RealBackend } {
-  const own = getKernel(kernel, real.name);
+function kernelFunction(
+  real: RealBackend,
+  kernel: string,
+): { run: NonNullable<ReturnType<typeof getKernel>>['kernelFunc']; on: RealBackend } {
+  // Kernels are found by name, and an unknown name gives undefined, whatever the types say.
+  const own = getKernel(kernel, real.name) as KernelConfig | undefined;
   if (own) return { run: own.kernelFunc, on: real };
-  const fallback = getKernel(kernel, 'cpu');
+  const fallback = getKernel(kernel, 'cpu') as KernelConfig | undefined;
   const cpu = engine().findBackend('cpu') as KernelBackend | null;
   if (!fallback || !cpu) throw unrecordable(`backend ${real.name} has no kernel ${kernel}`);
   return { run: fallback.kernelFunc, on: { name: 'cpu', backend: cpu } };
 }
 
-function run(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): { out: TensorInfo | TensorInfo[]; on: RealBackend } {
+function run(
+  real: RealBackend,
+  kernel: string,
+  inputs: KernelInputs,
+  attrs: Record<string, unknown>,
+): { out: TensorInfo | TensorInfo[]; on: RealBackend } {
   const { run: kernelFunc, on } = kernelFunction(real, kernel);
-  const out = onRealBackend(on, () => kernelFunc({ inputs: inputs as never, attrs: attrs as never, backend: on.backend }));
+  const out = onRealBackend(on, () =>
+    kernelFunc({ inputs: inputs as never, attrs: attrs as never, backend: on.backend }),
+  );
   return { out, on };
 }
 
 /** Runs a kernel whose operands are all known. */
-function compute(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): Tensor | Tensor[] {
+function compute(
+  real: RealBackend,
+  kernel: string,
+  inputs: KernelInputs,
+  attrs: Record<string, unknown>,
+): Tensor | Tensor[] {
   const { out, on } = run(real, kernel, inputs, attrs);
   const tensor = (info: TensorInfo): Tensor => engine().makeTensorFromTensorInfo(info, on.backend);
   return Array.isArray(out) ? out.map(tensor) : tensor(out);
 }
 
 /** Shapes of a kernel without a rule, from running it on zeros. */
-function probe(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): readonly ResultType[] {
+function probe(
+  real: RealBackend,
+  kernel: string,
+  inputs: KernelInputs,
+  attrs: Record<string, unknown>,
+): readonly ResultType[] {
   // Computing moves data to the real backend, so the kernel gets stand-ins.
-  const standIns = operandsOf(kernel, inputs).map(([name, x]) => [name, isPlaceholder(x.dataId) ? placeholderTensor(x.shape, x.dtype) : x] as const);
-  const { out, on } = run(real, kernel, Array.isArray(inputs) ? (standIns.map(([, x]) => x) as never) : Object.fromEntries(standIns), attrs);
+  const standIns = operandsOf(kernel, inputs).map(
+    ([name, x]) => [name, isPlaceholder(x.dataId) ? placeholderTensor(x.shape, x.dtype) : x] as const,
+  );
+  const { out, on } = run(
+    real,
+    kernel,
+    Array.isArray(inputs) ? (standIns.map(([, x]) => x) as never) : Object.fromEntries(standIns),
+    attrs,
+  );
   const infos = Array.isArray(out) ? out : [out];
   const types = infos.map(({ shape, dtype }) => ({ shape, dtype: elementType(dtype, kernel) }));
   infos.forEach((info) => engine().makeTensorFromTensorInfo(info, on.backend).dispose());
@@ -185,7 +238,9 @@ function probe(real: RealBackend, kernel: string, inputs: KernelInputs, attrs: R
 function withoutRandomNumbers<T>(body: () => T): T {
   const draw = Math.random;
   Math.random = () => {
-    throw unrecordable('it draws random numbers (Math.random, or a random operation of TensorFlow.js without a seed)');
+    throw unrecordable(
+      'it draws random numbers (Math.random, or a random operation of TensorFlow.js without a seed)',
+    );
   };
   try {
     return body();

@@ -27,7 +27,9 @@ export const replayEngine: FieldEngine<Tensor> = {
     const { made, others, shapes } = traced;
     const missed = request.parametersFound === true ? others.find(({ trainable }) => trainable) : undefined;
     if (missed) {
-      throw new EngineError(`f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`);
+      throw new EngineError(
+        `f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`,
+      );
     }
     const field = replayedField(made.replays, eager.field, request.parameters, others, shapes);
     if (made.checks++ > 0 && traced.traceMs < made.eagerMs) checkRecording(request, traced.forward);
@@ -35,8 +37,13 @@ export const replayEngine: FieldEngine<Tensor> = {
       const { slope, ms } = evaluateEagerly(request);
       made.eagerMs = ms;
       const found = field.evaluate(request.t0, request.y0);
-      checkSlope(found.map((x) => x.dataSync<'float32'>()), slope);
-      found.forEach((x) => { x.dispose(); });
+      checkSlope(
+        found.map((x) => x.dataSync<'float32'>()),
+        slope,
+      );
+      found.forEach((x) => {
+        x.dispose();
+      });
     }
     return { ...eager, field };
   },

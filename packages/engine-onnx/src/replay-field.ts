@@ -27,7 +27,10 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     if (!replay) made.set(key, (replay = prepareReplay(fast(make()))));
     return replay;
   };
-  const timed = (withTime: boolean) => (name: string): boolean => withTime || name !== 'gt';
+  const timed =
+    (withTime: boolean) =>
+    (name: string): boolean =>
+      withTime || name !== 'gt';
   let halves: ReturnType<typeof split> | undefined;
   const half = (): ReturnType<typeof split> => (halves ??= split(gradient(), 4));
   return {
@@ -39,7 +42,10 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     activations() {
       const program = half().forward;
       const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-      return { names: kept.map(({ name }) => name), bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, 4), 0) };
+      return {
+        names: kept.map(({ name }) => name),
+        bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, 4), 0),
+      };
     },
   };
 }
@@ -55,12 +61,22 @@ export function replayedField(
   const names = (prefix: string): string[] => shapes.map((_, i) => `${prefix}${i}`);
   const [slopes, gradients] = [names('f'), names('gy')];
 
-  const call = (replay: Replay, t: number, inputs: Record<string, TensorInfo>): Record<string, TensorInfo> => {
+  const call = (
+    replay: Replay,
+    t: number,
+    inputs: Record<string, TensorInfo>,
+  ): Record<string, TensorInfo> => {
     if (engine().backendName !== replays.backendName) {
-      throw new EngineError(`The backend of TensorFlow.js changed from ${replays.backendName} to ${engine().backendName} during a solve.`);
+      throw new EngineError(
+        `The backend of TensorFlow.js changed from ${replays.backendName} to ${engine().backendName} during a solve.`,
+      );
     }
-    parameters.forEach((variable, i) => { inputs[`p${i}`] = variable; });
-    others.forEach((variable, i) => { inputs[`v${i}`] = variable; });
+    parameters.forEach((variable, i) => {
+      inputs[`p${i}`] = variable;
+    });
+    others.forEach((variable, i) => {
+      inputs[`v${i}`] = variable;
+    });
     if (!replay.inputs.has('t')) return replay.run(inputs);
     const time = scalar(t);
     try {
@@ -69,10 +85,14 @@ export function replayedField(
       time.dispose();
     }
   };
-  const point = (y: State<Tensor>, prefix = 'y'): Record<string, TensorInfo> => Object.fromEntries(y.map((x, i) => [`${prefix}${i}`, x]));
-  const tensor = (info: TensorInfo | undefined, shape: readonly number[]): Tensor =>
-    keep(info instanceof Tensor ? info : info ? engine().makeTensorFromTensorInfo(info) : zeros([...shape]));
-  const values = (results: Record<string, TensorInfo>): State<Tensor> => slopes.map((name, i) => tensor(results[name], shapes[i]!));
+  const point = (y: State<Tensor>, prefix = 'y'): Record<string, TensorInfo> =>
+    Object.fromEntries(y.map((x, i) => [`${prefix}${i}`, x]));
+  const tensor = (info: TensorInfo | undefined, shape: readonly number[]): Tensor => {
+    if (info instanceof Tensor) return keep(info as Tensor);
+    return keep(info ? engine().makeTensorFromTensorInfo(info) : zeros([...shape]));
+  };
+  const values = (results: Record<string, TensorInfo>): State<Tensor> =>
+    slopes.map((name, i) => tensor(results[name], shapes[i]!));
   const cotangents = (results: Record<string, TensorInfo>): Cotangents<Tensor> => {
     const time = results['gt'] && tensor(results['gt'], []);
     const t = time ? time.dataSync()[0]! : 0;
@@ -105,7 +125,9 @@ export function replayedField(
         bytes,
         pullback(cotangent, withTime) {
           if (!alive) throw new EngineError('This linearization was released.');
-          return cotangents(call(replays.pullback(withTime), t, { ...here, ...activations, ...point(cotangent, 'c') }));
+          return cotangents(
+            call(replays.pullback(withTime), t, { ...here, ...activations, ...point(cotangent, 'c') }),
+          );
         },
         release() {
           if (!alive) return;

@@ -23,7 +23,9 @@ interface Step {
 }
 
 /** Constants lie on the backend as long as the replay is used. */
-const abandoned = new FinalizationRegistry<() => void>((free) => { free(); });
+const abandoned = new FinalizationRegistry<() => void>((free) => {
+  free();
+});
 
 /**
  * Prepares a program for the backend that TensorFlow.js is on: its own kernels, called one after the other
@@ -46,7 +48,9 @@ export function prepareReplay(program: Program): Replay {
       try {
         for (const step of steps) {
           // A list of operands is a list to the kernel too.
-          const operands: Record<string, TensorInfo> = step.isList ? ([] as unknown as Record<string, TensorInfo>) : {};
+          const operands: Record<string, TensorInfo> = step.isList
+            ? ([] as unknown as Record<string, TensorInfo>)
+            : {};
           for (const [name, value] of step.inputs) operands[name] = infos[value]!;
           const results = step.run(operands);
           step.outputs.forEach((output, i) => {
@@ -90,7 +94,12 @@ export function free(info: TensorInfo, backend: KernelBackend): void {
   else backend.disposeData(info.dataId);
 }
 
-function stepsOf(program: Program, backend: KernelBackend, backendName: string, memory: WasmMemory | undefined): readonly Step[] {
+function stepsOf(
+  program: Program,
+  backend: KernelBackend,
+  backendName: string,
+  memory: WasmMemory | undefined,
+): readonly Step[] {
   const lastUse = new Map<number, Instruction>();
   for (const instruction of program.instructions) {
     // A result that nothing reads is freed where it was made.
@@ -105,7 +114,9 @@ function stepsOf(program: Program, backend: KernelBackend, backendName: string, 
       return [instruction, memory && directCall(instruction, program.values, backend, memory, isPrivate)];
     }),
   );
-  const fixed = new Set(program.instructions.filter((made) => direct.get(made)?.fixed).flatMap(({ outputs }) => outputs));
+  const fixed = new Set(
+    program.instructions.filter((made) => direct.get(made)?.fixed).flatMap(({ outputs }) => outputs),
+  );
   const freed = new Map<Instruction, number[]>();
   for (const [value, instruction] of lastUse) {
     if (!fixed.has(value)) freed.set(instruction, [...(freed.get(instruction) ?? []), value]);
@@ -113,7 +124,10 @@ function stepsOf(program: Program, backend: KernelBackend, backendName: string, 
 
   return program.instructions.map((instruction) => {
     const kernel = getKernel(instruction.kernel, backendName) as ReturnType<typeof getKernel> | undefined;
-    if (!kernel) throw new EngineError(`Backend ${backendName} of TensorFlow.js has no kernel ${instruction.kernel}. Take another with tf.setBackend.`);
+    if (!kernel)
+      throw new EngineError(
+        `Backend ${backendName} of TensorFlow.js has no kernel ${instruction.kernel}. Take another with tf.setBackend.`,
+      );
     const attrs = instruction.attrs as never;
     const call = direct.get(instruction);
     return {

@@ -26,14 +26,24 @@ export function rewriteForWasm(program: Program): Program {
     const axes = shape.map((_, i) => i);
     const perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
     const result = values.push({ shape: perm.map((axis) => shape[axis]!), dtype }) - 1;
-    instructions.push({ kernel: 'Transpose', attrs: { perm }, inputs: [{ name: 'x', value }], outputs: [result] });
+    instructions.push({
+      kernel: 'Transpose',
+      attrs: { perm },
+      inputs: [{ name: 'x', value }],
+      outputs: [result],
+    });
     transposed.set(value, result);
     return result;
   };
 
   const reshaped = (value: number, shape: readonly number[]): number => {
     const result = values.push({ shape, dtype: values[value]!.dtype }) - 1;
-    instructions.push({ kernel: 'Reshape', attrs: { shape: [...shape] }, inputs: [{ name: 'x', value }], outputs: [result] });
+    instructions.push({
+      kernel: 'Reshape',
+      attrs: { shape: [...shape] },
+      inputs: [{ name: 'x', value }],
+      outputs: [result],
+    });
     return result;
   };
 
@@ -41,11 +51,24 @@ export function rewriteForWasm(program: Program): Program {
   const fuse = ({ product, bias }: Fusion, sum: Instruction): void => {
     instructions.splice(instructions.indexOf(product), 1);
     const shape = values[sum.outputs[0]!]!.shape;
-    const inputs = product.inputs.map(({ name, value }) => ({ name, value: reshaped(value, [1, ...values[value]!.shape]) }));
+    const inputs = product.inputs.map(({ name, value }) => ({
+      name,
+      value: reshaped(value, [1, ...values[value]!.shape]),
+    }));
     const result = values.push({ shape: [1, ...shape], dtype: 'float32' }) - 1;
     const attrs = { ...product.attrs, activation: 'linear' };
-    instructions.push({ kernel: '_FusedMatMul', attrs, inputs: [...inputs, { name: 'bias', value: bias }], outputs: [result] });
-    instructions.push({ kernel: 'Reshape', attrs: { shape: [...shape] }, inputs: [{ name: 'x', value: result }], outputs: sum.outputs });
+    instructions.push({
+      kernel: '_FusedMatMul',
+      attrs,
+      inputs: [...inputs, { name: 'bias', value: bias }],
+      outputs: [result],
+    });
+    instructions.push({
+      kernel: 'Reshape',
+      attrs: { shape: [...shape] },
+      inputs: [{ name: 'x', value: result }],
+      outputs: sum.outputs,
+    });
   };
 
   /**
@@ -56,7 +79,12 @@ export function rewriteForWasm(program: Program): Program {
     const { shape } = values[outputs[0]!]!;
     const call = (kernel: string, operands: Readonly<Record<string, number>>, output?: number): number => {
       const result = output ?? values.push({ shape, dtype: 'float32' }) - 1;
-      instructions.push({ kernel, attrs: {}, inputs: Object.entries(operands).map(([name, value]) => ({ name, value })), outputs: [result] });
+      instructions.push({
+        kernel,
+        attrs: {},
+        inputs: Object.entries(operands).map(([name, value]) => ({ name, value })),
+        outputs: [result],
+      });
       return result;
     };
     const twice = call('Add', { a: inputs[0]!.value, b: inputs[0]!.value });
@@ -79,16 +107,35 @@ export function rewriteForWasm(program: Program): Program {
     const keep = attrs['keepDims'] === true;
     const result = keep ? outputs[0]! : values.push({ shape: [1, columns], dtype: 'float32' }) - 1;
     const product = { transposeA: false, transposeB: false };
-    instructions.push({ kernel: 'BatchMatMul', attrs: product, inputs: [{ name: 'a', value: ones }, { name: 'b', value: x }], outputs: [result] });
-    if (!keep) instructions.push({ kernel: 'Reshape', attrs: { shape: [columns] }, inputs: [{ name: 'x', value: result }], outputs });
+    instructions.push({
+      kernel: 'BatchMatMul',
+      attrs: product,
+      inputs: [
+        { name: 'a', value: ones },
+        { name: 'b', value: x },
+      ],
+      outputs: [result],
+    });
+    if (!keep)
+      instructions.push({
+        kernel: 'Reshape',
+        attrs: { shape: [columns] },
+        inputs: [{ name: 'x', value: result }],
+        outputs,
+      });
   };
 
   for (const instruction of program.instructions) {
-    const fusion = instruction.kernel === 'Add' ? biasedProduct(instruction, instructions, values, uses) : undefined;
+    const fusion =
+      instruction.kernel === 'Add' ? biasedProduct(instruction, instructions, values, uses) : undefined;
     if (fusion) fuse(fusion, instruction);
-    else if (instruction.kernel === 'Tanh' && sizeOf(values[instruction.outputs[0]!]!.shape) >= COMPOSED) composeTanh(instruction);
+    else if (instruction.kernel === 'Tanh' && sizeOf(values[instruction.outputs[0]!]!.shape) >= COMPOSED)
+      composeTanh(instruction);
     else if (sumsRows(instruction, values)) sumByProduct(instruction);
-    else instructions.push(/MatMul$/.test(instruction.kernel) ? untransposed(instruction, values, transposedOf) : instruction);
+    else
+      instructions.push(
+        /MatMul$/.test(instruction.kernel) ? untransposed(instruction, values, transposedOf) : instruction,
+      );
   }
   return { ...program, values, constants, instructions };
 }
@@ -102,19 +149,28 @@ function sumsRows({ kernel, attrs, inputs }: Instruction, values: readonly Value
 function useCounts(program: Program): Map<number, number> {
   const counts = new Map<number, number>();
   const count = ({ value }: Operand | Port): unknown => counts.set(value, (counts.get(value) ?? 0) + 1);
-  program.instructions.forEach(({ inputs }) => { inputs.forEach(count); });
+  program.instructions.forEach(({ inputs }) => {
+    inputs.forEach(count);
+  });
   program.outputs.forEach(count);
   return counts;
 }
 
-function untransposed(product: Instruction, values: readonly Value[], transposedOf: (value: number) => number): Instruction {
+function untransposed(
+  product: Instruction,
+  values: readonly Value[],
+  transposedOf: (value: number) => number,
+): Instruction {
   const { attrs, inputs } = product;
   const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
   if (!(swap.a || swap.b) || work(product, values) < TRANSPOSED) return product;
   return {
     ...product,
     attrs: { ...attrs, transposeA: false, transposeB: false },
-    inputs: inputs.map(({ name, value }) => ({ name, value: (name === 'a' || name === 'b') && swap[name] ? transposedOf(value) : value })),
+    inputs: inputs.map(({ name, value }) => ({
+      name,
+      value: (name === 'a' || name === 'b') && swap[name] ? transposedOf(value) : value,
+    })),
   };
 }
 
@@ -124,8 +180,16 @@ interface Fusion {
 }
 
 /** A large product of two matrices plus a row, where the product is used for nothing else. */
-function biasedProduct(sum: Instruction, done: readonly Instruction[], values: readonly Value[], uses: ReadonlyMap<number, number>): Fusion | undefined {
-  for (const [own, other] of [[0, 1], [1, 0]] as const) {
+function biasedProduct(
+  sum: Instruction,
+  done: readonly Instruction[],
+  values: readonly Value[],
+  uses: ReadonlyMap<number, number>,
+): Fusion | undefined {
+  for (const [own, other] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
     const value = sum.inputs[own]!.value;
     const bias = sum.inputs[other]!.value;
     const product = done.find(({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value);
@@ -141,5 +205,7 @@ function biasedProduct(sum: Instruction, done: readonly Instruction[], values: r
 /** Multiplications of a product. */
 function work({ attrs, inputs, outputs }: Instruction, values: readonly Value[]): number {
   const a = inputs.find(({ name }) => name === 'a')!;
-  return sizeOf(values[outputs[0]!]!.shape) * values[a.value]!.shape.at(attrs['transposeA'] === true ? -2 : -1)!;
+  return (
+    sizeOf(values[outputs[0]!]!.shape) * values[a.value]!.shape.at(attrs['transposeA'] === true ? -2 : -1)!
+  );
 }

@@ -9,7 +9,12 @@ import { encodeModel } from './model.ts';
 import { createSession, onnxRuntime, type BoundTensor } from './session.ts';
 
 const require = createRequire(import.meta.url);
-const tensor = (data: Float32Array, dims: readonly number[]): BoundTensor => ({ type: 'float32', dims, location: 'cpu', data });
+const tensor = (data: Float32Array, dims: readonly number[]): BoundTensor => ({
+  type: 'float32',
+  dims,
+  location: 'cpu',
+  data,
+});
 
 function addModel(): Uint8Array {
   const graph = createGraph('float32');
@@ -21,7 +26,11 @@ function addModel(): Uint8Array {
 describe('ONNX Runtime under its public interface', () => {
   test('is the version whose binding is known here', () => {
     expect((require('onnxruntime-node/package.json') as { version: string }).version).toBe('1.30.0');
-    expect(onnxRuntime().listSupportedBackends().map(({ name }) => name)).toContain('cpu');
+    expect(
+      onnxRuntime()
+        .listSupportedBackends()
+        .map(({ name }) => name),
+    ).toContain('cpu');
   });
 
   test('runs synchronously, reads plain objects, and fills the arrays that it is given', () => {

@@ -52,7 +52,7 @@ export function onnxRuntime(): Binding['binding'] {
   let module: Partial<Binding>;
   try {
     // A model's errors are thrown as well; what is logged beside them helps nobody.
-    (require('onnxruntime-common') as { env: { logLevel: string } }).env.logLevel = 'error';
+    (require('onnxruntime-common') as { env: { logLevel: string } }).env.logLevel = 'fatal';
     module = require('onnxruntime-node/dist/binding.js') as Partial<Binding>;
   } catch (error) {
     throw new EngineError(
@@ -62,7 +62,9 @@ export function onnxRuntime(): Binding['binding'] {
     );
   }
   if (typeof module.initOrt !== 'function' || typeof module.binding?.InferenceSession !== 'function') {
-    throw new EngineError('This version of onnxruntime-node has another binding than the one known here. Install onnxruntime-node 1.30.0.');
+    throw new EngineError(
+      'This version of onnxruntime-node has another binding than the one known here. Install onnxruntime-node 1.30.0.',
+    );
   }
   module.initOrt();
   loaded = module.binding;
@@ -71,7 +73,8 @@ export function onnxRuntime(): Binding['binding'] {
 
 const hints: Readonly<Record<string, string>> = {
   cuda: 'It needs a Linux machine with CUDA 12 and cuDNN 9, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
-  tensorrt: 'It needs CUDA 12 and TensorRT, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
+  tensorrt:
+    'It needs CUDA 12 and TensorRT, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
   webgpu: 'It needs a graphics driver that Dawn can use (Vulkan, Metal or Direct3D 12).',
 };
 
@@ -94,9 +97,15 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
   } catch (error) {
     const missing = providers.filter((provider) => provider !== 'cpu');
     const why = error instanceof Error ? error.message : String(error);
-    if (missing.length === 0) throw new EngineError(`ONNX Runtime refuses the model of f: ${why}`, { cause: error });
-    const remedies = missing.map((provider) => hints[provider] ?? `Providers here: ${supported()}.`).join(' ');
-    throw new EngineError(`Provider ${missing.join(', ')} is not available: ${why} ${remedies} Or leave out providers, to run on the CPU.`, { cause: error });
+    if (missing.length === 0)
+      throw new EngineError(`ONNX Runtime refuses the model of f: ${why}`, { cause: error });
+    const remedies = missing
+      .map((provider) => hints[provider] ?? `Providers here: ${supported()}.`)
+      .join(' ');
+    throw new EngineError(
+      `Provider ${missing.join(', ')} is not available: ${why} ${remedies} Or leave out providers, to run on the CPU.`,
+      { cause: error },
+    );
   }
   return {
     run(feeds, outputs) {
@@ -108,4 +117,8 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
   };
 }
 
-const supported = (): string => onnxRuntime().listSupportedBackends().map(({ name }) => name).join(', ');
+const supported = (): string =>
+  onnxRuntime()
+    .listSupportedBackends()
+    .map(({ name }) => name)
+    .join(', ');

@@ -1,4 +1,13 @@
-import { sameShape, restrict, sizeOf, type Attributes, type ConstantData, type Instruction, type Operand, type Program } from './program.ts';
+import {
+  sameShape,
+  restrict,
+  sizeOf,
+  type Attributes,
+  type ConstantData,
+  type Instruction,
+  type Operand,
+  type Program,
+} from './program.ts';
 
 /** What is known while a program is rewritten from its first instruction to its last. */
 interface Scope {
@@ -35,7 +44,10 @@ export function simplify(program: Program): Program {
   };
   const instructions: Instruction[] = [];
   for (const original of program.instructions) {
-    let instruction: Instruction = { ...original, inputs: original.inputs.map(({ name, value }) => ({ name, value: at(value) })) };
+    let instruction: Instruction = {
+      ...original,
+      inputs: original.inputs.map(({ name, value }) => ({ name, value: at(value) })),
+    };
     let same: number | undefined;
     for (let rewrite = applyRules(instruction, scope); rewrite; rewrite = applyRules(instruction, scope)) {
       if ('same' in rewrite) {
@@ -95,8 +107,13 @@ function applyRules(instruction: Instruction, scope: Scope): Rewrite {
   return undefined;
 }
 
-const operand = (instruction: Instruction, name: string): number => instruction.inputs.find((input) => input.name === name)!.value;
-const withInputs = (instruction: Instruction, inputs: readonly Operand[], attrs: Attributes = instruction.attrs): Rewrite => ({
+const operand = (instruction: Instruction, name: string): number =>
+  instruction.inputs.find((input) => input.name === name)!.value;
+const withInputs = (
+  instruction: Instruction,
+  inputs: readonly Operand[],
+  attrs: Attributes = instruction.attrs,
+): Rewrite => ({
   as: { ...instruction, inputs, attrs },
 });
 
@@ -125,17 +142,39 @@ const transposes: Rule = (instruction, { maker, shape }) => {
 };
 
 /** Kernels whose result is the operand when it has the operand's shape. */
-const whole = new Set(['Slice', 'StridedSlice', 'PadV2', 'MirrorPad', 'Tile', 'BroadcastTo', 'Concat', 'AddN', 'Mean', 'Max', 'Min', 'Prod']);
+const whole = new Set([
+  'Slice',
+  'StridedSlice',
+  'PadV2',
+  'MirrorPad',
+  'Tile',
+  'BroadcastTo',
+  'Concat',
+  'AddN',
+  'Mean',
+  'Max',
+  'Min',
+  'Prod',
+]);
 
 const wholes: Rule = (instruction, { shape, program }) => {
   const { kernel, inputs, outputs, attrs } = instruction;
-  const reduces = kernel === 'Sum' && program.values[outputs[0]!]!.dtype === program.values[inputs[0]!.value]!.dtype;
+  const reduces =
+    kernel === 'Sum' && program.values[outputs[0]!]!.dtype === program.values[inputs[0]!.value]!.dtype;
   if (inputs.length !== 1 || !(whole.has(kernel) || reduces)) return undefined;
-  if (kernel === 'StridedSlice' && !(attrs['strides'] as number[]).every((stride) => stride === 1)) return undefined;
+  if (kernel === 'StridedSlice' && !(attrs['strides'] as number[]).every((stride) => stride === 1))
+    return undefined;
   const x = inputs[0]!.value;
   if (sizeOf(shape(x)) !== sizeOf(shape(outputs[0]!))) return undefined;
   if (sameShape(shape(x), shape(outputs[0]!))) return { same: x };
-  return { as: { kernel: 'Reshape', attrs: { shape: shape(outputs[0]!) }, inputs: [{ name: 'x', value: x }], outputs } };
+  return {
+    as: {
+      kernel: 'Reshape',
+      attrs: { shape: shape(outputs[0]!) },
+      inputs: [{ name: 'x', value: x }],
+      outputs,
+    },
+  };
 };
 
 /** A slice that takes back what a concatenation or a padding put in. */
@@ -148,13 +187,16 @@ const slices: Rule = (instruction, { maker, shape }) => {
   if (inner?.kernel === 'PadV2') {
     const source = operand(inner, 'x');
     const paddings = inner.attrs['paddings'] as [number, number][];
-    return sameShape(shape(source), result) && begin.every((from, i) => from === paddings[i]![0]) ? { same: source } : undefined;
+    return sameShape(shape(source), result) && begin.every((from, i) => from === paddings[i]![0])
+      ? { same: source }
+      : undefined;
   }
   if (inner?.kernel !== 'Concat') return undefined;
   const axis = ((inner.attrs['axis'] as number) + result.length) % result.length;
   let from = 0;
   for (const { value } of inner.inputs) {
-    if (begin.every((at, i) => at === (i === axis ? from : 0)) && sameShape(shape(value), result)) return { same: value };
+    if (begin.every((at, i) => at === (i === axis ? from : 0)) && sameShape(shape(value), result))
+      return { same: value };
     from += shape(value)[axis]!;
   }
   return undefined;
@@ -171,7 +213,16 @@ const neutral: Rule = (instruction, { shape, isUniform }) => {
   return undefined;
 };
 
-const broadcasting = new Set(['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow']);
+const broadcasting = new Set([
+  'Add',
+  'Sub',
+  'Multiply',
+  'RealDiv',
+  'Maximum',
+  'Minimum',
+  'SquaredDifference',
+  'Pow',
+]);
 
 /** x · ones, an explicit broadcast, whose user broadcasts anyway. */
 const broadcasts: Rule = (instruction, { maker, shape, isUniform }) => {
@@ -183,10 +234,16 @@ const broadcasts: Rule = (instruction, { maker, shape, isUniform }) => {
     const [a, b] = [inner.inputs[0]!.value, inner.inputs[1]!.value];
     return isUniform(b, 1) ? a : isUniform(a, 1) ? b : undefined;
   };
-  for (const [i, j] of [[0, 1], [1, 0]] as const) {
+  for (const [i, j] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
     const inner = source(instruction.inputs[i]!.value);
     if (inner === undefined || !sameShape(shape(instruction.inputs[j]!.value), result)) continue;
-    return withInputs(instruction, instruction.inputs.map((input, k) => (k === i ? { ...input, value: inner } : input)));
+    return withInputs(
+      instruction,
+      instruction.inputs.map((input, k) => (k === i ? { ...input, value: inner } : input)),
+    );
   }
   return undefined;
 };

@@ -16,20 +16,30 @@ describe('split', () => {
   test('keeps one array for each nonlinear layer of a network', () => {
     const width = 16;
     for (const depth of [1, 2, 3, 4]) {
-      const weights = Array.from({ length: depth }, () => tf.variable(tf.randomNormal([width, width], 0, 1, 'float32', 3)));
+      const weights = Array.from({ length: depth }, () =>
+        tf.variable(tf.randomNormal([width, width], 0, 1, 'float32', 3)),
+      );
       const { program } = traceGradient({
-        f: (_, [y]) => [weights.reduce((x, w) => tf.tanh(tf.matMul(x as tf.Tensor2D, w as unknown as tf.Tensor2D)), y!)],
+        f: (_, [y]) => [
+          weights.reduce((x, w) => tf.tanh(tf.matMul(x as tf.Tensor2D, w as unknown as tf.Tensor2D)), y!),
+        ],
         shapes: [[8, width]],
         parameters: weights,
       });
       // The value of the last layer is an activation as well.
-      expect(activations(split(program, 4).forward)).toEqual(Array.from({ length: depth }, () => 8 * width * 4));
+      expect(activations(split(program, 4).forward)).toEqual(
+        Array.from({ length: depth }, () => 8 * width * 4),
+      );
       tf.dispose(weights);
     }
   });
 
   test('the forward half knows no cotangent, the pullback no value that the other gives', () => {
-    const { program } = traceGradient({ f: (t, [y]) => [tf.mul(tf.sin(t), tf.softplus(tf.square(y!)))], shapes: [[4]], parameters: [] });
+    const { program } = traceGradient({
+      f: (t, [y]) => [tf.mul(tf.sin(t), tf.softplus(tf.square(y!)))],
+      shapes: [[4]],
+      parameters: [],
+    });
     const { forward, pullback } = split(program, 4);
     expect(forward.inputs.map(({ name }) => name).sort()).toEqual(['t', 'y0']);
     expect(forward.outputs.map(({ name }) => name)).toContain('f0');
@@ -45,7 +55,11 @@ describe('split', () => {
   });
 
   test('a gradient that needs no cotangent stays in the pullback', () => {
-    const { program } = traceGradient({ f: (_, [y]) => [tf.mul(y!, tf.zerosLike(y!))], shapes: [[4]], parameters: [] });
+    const { program } = traceGradient({
+      f: (_, [y]) => [tf.mul(y!, tf.zerosLike(y!))],
+      shapes: [[4]],
+      parameters: [],
+    });
     const { forward, pullback } = split(program, 4);
     expect([...forward.outputs, ...pullback.outputs].map(({ name }) => name)).toContain('gy0');
   });

@@ -24,12 +24,16 @@ export function split(program: Program, floatBytes: number): Split {
   const late = dependents(program, isCotangent);
   const gradients = program.outputs.filter(({ name }) => name.startsWith('g'));
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));
-  const makers = new Map(program.instructions.flatMap((made) => made.outputs.map((output) => [output, made] as const)));
+  const makers = new Map(
+    program.instructions.flatMap((made) => made.outputs.map((output) => [output, made] as const)),
+  );
   const given = new Set([...program.constants.keys(), ...program.inputs.map(({ value }) => value)]);
 
   const kept = crossing(program, gradients, late, given);
   // Largest first: what goes is saved, what it is made of is often smaller or kept for somebody else.
-  const order = [...kept].sort((a, b) => bytesOf(program.values[b]!, floatBytes) - bytesOf(program.values[a]!, floatBytes));
+  const order = [...kept].sort(
+    (a, b) => bytesOf(program.values[b]!, floatBytes) - bytesOf(program.values[a]!, floatBytes),
+  );
   for (const value of order) {
     kept.delete(value);
     if (!recomputable(value, kept, given, makers)) kept.add(value);
@@ -44,15 +48,34 @@ export function split(program: Program, floatBytes: number): Split {
 }
 
 /** Values made without the cotangents that the gradients read. */
-function crossing(program: Program, gradients: readonly Port[], late: ReadonlySet<number>, given: ReadonlySet<number>): Set<number> {
+function crossing(
+  program: Program,
+  gradients: readonly Port[],
+  late: ReadonlySet<number>,
+  given: ReadonlySet<number>,
+): Set<number> {
   const needed = restrict(program, gradients);
-  const read = needed.instructions.filter(({ outputs }) => outputs.some((output) => late.has(output))).flatMap(({ inputs }) => inputs);
-  return new Set([...read, ...gradients].map(({ value }) => value).filter((value) => !late.has(value) && !given.has(value)));
+  const read = needed.instructions
+    .filter(({ outputs }) => outputs.some((output) => late.has(output)))
+    .flatMap(({ inputs }) => inputs);
+  return new Set(
+    [...read, ...gradients]
+      .map(({ value }) => value)
+      .filter((value) => !late.has(value) && !given.has(value)),
+  );
 }
 
 /** Whether a value follows from the kept ones, the inputs and the constants by cheap kernels alone. */
-function recomputable(value: number, kept: ReadonlySet<number>, given: ReadonlySet<number>, makers: ReadonlyMap<number, Instruction>): boolean {
+function recomputable(
+  value: number,
+  kept: ReadonlySet<number>,
+  given: ReadonlySet<number>,
+  makers: ReadonlyMap<number, Instruction>,
+): boolean {
   if (kept.has(value) || given.has(value)) return true;
   const maker = makers.get(value)!;
-  return cheap.has(maker.kernel) && maker.inputs.every((operand) => recomputable(operand.value, kept, given, makers));
+  return (
+    cheap.has(maker.kernel) &&
+    maker.inputs.every((operand) => recomputable(operand.value, kept, given, makers))
+  );
 }

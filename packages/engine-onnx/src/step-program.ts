@@ -35,7 +35,8 @@ interface Scene {
   finish(outputs: readonly Port[]): StepProgram;
 }
 
-const ports = (prefix: string, parts: Parts): Port[] => parts.map((value, k) => ({ name: `${prefix}${k}`, value }));
+const ports = (prefix: string, parts: Parts): Port[] =>
+  parts.map((value, k) => ({ name: `${prefix}${k}`, value }));
 
 /** Time of stage i: the ends of the step are the very numbers of the span. */
 export function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): number {
@@ -43,7 +44,11 @@ export function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): n
 }
 
 /** y₁ = y + h Σ b_i k_i, as ports `f…`; in: `y…`, `p…`, `v…` and the step's own `h` and `s`. */
-export function stepForward(tableau: ButcherTableau, f: Program, shapes: readonly (readonly number[])[]): StepProgram {
+export function stepForward(
+  tableau: ButcherTableau,
+  f: Program,
+  shapes: readonly (readonly number[])[],
+): StepProgram {
   const scene = createScene(tableau, f, shapes);
   const slopes: Parts[] = [];
   for (const i of solutionStages(tableau)) {
@@ -57,11 +62,18 @@ export function stepForward(tableau: ButcherTableau, f: Program, shapes: readonl
  * y₁ and the pullback of its cotangent `c…` to `gy…` and `gp…`, with
  * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j and g_i = (∂f/∂y)ᵀ K̄_i at stage i, last stage first.
  */
-export function stepGradient(tableau: ButcherTableau, gradient: Program, shapes: readonly (readonly number[])[]): StepProgram {
+export function stepGradient(
+  tableau: ButcherTableau,
+  gradient: Program,
+  shapes: readonly (readonly number[])[],
+): StepProgram {
   const { a, b } = tableau;
   const isValue = ({ name }: Port): boolean => name.startsWith('f');
   const value: Program = { ...gradient, outputs: gradient.outputs.filter(isValue) };
-  const pullback: Program = { ...gradient, outputs: gradient.outputs.filter((port) => !isValue(port) && port.name !== 'gt') };
+  const pullback: Program = {
+    ...gradient,
+    outputs: gradient.outputs.filter((port) => !isValue(port) && port.name !== 'gt'),
+  };
   const main = solutionStages(tableau);
   const scene = createScene(tableau, gradient, shapes);
   const { builder } = scene;
@@ -81,16 +93,29 @@ export function stepGradient(tableau: ButcherTableau, gradient: Program, shapes:
     const later = main.filter((j) => a[j]![i] && g[j]);
     if (b[i] === 0 && later.length === 0) continue;
     const own = b[i] === 0 ? [] : [{ weight: b[i]!, parts: lambda }];
-    const cotangent = scene.combine(undefined, [...own, ...later.map((j) => ({ weight: a[j]![i]!, parts: g[j]! }))]);
-    const given = new Map([...scene.at(i, states[i]!), ...cotangent.map((part, k) => [`c${k}`, part] as const)]);
+    const cotangent = scene.combine(undefined, [
+      ...own,
+      ...later.map((j) => ({ weight: a[j]![i]!, parts: g[j]! })),
+    ]);
+    const given = new Map([
+      ...scene.at(i, states[i]!),
+      ...cotangent.map((part, k) => [`c${k}`, part] as const),
+    ]);
     const results = builder.inline(pullback, given);
     g[i] = scene.parts(results, 'gy');
     for (const [name, part] of results) {
       const sum = parameters.get(name);
-      if (name.startsWith('gp')) parameters.set(name, sum === undefined ? part : builder.call('Add', { a: part, b: sum }, builder.shape(part)));
+      if (name.startsWith('gp'))
+        parameters.set(
+          name,
+          sum === undefined ? part : builder.call('Add', { a: part, b: sum }, builder.shape(part)),
+        );
     }
   }
-  const gy = Object.values(g).reduce((sum, parts) => sum.map((x, k) => builder.call('Add', { a: x, b: parts[k]! }, builder.shape(x))), lambda);
+  const gy = Object.values(g).reduce(
+    (sum, parts) => sum.map((x, k) => builder.call('Add', { a: x, b: parts[k]! }, builder.shape(x))),
+    lambda,
+  );
   return scene.finish([
     ...ports('f', along(scene, scene.y, b, slopes)),
     ...ports('gy', gy),
@@ -109,7 +134,8 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
   const y = shapes.map((shape, k) => builder.input(`y${k}`, shape));
   const shared = new Map<string, number>();
   for (const { name, value } of f.inputs) {
-    if (/^[pv]/.test(name)) shared.set(name, builder.input(name, f.values[value]!.shape, f.values[value]!.dtype));
+    if (/^[pv]/.test(name))
+      shared.set(name, builder.input(name, f.values[value]!.shape, f.values[value]!.dtype));
   }
   // Only when all is put together is it known how many coefficients and times there are. Until then each is an
   // input of its own; then these become the pieces of two inputs.
@@ -129,24 +155,45 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
     times.set(stage, value);
     return value;
   };
-  const reshape = (x: number, shape: readonly number[]): number => builder.call('Reshape', { x }, shape, { shape: [...shape] });
+  const reshape = (x: number, shape: readonly number[]): number =>
+    builder.call('Reshape', { x }, shape, { shape: [...shape] });
   const usesTime = f.inputs.some(({ name }) => name === 't');
 
-  const combinePart = (base: number | undefined, terms: readonly { weight: number; value: number }[], shape: readonly number[]): number => {
+  const combinePart = (
+    base: number | undefined,
+    terms: readonly { weight: number; value: number }[],
+    shape: readonly number[],
+  ): number => {
     // The sum of two or less is written out; that of more is one matrix product.
     if (terms.length <= 2) {
       const scaled = terms.map(({ weight, value }) => {
         const flat = shape.length < 2;
-        const product = builder.call('Multiply', { a: flat ? reshape(value, [1, sizeOf(shape)]) : value, b: row([weight]) }, flat ? [1, sizeOf(shape)] : shape);
+        const product = builder.call(
+          'Multiply',
+          { a: flat ? reshape(value, [1, sizeOf(shape)]) : value, b: row([weight]) },
+          flat ? [1, sizeOf(shape)] : shape,
+        );
         return flat ? reshape(product, shape) : product;
       });
-      return [...(base === undefined ? [] : [base]), ...scaled].reduce((a, b) => builder.call('Add', { a, b }, shape));
+      return [...(base === undefined ? [] : [base]), ...scaled].reduce((a, b) =>
+        builder.call('Add', { a, b }, shape),
+      );
     }
     const size = sizeOf(shape);
     const lines = Object.fromEntries(terms.map(({ value }, i) => [String(i), reshape(value, [1, size])]));
     const stacked = builder.call('Concat', lines, [terms.length, size], { axis: 0 });
-    const product = builder.call('BatchMatMul', { a: row(terms.map(({ weight }) => weight)), b: stacked }, [1, size], { transposeA: false, transposeB: false });
-    return reshape(base === undefined ? product : builder.call('Add', { a: product, b: reshape(base, [1, size]) }, [1, size]), shape);
+    const product = builder.call(
+      'BatchMatMul',
+      { a: row(terms.map(({ weight }) => weight)), b: stacked },
+      [1, size],
+      { transposeA: false, transposeB: false },
+    );
+    return reshape(
+      base === undefined
+        ? product
+        : builder.call('Add', { a: product, b: reshape(base, [1, size]) }, [1, size]),
+      shape,
+    );
   };
 
   return {
@@ -159,13 +206,37 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
       return given;
     },
     combine: (base, terms) =>
-      shapes.map((shape, k) => (terms.length === 0 ? base![k]! : combinePart(base?.[k], terms.map(({ weight, parts }) => ({ weight, value: parts[k]! })), shape))),
-    parts: (results, prefix) => shapes.map((shape, k) => results.get(`${prefix}${k}`) ?? builder.constant(new Float32Array(sizeOf(shape)), shape)),
+      shapes.map((shape, k) =>
+        terms.length === 0
+          ? base![k]!
+          : combinePart(
+              base?.[k],
+              terms.map(({ weight, parts }) => ({ weight, value: parts[k]! })),
+              shape,
+            ),
+      ),
+    parts: (results, prefix) =>
+      shapes.map(
+        (shape, k) =>
+          results.get(`${prefix}${k}`) ?? builder.constant(new Float32Array(sizeOf(shape)), shape),
+      ),
     finish(outputs) {
       const program = builder.finish(outputs);
       const weights = rows.flatMap((piece) => piece.weights);
       return {
-        program: simplify(join(join(program, 'h', rows.map(({ value }) => value), 1), 's', [...times.values()], 0)),
+        program: simplify(
+          join(
+            join(
+              program,
+              'h',
+              rows.map(({ value }) => value),
+              1,
+            ),
+            's',
+            [...times.values()],
+            0,
+          ),
+        ),
         weights,
         times: [...times.keys()],
       };
@@ -184,7 +255,12 @@ function join(program: Program, name: string, pieces: readonly number[], axis: n
     values: [...program.values, { shape: axis === 1 ? [1, total] : [total], dtype: 'float32' }],
     inputs: [...program.inputs.filter(({ value }) => !pieces.includes(value)), { name, value: whole }],
     instructions: [
-      { kernel: 'SplitV', attrs: { numOrSizeSplits: sizes, axis }, inputs: [{ name: 'x', value: whole }], outputs: pieces },
+      {
+        kernel: 'SplitV',
+        attrs: { numOrSizeSplits: sizes, axis },
+        inputs: [{ name: 'x', value: whole }],
+        outputs: pieces,
+      },
       ...program.instructions,
     ],
   };

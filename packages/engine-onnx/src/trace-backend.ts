@@ -11,7 +11,11 @@ import {
 
 /** What happens to the kernel calls and reads of a function that runs on the tracing backend. */
 export interface KernelListener {
-  call(kernel: string, inputs: KernelInputs, attrs: Record<string, unknown>): Tensor | TensorInfo | (Tensor | TensorInfo)[];
+  call(
+    kernel: string,
+    inputs: KernelInputs,
+    attrs: Record<string, unknown>,
+  ): Tensor | TensorInfo | (Tensor | TensorInfo)[];
   /** Called when values are read that are not there. */
   read(): never;
 }
@@ -61,12 +65,21 @@ function read(dataId: DataId): Values {
 
 // KernelBackend is a class with a method for each thing that a backend may do; the engine asks these of ours.
 const backend = {
-  write: (values: Values | null, shape: number[]) => put({}, values, shape.reduce((n, extent) => n * extent, 1), 1),
+  write: (values: Values | null, shape: number[]) =>
+    put(
+      {},
+      values,
+      shape.reduce((n, extent) => n * extent, 1),
+      1,
+    ),
   move: (dataId: DataId, values: Values, _shape: number[], _dtype: DataType, references: number) => {
     put(dataId, values, values.length, references);
   },
   readSync: read,
-  read: (dataId: DataId) => new Promise<Values>((resolve) => { resolve(read(dataId)); }),
+  read: (dataId: DataId) =>
+    new Promise<Values>((resolve) => {
+      resolve(read(dataId));
+    }),
   incRef: (dataId: DataId) => {
     store.get(dataId)!.references += 1;
   },
@@ -99,7 +112,7 @@ function mirrorKernels(backendNames: readonly string[]): void {
     registerKernel({
       kernelName,
       backendName: name,
-      kernelFunc: ({ inputs, attrs }) => listener!.call(kernelName, inputs as KernelInputs, (attrs ?? {}) as Record<string, unknown>) as TensorInfo,
+      kernelFunc: ({ inputs, attrs }) => listener!.call(kernelName, inputs, attrs ?? {}),
     });
   }
 }

@@ -12,7 +12,12 @@ beforeAll(async () => {
 
 const kernels = (program: Program): string[] => program.instructions.map(({ kernel }) => kernel);
 const names = (program: Program): string[] => program.inputs.map(({ name }) => name);
-const request = (f: FlatField, more: Partial<TraceRequest> = {}): TraceRequest => ({ f, shapes: [[3, 2]], parameters: [], ...more });
+const request = (f: FlatField, more: Partial<TraceRequest> = {}): TraceRequest => ({
+  f,
+  shapes: [[3, 2]],
+  parameters: [],
+  ...more,
+});
 
 describe('traceField', () => {
   test('records kernels in order, with t as an input', () => {
@@ -57,7 +62,11 @@ describe('traceField', () => {
     ['branching on t', (t, [y]) => [t.arraySync() > 0 ? y! : tf.neg(y!)], /arraySync.*engine: 'tfjs'/s],
     ['random numbers', (_, [y]) => [tf.add(y!, tf.randomNormal([3, 2]))], /random.*engine: 'tfjs'/s],
     ['dropout', (_, [y]) => [tf.dropout(y!, 0.5)], /random/],
-    ['multinomial', (_, [y]) => [tf.add(y!, tf.cast(tf.sum(tf.multinomial(y as tf.Tensor2D, 3, 7)), 'float32'))], /Multinomial/],
+    [
+      'multinomial',
+      (_, [y]) => [tf.add(y!, tf.cast(tf.sum(tf.multinomial(y as tf.Tensor2D, 3, 7)), 'float32'))],
+      /Multinomial/,
+    ],
     ['complex numbers', (_, [y]) => [tf.real(tf.fft(tf.complex(y!, y!)))], /complex64/],
     ['another shape', (_, [y]) => [tf.sum(y!)], /shape/],
     ['another type', (_, [y]) => [tf.cast(y!, 'int32')], /int32/],
@@ -83,12 +92,20 @@ describe('traceField', () => {
   });
 
   test('takes seeded random numbers for the constants that they are', () => {
-    const { program } = traceField(request((_, [y]) => [tf.add(y!, tf.randomUniform([3, 2], 0, 1, 'float32', 5))]));
+    const { program } = traceField(
+      request((_, [y]) => [tf.add(y!, tf.randomUniform([3, 2], 0, 1, 'float32', 5))]),
+    );
     expect(program.constants.size).toBe(1);
   });
 
   test('hands on errors of f as they are', () => {
-    expect(() => traceField(request(() => { throw new RangeError('mine'); }))).toThrow(RangeError);
+    expect(() =>
+      traceField(
+        request(() => {
+          throw new RangeError('mine');
+        }),
+      ),
+    ).toThrow(RangeError);
     expect(tf.add(1, 1).dataSync()[0]).toBe(2);
   });
 
@@ -100,14 +117,20 @@ describe('traceField', () => {
 
   test('lists the program', () => {
     const { program } = traceField(request((_, [y]) => [tf.neg(y!)]));
-    expect(listing(program)).toMatch(/= input y0: float32\[3,2\]\n.*Neg\(x=%\d+\): float32\[3,2\]\noutput f0 =/s);
+    expect(listing(program)).toMatch(
+      /= input y0: float32\[3,2\]\n.*Neg\(x=%\d+\): float32\[3,2\]\noutput f0 =/s,
+    );
   });
 });
 
 describe('traceGradient', () => {
   test('records the pullback of the cotangent', () => {
     const w = tf.variable(tf.ones([2, 2]));
-    const { program } = traceGradient(request((t, [y]) => [tf.mul(tf.matMul(y as tf.Tensor2D, w as unknown as tf.Tensor2D), t)], { parameters: [w] }));
+    const { program } = traceGradient(
+      request((t, [y]) => [tf.mul(tf.matMul(y as tf.Tensor2D, w as unknown as tf.Tensor2D), t)], {
+        parameters: [w],
+      }),
+    );
     expect(program.outputs.map(({ name }) => name)).toEqual(['f0', 'gt', 'gy0', 'gp0']);
     expect(names(program).sort()).toEqual(['c0', 'p0', 't', 'y0']);
     w.dispose();
@@ -130,7 +153,11 @@ describe('traceGradient', () => {
         },
       };
     });
-    expect(tf.grad((x) => tf.sum(outer(x)))(tf.tensor1d([3])).dataSync()[0]).toBe(6);
+    expect(
+      tf
+        .grad((x) => tf.sum(outer(x)))(tf.tensor1d([3]))
+        .dataSync()[0],
+    ).toBe(6);
     expect(traced).toContain('Tanh');
   });
 });

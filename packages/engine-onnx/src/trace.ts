@@ -1,5 +1,14 @@
 import { isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
-import { clone, customGrad, engine, scalar, tidy, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import {
+  clone,
+  customGrad,
+  engine,
+  scalar,
+  tidy,
+  type Scalar,
+  type Tensor,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 
 import type { Program } from './program.ts';
 import { record, unrecordable, type Recorder } from './record.ts';
@@ -42,7 +51,10 @@ export function traceGradient(request: TraceRequest): Trace {
     const cotangents = request.shapes.map((shape, i) => recorder.input(`c${i}`, shape, 'float32'));
     const slopes: number[] = [];
     // A function of all parts whose gradient with respect to each is that part's cotangent.
-    const seeded = customGrad((...parts) => ({ value: scalar(0), gradFunc: () => cotangents.map((c) => clone(c)) }) as never);
+    const seeded = customGrad((..._parts) => ({
+      value: scalar(0),
+      gradFunc: () => cotangents.map((c) => clone(c)),
+    }));
     const forward = (): Tensor => {
       const slope = f(t, y);
       slope.forEach((part, i) => slopes.push(recorder.valueOf(checked(part, i, y))));
@@ -52,7 +64,9 @@ export function traceGradient(request: TraceRequest): Trace {
     const { grads } = engine().gradients(forward, [t, ...y, ...parameters], scalar(1), true);
     return [
       ...slopes.map((value, i) => ({ name: `f${i}`, value })),
-      ...(grads as (Tensor | undefined)[]).flatMap((gradient, i) => (gradient ? [{ name: names[i]!, value: recorder.valueOf(gradient) }] : [])),
+      ...(grads as (Tensor | undefined)[]).flatMap((gradient, i) =>
+        gradient ? [{ name: names[i]!, value: recorder.valueOf(gradient) }] : [],
+      ),
     ];
   });
 }
@@ -78,7 +92,9 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
           ...request.parameters.map((variable, i) => ({ variable, name: `p${i}` })),
           ...others.map((variable, i) => ({ variable, name: `v${i}` })),
         ];
-        const outputs = withoutValues(recorder, named, () => smoothGradients(() => body(recorder, { ...request, t, y })));
+        const outputs = withoutValues(recorder, named, () =>
+          smoothGradients(() => body(recorder, { ...request, t, y })),
+        );
         return finish(recorder.program(outputs), others) as never;
       }),
     ),
@@ -89,7 +105,11 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
  * While `body` runs, the variables hold recorded inputs. Variables made from one tensor share their data, and
  * data is what values are known by.
  */
-function withoutValues<T>(recorder: Recorder, named: readonly { variable: Variable; name: string }[], body: () => T): T {
+function withoutValues<T>(
+  recorder: Recorder,
+  named: readonly { variable: Variable; name: string }[],
+  body: () => T,
+): T {
   const swapped = named.map(({ variable, name }) => {
     const input = recorder.input(name, variable.shape, variable.dtype);
     const own = variable.dataId;
@@ -110,21 +130,26 @@ function withoutValues<T>(recorder: Recorder, named: readonly { variable: Variab
 function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
   if (part.dtype !== 'float32') throw unrecordable(`part ${i} of its value is ${part.dtype}`);
   const wanted = y[i]?.shape.join(',');
-  if (part.shape.join(',') !== wanted) throw unrecordable(`part ${i} of its value has shape [${part.shape.join(',')}], that of y [${wanted}]`);
+  if (part.shape.join(',') !== wanted)
+    throw unrecordable(`part ${i} of its value has shape [${part.shape.join(',')}], that of y [${wanted}]`);
   return part;
 }
 
 /** Leaves only the variables that are used, numbered anew. */
 function finish(program: Program, variables: readonly Variable[]): Trace {
   const simple = simplify(program);
-  const used = variables.flatMap((variable, i) => (simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : []));
+  const used = variables.flatMap((variable, i) =>
+    simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : [],
+  );
   const renamed = new Map(used.map(({ old }, i) => [old, `v${i}`]));
   return {
     program: {
       ...simple,
       inputs: simple.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })),
       // Gradients that TensorFlow.js fills with zeros are absent like those that it does not make.
-      outputs: simple.outputs.filter(({ name, value }) => name.startsWith('f') || !simple.constants.get(value)?.every((x) => x === 0)),
+      outputs: simple.outputs.filter(
+        ({ name, value }) => name.startsWith('f') || !simple.constants.get(value)?.every((x) => x === 0),
+      ),
     },
     others: used.map(({ variable }) => variable),
   };

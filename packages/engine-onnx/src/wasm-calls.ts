@@ -32,7 +32,23 @@ export interface WasmMemory {
 const FLOAT32 = 0;
 const binary = new Set(['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference']);
 /** Kernels whose results never share their operand's buffer. */
-const fresh = new Set([...binary, 'BatchMatMul', 'Tanh', 'Sigmoid', 'Relu', 'Elu', 'Exp', 'Log', 'Neg', 'Abs', 'Square', 'Sqrt', 'Softplus', 'Sin', 'Cos']);
+const fresh = new Set([
+  ...binary,
+  'BatchMatMul',
+  'Tanh',
+  'Sigmoid',
+  'Relu',
+  'Elu',
+  'Exp',
+  'Log',
+  'Neg',
+  'Abs',
+  'Square',
+  'Sqrt',
+  'Softplus',
+  'Sin',
+  'Cos',
+]);
 
 /** Values that are read by such kernels alone, and so may be written over by the next run. */
 export function privateValues(program: Program): Set<number> {
@@ -84,7 +100,13 @@ export function createWasmMemory(backend: KernelBackend): WasmMemory {
  * backend is not the one known here. `isPrivate` says that no other result shares
  * the buffer of this one.
  */
-export function directCall({ kernel, attrs, inputs, outputs }: Instruction, values: readonly Value[], backend: KernelBackend, memory: WasmMemory, isPrivate: boolean): DirectCall | undefined {
+export function directCall(
+  { kernel, attrs, inputs, outputs }: Instruction,
+  values: readonly Value[],
+  backend: KernelBackend,
+  memory: WasmMemory,
+  isPrivate: boolean,
+): DirectCall | undefined {
   const { wasm, dataIdMap } = backend as WasmBackend;
   const target = backend as WasmBackend;
   const operands = inputs.map(({ value }) => values[value]!);
@@ -107,17 +129,28 @@ export function directCall({ kernel, attrs, inputs, outputs }: Instruction, valu
   if (binary.has(kernel) && run.length === parameters.binary) {
     const [a, b] = operands as [Value, Value];
     const [aShape, bShape] = [memory.pointer(a.shape), memory.pointer(b.shape)];
-    return call((given, out) => { run(id(given['a']!), aShape, a.shape.length, id(given['b']!), bShape, b.shape.length, FLOAT32, out); });
+    return call((given, out) => {
+      run(id(given['a']!), aShape, a.shape.length, id(given['b']!), bShape, b.shape.length, FLOAT32, out);
+    });
   }
   const flat = operands.every(({ shape }) => shape.length === 2);
   if (kernel === 'BatchMatMul' && run.length === parameters.BatchMatMul && flat) {
     const [aShape, bShape] = operands.map(({ shape }) => memory.pointer([1, ...shape])) as [number, number];
     const [transA, transB] = [attrs['transposeA'] === true ? 1 : 0, attrs['transposeB'] === true ? 1 : 0];
-    return call((given, out) => { run(id(given['a']!), aShape, 3, id(given['b']!), bShape, 3, transA, transB, out); });
+    return call((given, out) => {
+      run(id(given['a']!), aShape, 3, id(given['b']!), bShape, 3, transA, transB, out);
+    });
   }
-  if (kernel === 'Transpose' && run.length === parameters.Transpose && flat && !operands[0]!.shape.includes(1)) {
+  if (
+    kernel === 'Transpose' &&
+    run.length === parameters.Transpose &&
+    flat &&
+    !operands[0]!.shape.includes(1)
+  ) {
     const [shape, perm] = [memory.pointer(operands[0]!.shape), memory.pointer([1, 0])];
-    return call((given, out) => { run(id(given['x']!), shape, 2, FLOAT32, out, perm, 2); });
+    return call((given, out) => {
+      run(id(given['x']!), shape, 2, FLOAT32, out, perm, 2);
+    });
   }
   return undefined;
 }

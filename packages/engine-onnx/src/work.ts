@@ -7,12 +7,15 @@ export function operations(program: Program): number {
 
 /** What an elementary function of one entry costs, in multiplications. */
 const FUNCTION = 10;
-const functions = new Set('Tanh Sigmoid Exp Log Softplus Elu Selu Erf Sin Cos Tan Pow Expm1 Log1p Softmax LogSoftmax'.split(' '));
+const functions = new Set(
+  'Tanh Sigmoid Exp Log Softplus Elu Selu Erf Sin Cos Tan Pow Expm1 Log1p Softmax LogSoftmax'.split(' '),
+);
 
 function cost({ kernel, inputs, outputs, attrs }: Instruction, program: Program): number {
   const shape = (value: number): readonly number[] => program.values[value]!.shape;
   const size = sizeOf(shape(outputs[0]!));
-  const operand = (name: string): readonly number[] => shape(inputs.find((input) => input.name === name)!.value);
+  const operand = (name: string): readonly number[] =>
+    shape(inputs.find((input) => input.name === name)!.value);
   switch (kernel) {
     case 'BatchMatMul':
     case '_FusedMatMul':
@@ -27,6 +30,8 @@ function cost({ kernel, inputs, outputs, attrs }: Instruction, program: Program)
     case 'Reshape':
       return 0;
     default:
-      return functions.has(kernel) ? FUNCTION * size : Math.max(size, ...inputs.map(({ value }) => sizeOf(shape(value))));
+      return functions.has(kernel)
+        ? FUNCTION * size
+        : Math.max(size, ...inputs.map(({ value }) => sizeOf(shape(value))));
   }
 }

@@ -9,7 +9,12 @@ const SELU_SCALE = 1.0507009873554805;
 /** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|): nothing overflows, and every part is vectorised. */
 function softplus(graph: Graph, x: Edge): Edge {
   const tail = map(graph, 'Exp', map(graph, 'Neg', map(graph, 'Abs', x)));
-  return zip(graph, 'Add', map(graph, 'Relu', x), map(graph, 'Log', zip(graph, 'Add', tail, graph.scalar(1))));
+  return zip(
+    graph,
+    'Add',
+    map(graph, 'Relu', x),
+    map(graph, 'Log', zip(graph, 'Add', tail, graph.scalar(1))),
+  );
 }
 
 function elu(graph: Graph, x: Edge): Edge {
@@ -19,14 +24,25 @@ function elu(graph: Graph, x: Edge): Edge {
 }
 
 function selu(graph: Graph, x: Edge): Edge {
-  if (x.type === 'float32') return map(graph, 'Selu', x, { alpha: { float: SELU_ALPHA / SELU_SCALE }, gamma: { float: SELU_SCALE } });
-  const negative = zip(graph, 'Mul', expm1(graph, zip(graph, 'Min', x, graph.scalar(0))), graph.scalar(SELU_ALPHA));
+  if (x.type === 'float32')
+    return map(graph, 'Selu', x, { alpha: { float: SELU_ALPHA / SELU_SCALE }, gamma: { float: SELU_SCALE } });
+  const negative = zip(
+    graph,
+    'Mul',
+    expm1(graph, zip(graph, 'Min', x, graph.scalar(0))),
+    graph.scalar(SELU_ALPHA),
+  );
   const positive = zip(graph, 'Mul', x, graph.scalar(SELU_SCALE));
   return where(graph, zip(graph, 'Greater', x, graph.scalar(0), { type: 'bool' }), positive, negative);
 }
 
 /** The activation that a fused kernel names. */
-export function activate(graph: Graph, name: string, x: Edge, options: { alpha: number; weights: Edge | undefined }): Edge | undefined {
+export function activate(
+  graph: Graph,
+  name: string,
+  x: Edge,
+  options: { alpha: number; weights: Edge | undefined },
+): Edge | undefined {
   switch (name) {
     case 'linear':
       return x;
@@ -61,16 +77,24 @@ function prelu(graph: Graph, x: Edge, alpha: Edge): Edge {
 /** Activation functions and their own gradient kernels. */
 export const activations: LoweringTable = {
   Relu: ({ graph, operands: [x] }) => map(graph, 'Relu', x!),
-  Relu6: ({ graph, operands: [x] }) => graph.node('Clip', [x!, graph.scalar(0, x!.type), graph.scalar(6, x!.type)], x!.shape),
+  Relu6: ({ graph, operands: [x] }) =>
+    graph.node('Clip', [x!, graph.scalar(0, x!.type), graph.scalar(6, x!.type)], x!.shape),
   LeakyRelu: ({ graph, attrs, operands: [x] }) => leakyRelu(graph, x!, attrs['alpha'] as number),
   Prelu: ({ graph, of }) => prelu(graph, of('x'), of('alpha')),
   Elu: ({ graph, operands: [x] }) => elu(graph, x!),
   // dy where y ≥ 0, dy (y + 1) below.
-  EluGrad: ({ graph, of }) => zip(graph, 'Mul', of('dy'), zip(graph, 'Add', zip(graph, 'Min', of('y'), graph.scalar(0)), graph.scalar(1))),
+  EluGrad: ({ graph, of }) =>
+    zip(
+      graph,
+      'Mul',
+      of('dy'),
+      zip(graph, 'Add', zip(graph, 'Min', of('y'), graph.scalar(0)), graph.scalar(1)),
+    ),
   Selu: ({ graph, operands: [x] }) => selu(graph, x!),
   Sigmoid: ({ graph, operands: [x] }) => map(graph, 'Sigmoid', x!),
   Softplus: ({ graph, operands: [x] }) => softplus(graph, x!),
   Tanh: ({ graph, operands: [x] }) => map(graph, 'Tanh', x!),
   Softmax: ({ graph, attrs, operands: [x] }) => map(graph, 'Softmax', x!, { axis: attrs['dim'] as number }),
-  LogSoftmax: ({ graph, attrs, operands: [x] }) => map(graph, 'LogSoftmax', x!, { axis: attrs['axis'] as number }),
+  LogSoftmax: ({ graph, attrs, operands: [x] }) =>
+    map(graph, 'LogSoftmax', x!, { axis: attrs['axis'] as number }),
 };

@@ -33,7 +33,12 @@ export class LoweringError extends EngineError {
   }
 }
 
-export function callOf(graph: Graph, program: Program, instruction: Instruction, edges: ReadonlyMap<number, Edge>): Call {
+export function callOf(
+  graph: Graph,
+  program: Program,
+  instruction: Instruction,
+  edges: ReadonlyMap<number, Edge>,
+): Call {
   const named = new Map(instruction.inputs.map(({ name, value }) => [name, edges.get(value)!]));
   const shapes = instruction.outputs.map((output) => program.values[output]!.shape);
   return {
@@ -62,7 +67,7 @@ export function zip(graph: Graph, op: string, a: Edge, b: Edge, options?: NodeOp
   return graph.node(op, [a, b], broadcastShape(a.shape, b.shape), options);
 }
 
-export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
+function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const [x, y] = [a[a.length - rank + i] ?? 1, b[b.length - rank + i] ?? 1];
@@ -76,7 +81,12 @@ export function reshape(graph: Graph, x: Edge, shape: readonly number[]): Edge {
 }
 
 export function transpose(graph: Graph, x: Edge, perm: readonly number[]): Edge {
-  return graph.node('Transpose', [x], perm.map((axis) => x.shape[axis]!), { attributes: { perm } });
+  return graph.node(
+    'Transpose',
+    [x],
+    perm.map((axis) => x.shape[axis]!),
+    { attributes: { perm } },
+  );
 }
 
 /** `condition ? a : b`, entry by entry. */

@@ -17,7 +17,9 @@ function apply(formula: (graph: Graph, x: Edge) => Edge, xs: readonly number[]):
   return data as Float64Array;
 }
 
-const wide = [-30, -5, -2.2, -1, -0.7, -0.5, -0.1, -1e-3, -1e-9, 1e-12, 1e-5, 0.02, 0.3, 0.5, 0.99, 1, 1.01, 3, 8, 40];
+const wide = [
+  -30, -5, -2.2, -1, -0.7, -0.5, -0.1, -1e-3, -1e-9, 1e-12, 1e-5, 0.02, 0.3, 0.5, 0.99, 1, 1.01, 3, 8, 40,
+];
 const unit = wide.filter((x) => Math.abs(x) <= 1);
 
 describe('elementary functions composed in float64', () => {
@@ -36,7 +38,9 @@ describe('elementary functions composed in float64', () => {
   ])('%s has full relative precision', (_, formula, exact, xs) => {
     const found = apply(formula, xs);
     for (const [i, x] of xs.entries()) {
-      expect(Math.abs(found[i]! - exact(x)), `at ${x}: ${found[i]}, not ${exact(x)}`).toBeLessThanOrEqual(4e-15 * Math.abs(exact(x)));
+      expect(Math.abs(found[i]! - exact(x)), `at ${x}: ${found[i]}, not ${exact(x)}`).toBeLessThanOrEqual(
+        4e-15 * Math.abs(exact(x)),
+      );
     }
   });
 
@@ -57,7 +61,9 @@ describe('elementary functions composed in float64', () => {
     const found = apply(erf, xs);
     for (const [i, x] of xs.entries()) {
       const exact = Math.sign(x) * table[Math.floor(i / 2)]![1];
-      expect(Math.abs(found[i]! - exact), `at ${x}: ${found[i]}`).toBeLessThanOrEqual(4e-16 + 4e-16 * Math.abs(exact));
+      expect(Math.abs(found[i]! - exact), `at ${x}: ${found[i]}`).toBeLessThanOrEqual(
+        4e-16 + 4e-16 * Math.abs(exact),
+      );
     }
   });
 });

@@ -49,7 +49,9 @@ export const cosh: Formula = native('Cosh', (graph, x) => {
 /** tanh x · cosh x: no cancellation near 0. */
 export const sinh: Formula = native('Sinh', (graph, x) => mul(graph, map(graph, 'Tanh', x), cosh(graph, x)));
 
-export const tan: Formula = native('Tan', (graph, x) => div(graph, map(graph, 'Sin', x), map(graph, 'Cos', x)));
+export const tan: Formula = native('Tan', (graph, x) =>
+  div(graph, map(graph, 'Sin', x), map(graph, 'Cos', x)),
+);
 
 /** c₀ + x (c₁ + x (…)). */
 function horner(graph: Graph, x: Edge, coefficients: readonly number[]): Edge {
@@ -62,9 +64,14 @@ export const atan: Formula = native('Atan', (graph, x) => {
   const one = graph.scalar(1);
   const size = abs(graph, x);
   const large = is(graph, 'Greater', size, one);
-  const half: Formula = (_, z) => div(graph, z, add(graph, one, sqrt(graph, add(graph, one, square(graph, z)))));
+  const half: Formula = (_, z) =>
+    div(graph, z, add(graph, one, sqrt(graph, add(graph, one, square(graph, z)))));
   const z = half(graph, half(graph, where(graph, large, map(graph, 'Reciprocal', size), size)));
-  const series = horner(graph, square(graph, z), Array.from({ length: 13 }, (_, n) => (n % 2 === 0 ? 4 : -4) / (2 * n + 1)));
+  const series = horner(
+    graph,
+    square(graph, z),
+    Array.from({ length: 13 }, (_, n) => (n % 2 === 0 ? 4 : -4) / (2 * n + 1)),
+  );
   const angle = mul(graph, z, series);
   const full = where(graph, large, sub(graph, graph.scalar(Math.PI / 2), angle), angle);
   return mul(graph, map(graph, 'Sign', x), full);
@@ -108,10 +115,15 @@ export const erf: Formula = native('Erf', (graph, x) => {
   const squared = square(graph, x);
   // 2/√π Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1))
   const terms: number[] = [];
-  for (let n = 0, factorial = 1; n < 12; factorial *= ++n) terms.push(((n % 2 === 0 ? 2 : -2) / Math.sqrt(Math.PI)) / (factorial * (2 * n + 1)));
+  for (let n = 0, factorial = 1; n < 12; factorial *= ++n)
+    terms.push((n % 2 === 0 ? 2 : -2) / Math.sqrt(Math.PI) / (factorial * (2 * n + 1)));
   const near = mul(graph, x, horner(graph, squared, terms));
   // erfcx is smooth in s = 2/(1 + x/2) − 1, which takes [0, ∞) to (−1, 1].
-  const s = sub(graph, div(graph, graph.scalar(2), add(graph, one, mul(graph, size, graph.scalar(0.5)))), one);
+  const s = sub(
+    graph,
+    div(graph, graph.scalar(2), add(graph, one, mul(graph, size, graph.scalar(0.5)))),
+    one,
+  );
   const scaled = clenshaw(graph, s, erfcxCoefficients());
   const tail = mul(graph, map(graph, 'Exp', map(graph, 'Neg', squared)), scaled);
   const far = mul(graph, map(graph, 'Sign', x), sub(graph, one, tail));

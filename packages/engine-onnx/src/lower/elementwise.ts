@@ -25,7 +25,8 @@ const comparison =
 const real =
   (lowering: Lowering): Lowering =>
   (call) => {
-    if (call.operands[0]!.type === 'int32') throw new LoweringError(call.kernel, 'of integers has no lowering');
+    if (call.operands[0]!.type === 'int32')
+      throw new LoweringError(call.kernel, 'of integers has no lowering');
     return lowering(call);
   };
 
@@ -34,7 +35,13 @@ const modulo: Lowering = ({ graph, of }) => {
   const remainder = (x: Edge): Edge => zip(graph, 'Mod', x, b, { attributes: { fmod: 1 } });
   const rest = remainder(a);
   const zero = graph.scalar(0, a.type);
-  const opposite = zip(graph, 'Xor', zip(graph, 'Less', a, zero, { type: 'bool' }), zip(graph, 'Less', b, zero, { type: 'bool' }), { type: 'bool' });
+  const opposite = zip(
+    graph,
+    'Xor',
+    zip(graph, 'Less', a, zero, { type: 'bool' }),
+    zip(graph, 'Less', b, zero, { type: 'bool' }),
+    { type: 'bool' },
+  );
   return where(graph, opposite, remainder(zip(graph, 'Add', rest, b)), rest);
 };
 
@@ -52,7 +59,9 @@ const atan2: Lowering = ({ graph, of }) => {
 
 /** Elementwise arithmetic, elementary functions, comparisons and logic. */
 export const elementwise: LoweringTable = {
-  ...Object.fromEntries('Abs Ceil Cos Exp Floor Log Neg Reciprocal Round Sign Sin Sqrt'.split(' ').map((op) => [op, unary(op)])),
+  ...Object.fromEntries(
+    'Abs Ceil Cos Exp Floor Log Neg Reciprocal Round Sign Sin Sqrt'.split(' ').map((op) => [op, unary(op)]),
+  ),
   Acos: formula(acos),
   Acosh: formula(acosh),
   Asin: formula(asin),
@@ -70,11 +79,22 @@ export const elementwise: LoweringTable = {
   Step: ({ graph, attrs, operands: [x] }) => {
     const positive = zip(graph, 'Greater', x!, graph.scalar(0, x!.type), { type: 'bool' });
     const below = (attrs['alpha'] as number | undefined) ?? 0;
-    return below === 0 ? cast(graph, positive, x!.type) : where(graph, positive, graph.scalar(1, x!.type), graph.scalar(below, x!.type));
+    return below === 0
+      ? cast(graph, positive, x!.type)
+      : where(graph, positive, graph.scalar(1, x!.type), graph.scalar(below, x!.type));
   },
   ClipByValue: ({ graph, attrs, operands: [x] }) =>
-    graph.node('Clip', [x!, graph.scalar(attrs['clipValueMin'] as number, x!.type), graph.scalar(attrs['clipValueMax'] as number, x!.type)], x!.shape),
-  Cast: ({ graph, attrs, operands: [x] }) => cast(graph, x!, attrs['dtype'] === 'float32' ? graph.float : (attrs['dtype'] as 'int32' | 'bool')),
+    graph.node(
+      'Clip',
+      [
+        x!,
+        graph.scalar(attrs['clipValueMin'] as number, x!.type),
+        graph.scalar(attrs['clipValueMax'] as number, x!.type),
+      ],
+      x!.shape,
+    ),
+  Cast: ({ graph, attrs, operands: [x] }) =>
+    cast(graph, x!, attrs['dtype'] === 'float32' ? graph.float : (attrs['dtype'] as 'int32' | 'bool')),
 
   Add: binary('Add'),
   Sub: binary('Sub'),
@@ -90,7 +110,8 @@ export const elementwise: LoweringTable = {
     const difference = zip(graph, 'Sub', of('a'), of('b'));
     return zip(graph, 'Mul', difference, difference);
   },
-  AddN: ({ graph, operands }) => operands.slice(1).reduce((sum, x) => zip(graph, 'Add', sum, x), operands[0]!),
+  AddN: ({ graph, operands }) =>
+    operands.slice(1).reduce((sum, x) => zip(graph, 'Add', sum, x), operands[0]!),
 
   Equal: comparison('Equal'),
   NotEqual: ({ graph, of }) => map(graph, 'Not', zip(graph, 'Equal', of('a'), of('b'), { type: 'bool' })),

@@ -1,10 +1,10 @@
-import { sizeOf, type ElementType } from '../program.ts';
+import type { ElementType } from '../program.ts';
 
 /** Element types of ONNX, by their numbers in `TensorProto.DataType`. */
 export const onnxType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 export type OnnxType = keyof typeof onnxType;
 
-export type AttributeValue = number | string | readonly number[];
+type AttributeValue = number | string | readonly number[];
 
 /** One operator call of an ONNX graph. Floating-point attributes are given as `{ float }`. */
 export interface OnnxNode {
@@ -22,7 +22,7 @@ export interface Edge {
   readonly type: OnnxType;
 }
 
-export interface Initializer extends Edge {
+interface Initializer extends Edge {
   readonly bytes: Uint8Array;
 }
 
@@ -40,7 +40,12 @@ export interface Graph {
   /** A node with one output. */
   node(op: string, inputs: readonly Edge[], shape: readonly number[], options?: NodeOptions): Edge;
   /** A node with several outputs. */
-  nodesOf(op: string, inputs: readonly Edge[], shapes: readonly (readonly number[])[], options?: NodeOptions): Edge[];
+  nodesOf(
+    op: string,
+    inputs: readonly Edge[],
+    shapes: readonly (readonly number[])[],
+    options?: NodeOptions,
+  ): Edge[];
   /** A constant of the graph's floating-point type, or of another. */
   constant(values: ArrayLike<number>, shape: readonly number[], type?: OnnxType): Edge;
   scalar(value: number, type?: OnnxType): Edge;
@@ -92,13 +97,22 @@ export function createGraph(float: 'float32' | 'float64'): Graph {
       return graph.nodesOf(op, operands, [shape], options)[0]!;
     },
     nodesOf(op, operands, shapes, { type, attributes = {}, domain = '' } = {}) {
-      const results = shapes.map((shape) => known({ name: fresh(), shape, type: type ?? operands[0]?.type ?? float }));
-      nodes.push({ op, domain, inputs: operands.map((edge) => edge.name), outputs: results.map((edge) => edge.name), attributes });
+      const results = shapes.map((shape) =>
+        known({ name: fresh(), shape, type: type ?? operands[0]?.type ?? float }),
+      );
+      nodes.push({
+        op,
+        domain,
+        inputs: operands.map((edge) => edge.name),
+        outputs: results.map((edge) => edge.name),
+        attributes,
+      });
       return results;
     },
     constant(values, shape, type = float) {
       const bytes = encode(values, type);
-      const twin = bytes.length <= 256 ? initializers.find((other) => same(other, bytes, shape, type)) : undefined;
+      const twin =
+        bytes.length <= 256 ? initializers.find((other) => same(other, bytes, shape, type)) : undefined;
       if (twin) return twin;
       const initializer = known({ name: fresh(), shape, type, bytes });
       initializers.push(initializer);
@@ -121,7 +135,8 @@ function same(other: Initializer, bytes: Uint8Array, shape: readonly number[], t
 }
 
 function encode(values: ArrayLike<number>, type: OnnxType): Uint8Array {
-  const view = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  const view = (array: ArrayBufferView): Uint8Array =>
+    new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   switch (type) {
     case 'float32':
       return view(Float32Array.from(values));
@@ -134,9 +149,4 @@ function encode(values: ArrayLike<number>, type: OnnxType): Uint8Array {
     default:
       return Uint8Array.from(values);
   }
-}
-
-/** Bytes of an edge's value. */
-export function edgeBytes({ shape, type }: Edge): number {
-  return sizeOf(shape) * { float32: 4, uint8: 1, int32: 4, int64: 8, bool: 1, float64: 8 }[type];
 }

@@ -14,10 +14,16 @@ import { shapes } from './shape.ts';
 export { createGraph, type Edge, type Graph } from './graph.ts';
 export { LoweringError } from './context.ts';
 
-const table: LoweringTable = { ...elementwise, ...activations, ...matrices, ...convolutions, ...pools, ...reductions, ...shapes, ...normalisations };
-
-/** Names of the kernels that can be lowered. */
-export const loweredKernels: readonly string[] = Object.keys(table);
+const table: LoweringTable = {
+  ...elementwise,
+  ...activations,
+  ...matrices,
+  ...convolutions,
+  ...pools,
+  ...reductions,
+  ...shapes,
+  ...normalisations,
+};
 
 /**
  * Adds the program's instructions to the graph, its input ports being the given edges, and returns the edges
@@ -27,7 +33,8 @@ export const loweredKernels: readonly string[] = Object.keys(table);
 export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string, Edge>): Map<string, Edge> {
   const edges = new Map<number, Edge>();
   for (const { name, value } of program.inputs) edges.set(value, inputs.get(name)!);
-  for (const [value, data] of program.constants) edges.set(value, constant(graph, program.values[value]!, data));
+  for (const [value, data] of program.constants)
+    edges.set(value, constant(graph, program.values[value]!, data));
   for (const instruction of program.instructions) {
     const lowering = table[instruction.kernel];
     if (!lowering) throw new LoweringError(instruction.kernel, 'has no lowering');
@@ -39,14 +46,18 @@ export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string
 }
 
 /** The edge of an input port: graph inputs are made of these. */
-export function portType(program: Program, value: number, graph: Graph): { shape: readonly number[]; type: Edge['type'] } {
+export function portType(
+  program: Program,
+  value: number,
+  graph: Graph,
+): { shape: readonly number[]; type: Edge['type'] } {
   const { shape, dtype } = program.values[value]!;
   return { shape, type: onnxTypeOf(dtype, graph.float) };
 }
 
 function constant(graph: Graph, { shape, dtype }: Value, data: ConstantData): Edge {
   const type = onnxTypeOf(dtype, graph.float);
-  if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1) return graph.constant(data, shape, type);
+  if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1)
+    return graph.constant(data, shape, type);
   return graph.constant(Array.from(data, written), shape, type);
 }
-

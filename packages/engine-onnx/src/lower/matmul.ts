@@ -6,7 +6,9 @@ import type { Edge, Graph } from './graph.ts';
 export function multiply(graph: Graph, a: Edge, b: Edge, transA = false, transB = false): Edge {
   const shape = [a.shape[transA ? 1 : 0]!, b.shape[transB ? 0 : 1]!];
   if (!transA && !transB) return graph.node('MatMul', [a, b], shape);
-  return graph.node('Gemm', [a, b], shape, { attributes: { transA: transA ? 1 : 0, transB: transB ? 1 : 0 } });
+  return graph.node('Gemm', [a, b], shape, {
+    attributes: { transA: transA ? 1 : 0, transB: transB ? 1 : 0 },
+  });
 }
 
 function swapped(graph: Graph, x: Edge): Edge {
@@ -21,7 +23,9 @@ function product({ graph, attrs, of, shape }: Call): Edge {
   const single = b.shape.slice(0, -2).every((extent) => extent === 1);
   if (single && (!transA || a.shape.slice(0, -2).every((extent) => extent === 1))) {
     const flatB = reshape(graph, b, b.shape.slice(-2));
-    const flatA = transA ? reshape(graph, a, a.shape.slice(-2)) : reshape(graph, a, [a.shape.slice(0, -1).reduce((n, extent) => n * extent, 1), a.shape.at(-1)!]);
+    const flatA = transA
+      ? reshape(graph, a, a.shape.slice(-2))
+      : reshape(graph, a, [a.shape.slice(0, -1).reduce((n, extent) => n * extent, 1), a.shape.at(-1)!]);
     return reshape(graph, multiply(graph, flatA, flatB, transA, transB), shape);
   }
   return graph.node('MatMul', [transA ? swapped(graph, a) : a, transB ? swapped(graph, b) : b], shape);

@@ -1,6 +1,13 @@
 import { cast, map, zip, type LoweringTable } from './context.ts';
 import type { Edge, Graph } from './graph.ts';
-import { poolingWindows, scatterParts, transposedParts, windowParts, type Axis, type Windows } from './windows.ts';
+import {
+  poolingWindows,
+  scatterParts,
+  transposedParts,
+  windowParts,
+  type Axis,
+  type Windows,
+} from './windows.ts';
 
 const LOWEST = -3.4028234663852886e38;
 
@@ -10,11 +17,18 @@ const fold = (graph: Graph, op: string, parts: readonly Edge[]): Edge =>
 /** How many entries of each window lie within the image: `[1, height out, width out, 1]`. */
 function counts(graph: Graph, { axes: [rows, columns] }: Windows): Edge {
   const inside = ({ input, output, size, stride, dilation, before }: Axis): number[] =>
-    Array.from({ length: output }, (_, i) =>
-      Array.from({ length: size }, (_unused, k) => i * stride + k * dilation - before).filter((at) => at >= 0 && at < input).length,
+    Array.from(
+      { length: output },
+      (_, i) =>
+        Array.from({ length: size }, (_unused, k) => i * stride + k * dilation - before).filter(
+          (at) => at >= 0 && at < input,
+        ).length,
     );
   const [down, across] = [inside(rows), inside(columns)];
-  return graph.constant(down.flatMap((n) => across.map((m) => n * m)), [1, rows.output, columns.output, 1]);
+  return graph.constant(
+    down.flatMap((n) => across.map((m) => n * m)),
+    [1, rows.output, columns.output, 1],
+  );
 }
 
 /** Pooling over windows of images, and its gradients. */
@@ -22,7 +36,12 @@ export const pools: LoweringTable = {
   AvgPool: (call) => {
     const { graph, of } = call;
     const windows = poolingWindows(call, of('x').shape);
-    return zip(graph, 'Div', fold(graph, 'Add', windowParts(graph, of('x'), windows)), counts(graph, windows));
+    return zip(
+      graph,
+      'Div',
+      fold(graph, 'Add', windowParts(graph, of('x'), windows)),
+      counts(graph, windows),
+    );
   },
   // TensorFlow.js divides by the size of the window here, at the borders too.
   AvgPoolGrad: (call) => {

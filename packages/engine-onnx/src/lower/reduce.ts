@@ -1,6 +1,15 @@
 import { util } from '@tensorflow/tfjs-core';
 
-import { cast, LoweringError, map, reshape, zip, type Call, type Lowering, type LoweringTable } from './context.ts';
+import {
+  cast,
+  LoweringError,
+  map,
+  reshape,
+  zip,
+  type Call,
+  type Lowering,
+  type LoweringTable,
+} from './context.ts';
 import type { Edge } from './graph.ts';
 import { pad, slice } from './shape.ts';
 
@@ -15,7 +24,8 @@ function reduce(call: Call, op: string, x: Edge): Edge {
   const axes = axesOf(call);
   if (axes.length === 0) return x;
   const keepdims = shape.length === x.shape.length ? 1 : 0;
-  if (op === 'ReduceSum') return graph.node(op, [x, graph.integers(axes)], shape, { attributes: { keepdims } });
+  if (op === 'ReduceSum')
+    return graph.node(op, [x, graph.integers(axes)], shape, { attributes: { keepdims } });
   return graph.node(op, [x], shape, { attributes: { axes, keepdims } });
 }
 
@@ -33,14 +43,19 @@ const position =
   (op: string): Lowering =>
   (call) => {
     const { graph, operands, shape } = call;
-    const index = graph.node(op, [operands[0]!], shape, { type: 'int64', attributes: { axis: axesOf(call)[0]!, keepdims: 0 } });
+    const index = graph.node(op, [operands[0]!], shape, {
+      type: 'int64',
+      attributes: { axis: axesOf(call)[0]!, keepdims: 0 },
+    });
     return cast(graph, index, 'int32');
   };
 
 const segmentSum: Lowering = ({ graph, of, shape }) => {
   const [x, ids] = [of('x'), of('segmentIds')];
   const indices = reshape(graph, cast(graph, ids, 'int64'), [...ids.shape, 1]);
-  const zeros = graph.node('Expand', [graph.scalar(0, x.type), graph.integers(shape)], shape, { type: x.type });
+  const zeros = graph.node('Expand', [graph.scalar(0, x.type), graph.integers(shape)], shape, {
+    type: x.type,
+  });
   return graph.node('ScatterND', [zeros, indices, x], shape, { attributes: { reduction: 'add' } });
 };
 
@@ -75,7 +90,10 @@ export const reductions: LoweringTable = {
   Cumsum: ({ graph, attrs, operands: [x], kernel }) => {
     if (x!.type === 'bool') throw new LoweringError(kernel, 'of truth values has no lowering');
     const axis = util.parseAxisParam(attrs['axis'] as number, [...x!.shape])[0]!;
-    const attributes = { exclusive: attrs['exclusive'] === true ? 1 : 0, reverse: attrs['reverse'] === true ? 1 : 0 };
+    const attributes = {
+      exclusive: attrs['exclusive'] === true ? 1 : 0,
+      reverse: attrs['reverse'] === true ? 1 : 0,
+    };
     return graph.node('CumSum', [x!, graph.scalar(axis, 'int64')], x!.shape, { attributes });
   },
   Cumprod: cumulativeProduct,

@@ -1,35 +1,74 @@
 import { slice_util, util } from '@tensorflow/tfjs-core';
 
-import { cast, LoweringError, reshape, transpose, where, zip, type Call, type Lowering, type LoweringTable } from './context.ts';
+import {
+  cast,
+  LoweringError,
+  reshape,
+  transpose,
+  where,
+  zip,
+  type Call,
+  type Lowering,
+  type LoweringTable,
+} from './context.ts';
 import type { Edge, Graph } from './graph.ts';
 
 const axisOf = (axis: unknown, rank: number): number => ((axis as number) + rank) % rank;
 
 /** x[starts : ends : steps], one entry per axis. */
-export function slice(graph: Graph, x: Edge, starts: readonly number[], ends: readonly number[], steps: readonly number[] = starts.map(() => 1)): Edge {
-  const axes = starts.flatMap((start, i) => (start === 0 && ends[i] === x.shape[i] && steps[i] === 1 ? [] : [i]));
+export function slice(
+  graph: Graph,
+  x: Edge,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[] = starts.map(() => 1),
+): Edge {
+  const axes = starts.flatMap((start, i) =>
+    start === 0 && ends[i] === x.shape[i] && steps[i] === 1 ? [] : [i],
+  );
   if (axes.length === 0) return x;
-  const shape = x.shape.map((extent, i) => (axes.includes(i) ? Math.max(0, Math.ceil((ends[i]! - starts[i]!) / steps[i]!)) : extent));
+  const shape = x.shape.map((extent, i) =>
+    axes.includes(i) ? Math.max(0, Math.ceil((ends[i]! - starts[i]!) / steps[i]!)) : extent,
+  );
   const pick = (list: readonly number[]): Edge => graph.integers(axes.map((i) => list[i]!));
   // A slice that runs backwards to the first entry ends before it, which ONNX writes as a very negative end.
-  const operands = [x, pick(starts), pick(ends.map((end) => (end < 0 ? -(2 ** 31) : end))), graph.integers(axes)];
-  return graph.node('Slice', axes.every((i) => steps[i] === 1) ? operands : [...operands, pick(steps)], shape);
+  const operands = [
+    x,
+    pick(starts),
+    pick(ends.map((end) => (end < 0 ? -(2 ** 31) : end))),
+    graph.integers(axes),
+  ];
+  return graph.node(
+    'Slice',
+    axes.every((i) => steps[i] === 1) ? operands : [...operands, pick(steps)],
+    shape,
+  );
 }
 
 /** Puts `before[i]` and `after[i]` entries of `value` round axis i. */
-export function pad(graph: Graph, x: Edge, before: readonly number[], after: readonly number[], value = 0): Edge {
+export function pad(
+  graph: Graph,
+  x: Edge,
+  before: readonly number[],
+  after: readonly number[],
+  value = 0,
+): Edge {
   if ([...before, ...after].every((n) => n === 0)) return x;
   const shape = x.shape.map((extent, i) => extent + before[i]! + after[i]!);
-  return graph.node('Pad', [x, graph.integers([...before, ...after]), graph.scalar(value, x.type)], shape, { attributes: { mode: 'constant' } });
+  return graph.node('Pad', [x, graph.integers([...before, ...after]), graph.scalar(value, x.type)], shape, {
+    attributes: { mode: 'constant' },
+  });
 }
 
 export function concat(graph: Graph, parts: readonly Edge[], axis: number): Edge {
   if (parts.length === 1) return parts[0]!;
-  const shape = parts[0]!.shape.map((extent, i) => (i === axis ? parts.reduce((n, part) => n + part.shape[i]!, 0) : extent));
+  const shape = parts[0]!.shape.map((extent, i) =>
+    i === axis ? parts.reduce((n, part) => n + part.shape[i]!, 0) : extent,
+  );
   return graph.node('Concat', parts, shape, { attributes: { axis } });
 }
 
-export function expand(graph: Graph, x: Edge, shape: readonly number[]): Edge {
+function expand(graph: Graph, x: Edge, shape: readonly number[]): Edge {
   return graph.node('Expand', [x, graph.integers(shape)], shape);
 }
 
@@ -79,7 +118,9 @@ const strided: Lowering = ({ graph, attrs, operands: [x] }) => {
 const split: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
   const axis = axisOf(attrs['axis'], x!.shape.length);
   if (shapes.length === 1) return x!;
-  return graph.nodesOf('Split', [x!, graph.integers(shapes.map((shape) => shape[axis]!))], shapes, { attributes: { axis } });
+  return graph.nodesOf('Split', [x!, graph.integers(shapes.map((shape) => shape[axis]!))], shapes, {
+    attributes: { axis },
+  });
 };
 
 const unpack: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
@@ -94,9 +135,16 @@ const unpack: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
 const oneHot: Lowering = ({ graph, attrs, operands: [indices], shape }) => {
   const dtype = (attrs['dtype'] ?? 'float32') as 'float32' | 'int32' | 'bool';
   const type = dtype === 'float32' ? graph.float : dtype;
-  const classes = graph.constant(Array.from({ length: attrs['depth'] as number }, (_, i) => i), [attrs['depth'] as number], indices!.type);
-  const hit = zip(graph, 'Equal', reshape(graph, indices!, [...indices!.shape, 1]), classes, { type: 'bool' });
-  const value = (key: string, otherwise: number): Edge => graph.scalar((attrs[key] as number | undefined) ?? otherwise, type);
+  const classes = graph.constant(
+    Array.from({ length: attrs['depth'] as number }, (_, i) => i),
+    [attrs['depth'] as number],
+    indices!.type,
+  );
+  const hit = zip(graph, 'Equal', reshape(graph, indices!, [...indices!.shape, 1]), classes, {
+    type: 'bool',
+  });
+  const value = (key: string, otherwise: number): Edge =>
+    graph.scalar((attrs[key] as number | undefined) ?? otherwise, type);
   return { ...where(graph, hit, value('onValue', 1), value('offValue', 0)), shape };
 };
 
@@ -105,19 +153,38 @@ export const shapes: LoweringTable = {
   Reshape: ({ graph, operands: [x], shape }) => reshape(graph, x!, shape),
   Transpose: ({ graph, attrs, operands: [x] }) => transpose(graph, x!, attrs['perm'] as number[]),
   Slice: ({ graph, attrs, operands: [x] }) => {
-    const [begin, size] = slice_util.parseSliceParams(x as never, attrs['begin'] as number[], attrs['size'] as number[]);
-    return slice(graph, x!, begin!, begin!.map((from, i) => from + size![i]!));
+    const [begin, size] = slice_util.parseSliceParams(
+      x as never,
+      attrs['begin'] as number[],
+      attrs['size'] as number[],
+    );
+    return slice(
+      graph,
+      x!,
+      begin!,
+      begin!.map((from, i) => from + size![i]!),
+    );
   },
   StridedSlice: strided,
   Concat: ({ graph, attrs, operands, shape }) => concat(graph, operands, axisOf(attrs['axis'], shape.length)),
   Pack: ({ graph, attrs, operands, shape }) => {
     const axis = axisOf(attrs['axis'], shape.length);
     const layer = shape.map((extent, i) => (i === axis ? 1 : extent));
-    return concat(graph, operands.map((x) => reshape(graph, x, layer)), axis);
+    return concat(
+      graph,
+      operands.map((x) => reshape(graph, x, layer)),
+      axis,
+    );
   },
   Unpack: unpack,
   SplitV: split,
-  PadV2: (call) => pad(call.graph, call.operands[0]!, ...paddings(call), (call.attrs['constantValue'] as number | undefined) ?? 0),
+  PadV2: (call) =>
+    pad(
+      call.graph,
+      call.operands[0]!,
+      ...paddings(call),
+      (call.attrs['constantValue'] as number | undefined) ?? 0,
+    ),
   MirrorPad: mirror,
   Tile: ({ graph, attrs, operands: [x], shape }) => {
     const reps = attrs['reps'] as number[];
@@ -127,12 +194,26 @@ export const shapes: LoweringTable = {
   BroadcastTo: ({ graph, operands: [x], shape }) => expand(graph, x!, shape),
   Reverse: ({ graph, attrs, operands: [x] }) => {
     const dims = util.parseAxisParam(attrs['dims'] as number | number[], [...x!.shape]);
-    return dims.reduce((y, axis) => gather(graph, y, graph.integers(Array.from({ length: y.shape[axis]! }, (_, i) => y.shape[axis]! - 1 - i)), axis), x!);
+    return dims.reduce(
+      (y, axis) =>
+        gather(
+          graph,
+          y,
+          graph.integers(Array.from({ length: y.shape[axis]! }, (_, i) => y.shape[axis]! - 1 - i)),
+          axis,
+        ),
+      x!,
+    );
   },
   GatherV2: ({ graph, attrs, of, kernel, shape }) => {
-    if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0) throw new LoweringError(kernel, 'with batch dimensions has no lowering');
+    if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0)
+      throw new LoweringError(kernel, 'with batch dimensions has no lowering');
     const x = of('x');
-    return reshape(graph, gather(graph, x, cast(graph, of('indices'), 'int64'), axisOf(attrs['axis'], x.shape.length)), shape);
+    return reshape(
+      graph,
+      gather(graph, x, cast(graph, of('indices'), 'int64'), axisOf(attrs['axis'], x.shape.length)),
+      shape,
+    );
   },
   OneHot: oneHot,
 };

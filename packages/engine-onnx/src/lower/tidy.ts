@@ -21,29 +21,51 @@ function uses(graph: Graph): Map<string, OnnxNode[]> {
 /** `a b + c` with c a row, a scalar or a matrix of the product's shape, where the product has no other use. */
 function fuseProducts(graph: Graph): void {
   const users = uses(graph);
-  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const makers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)),
+  );
   const gone = new Set<OnnxNode>();
   for (const [i, node] of graph.nodes.entries()) {
     if (node.op !== 'Add') continue;
-    for (const [own, other] of [[0, 1], [1, 0]] as const) {
+    for (const [own, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       const product = makers.get(node.inputs[own]!);
-      if (!product || gone.has(product) || !isProduct(product, graph) || users.get(product.outputs[0]!)!.length !== 1) continue;
+      if (
+        !product ||
+        gone.has(product) ||
+        !isProduct(product, graph) ||
+        users.get(product.outputs[0]!)!.length !== 1
+      )
+        continue;
       const addend = graph.edges.get(node.inputs[other]!)!;
       const result = graph.edges.get(product.outputs[0]!)!;
-      if (!adds(addend, result) || !sameExtents(graph.edges.get(node.outputs[0]!)!.shape, result.shape)) continue;
+      if (!adds(addend, result) || !sameExtents(graph.edges.get(node.outputs[0]!)!.shape, result.shape))
+        continue;
       // The sum stands where its later operand does: after both are known.
-      const fused: OnnxNode = { op: 'Gemm', domain: '', inputs: [...product.inputs, addend.name], outputs: node.outputs, attributes: product.attributes };
+      const fused: OnnxNode = {
+        op: 'Gemm',
+        domain: '',
+        inputs: [...product.inputs, addend.name],
+        outputs: node.outputs,
+        attributes: product.attributes,
+      };
       graph.nodes[i] = fused;
       makers.set(node.outputs[0]!, fused);
       gone.add(product);
       break;
     }
   }
-  replaceNodes(graph, graph.nodes.filter((node) => !gone.has(node)));
+  replaceNodes(
+    graph,
+    graph.nodes.filter((node) => !gone.has(node)),
+  );
 }
 
 function isProduct(node: OnnxNode, graph: Graph): boolean {
-  const flat = node.inputs.length === 2 && node.inputs.every((input) => graph.edges.get(input)!.shape.length === 2);
+  const flat =
+    node.inputs.length === 2 && node.inputs.every((input) => graph.edges.get(input)!.shape.length === 2);
   const { type } = graph.edges.get(node.outputs[0]!)!;
   return flat && (node.op === 'MatMul' || node.op === 'Gemm') && (type === 'float32' || type === 'float64');
 }
@@ -56,7 +78,8 @@ function adds(addend: Edge, product: Edge): boolean {
   return (r === 1 || r === rows) && (c === 1 || c === columns);
 }
 
-const sameExtents = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+const sameExtents = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);
 
 /** An output's copy goes where its source is a node's result and not an output already. */
 function nameOutputs(graph: Graph): void {
@@ -66,7 +89,8 @@ function nameOutputs(graph: Graph): void {
   const kept: OnnxNode[] = [];
   for (const node of graph.nodes) {
     const [source, target] = [node.inputs[0]!, node.outputs[0]!];
-    if (node.op === 'Identity' && outputs.has(target) && made.has(source) && !names.has(source)) names.set(source, target);
+    if (node.op === 'Identity' && outputs.has(target) && made.has(source) && !names.has(source))
+      names.set(source, target);
     else kept.push(node);
   }
   const renamed = (name: string): string => names.get(name) ?? name;
@@ -86,7 +110,11 @@ function dropUnused(graph: Graph): void {
     kept.push(node);
   }
   replaceNodes(graph, kept.reverse());
-  graph.initializers.splice(0, graph.initializers.length, ...graph.initializers.filter((edge) => needed.has(edge.name)));
+  graph.initializers.splice(
+    0,
+    graph.initializers.length,
+    ...graph.initializers.filter((edge) => needed.has(edge.name)),
+  );
 }
 
 function replaceNodes(graph: Graph, nodes: readonly OnnxNode[]): void {

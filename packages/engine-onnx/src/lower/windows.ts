@@ -43,8 +43,22 @@ function windowsOf(info: Info): Windows {
   const { padInfo } = info;
   return {
     axes: [
-      { input: info.inHeight, output: info.outHeight, size: info.filterHeight, stride: info.strideHeight, dilation: info.dilationHeight, before: padInfo.top },
-      { input: info.inWidth, output: info.outWidth, size: info.filterWidth, stride: info.strideWidth, dilation: info.dilationWidth, before: padInfo.left },
+      {
+        input: info.inHeight,
+        output: info.outHeight,
+        size: info.filterHeight,
+        stride: info.strideHeight,
+        dilation: info.dilationHeight,
+        before: padInfo.top,
+      },
+      {
+        input: info.inWidth,
+        output: info.outWidth,
+        size: info.filterWidth,
+        stride: info.strideWidth,
+        dilation: info.dilationWidth,
+        before: padInfo.left,
+      },
     ],
     batch: info.batchSize,
     inChannels: info.inChannels,
@@ -53,7 +67,12 @@ function windowsOf(info: Info): Windows {
 }
 
 /** The windows of a convolution kernel with input and filter of these shapes. */
-export function convolutionWindows({ attrs }: Call, input: readonly number[], filter: readonly number[], depthwise: boolean): Windows {
+export function convolutionWindows(
+  { attrs }: Call,
+  input: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): Windows {
   const format = backend_util.convertConv2DDataFormat((attrs['dataFormat'] ?? 'NHWC') as 'NHWC');
   return windowsOf(
     backend_util.computeConv2DInfo(
@@ -93,13 +112,22 @@ export function asFormatted({ graph, attrs }: Call, x: Edge): Edge {
 
 /** Places within a window, row by row. */
 export function offsets({ axes: [rows, columns] }: Windows): readonly (readonly [number, number])[] {
-  return Array.from({ length: rows.size * columns.size }, (_, i) => [Math.floor(i / columns.size), i % columns.size] as const);
+  return Array.from(
+    { length: rows.size * columns.size },
+    (_, i) => [Math.floor(i / columns.size), i % columns.size] as const,
+  );
 }
 
 const extent = (axis: Axis): number => (axis.output - 1) * axis.stride + (axis.size - 1) * axis.dilation + 1;
 
 /** Adds or takes away entries at both ends of the two spatial axes. */
-function fit(graph: Graph, x: Edge, before: readonly [number, number], target: readonly [number, number], value: number): Edge {
+function fit(
+  graph: Graph,
+  x: Edge,
+  before: readonly [number, number],
+  target: readonly [number, number],
+  value: number,
+): Edge {
   const after = target.map((n, i) => n - before[i]! - x.shape[i + 1]!);
   const cut = (list: readonly number[], i: number): number => Math.max(0, -list[i]!);
   const starts = [0, cut(before, 0), cut(before, 1), 0];
@@ -114,7 +142,12 @@ export function windowParts(graph: Graph, x: Edge, windows: Windows, outside = 0
   const padded = fit(graph, x, [rows.before, columns.before], [extent(rows), extent(columns)], outside);
   return offsets(windows).map(([i, j]) => {
     const from = [0, i * rows.dilation, j * columns.dilation, 0];
-    const to = [padded.shape[0]!, from[1]! + (rows.output - 1) * rows.stride + 1, from[2]! + (columns.output - 1) * columns.stride + 1, padded.shape[3]!];
+    const to = [
+      padded.shape[0]!,
+      from[1]! + (rows.output - 1) * rows.stride + 1,
+      from[2]! + (columns.output - 1) * columns.stride + 1,
+      padded.shape[3]!,
+    ];
     return slice(graph, padded, from, to, [1, rows.stride, columns.stride, 1]);
   });
 }
@@ -126,7 +159,12 @@ function spread(graph: Graph, x: Edge, [rows, columns]: readonly [number, number
   const open = reshape(graph, x, [batch, height, 1, width, 1, channels]);
   const zeros = pad(graph, open, [0, 0, 0, 0, 0, 0], [0, 0, rows - 1, 0, columns - 1, 0]);
   const wide = reshape(graph, zeros, [batch, height * rows, width * columns, channels]);
-  return slice(graph, wide, [0, 0, 0, 0], [batch, (height - 1) * rows + 1, (width - 1) * columns + 1, channels]);
+  return slice(
+    graph,
+    wide,
+    [0, 0, 0, 0],
+    [batch, (height - 1) * rows + 1, (width - 1) * columns + 1, channels],
+  );
 }
 
 /**
@@ -141,7 +179,12 @@ export function transposedParts(graph: Graph, dy: Edge, windows: Windows): reado
   const padded = fit(graph, sparse, [before(rows), before(columns)], [reach(rows), reach(columns)], 0);
   return offsets(windows).map(([i, j]) => {
     const from = [0, i * rows.dilation, j * columns.dilation, 0];
-    return slice(graph, padded, from, [padded.shape[0]!, from[1]! + rows.input, from[2]! + columns.input, padded.shape[3]!]);
+    return slice(graph, padded, from, [
+      padded.shape[0]!,
+      from[1]! + rows.input,
+      from[2]! + columns.input,
+      padded.shape[3]!,
+    ]);
   });
 }
 

@@ -36,7 +36,8 @@ export function written(x: number): number {
     if (rounds(fraction)) return fraction;
   }
   for (const constant of known) {
-    for (const scale of scales) if (rounds(Math.sign(x) * scale * constant)) return Math.sign(x) * scale * constant;
+    for (const scale of scales)
+      if (rounds(Math.sign(x) * scale * constant)) return Math.sign(x) * scale * constant;
   }
   return x;
 }
