@@ -252,6 +252,19 @@ describe('a schedule', () => {
     ]);
   });
 
+  it('is asked once for each step, however often the step is attempted', () => {
+    const asked: number[] = [];
+    const strategy = scheduled({
+      name: 'counting',
+      retention: () => ({ keep: (n) => (asked.push(n), 'state'), restore: () => () => 'stages' }),
+    });
+    const { stats } = runTrial(strategy, { ...trial, method: methods[3]! });
+    expect(stats.rejected).toBeGreaterThan(0);
+    // And once for the step that is not taken any more, if the solve had gone on.
+    expect(asked.slice(0, stats.accepted)).toEqual(Array.from({ length: stats.accepted }, (_, n) => n));
+    expect(asked.length).toBe(stats.accepted);
+  });
+
   it('keeps the initial state whether it wants to or not', () => {
     const forgetful = scheduled({
       name: 'forgetful',

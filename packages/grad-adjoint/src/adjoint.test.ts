@@ -51,6 +51,15 @@ describe('the continuous adjoint', () => {
     }
   });
 
+  it('holds nothing that grows with the output times but their states', () => {
+    const method = { solver: rungeKutta(rk4), stepping: { numSteps: 2 } };
+    const [few, many] = [4, 12].map((count) => {
+      const ts = Array.from({ length: count }, (_, i) => i / 4);
+      return runTrial(adjoint, { ...trial, ts, method }).stats.bytesPeak;
+    }) as [number, number];
+    expect(many - few).toBe(8 * 3 * 8);
+  });
+
   it('takes its own tolerances: tighter ones take more evaluations, looser ones fewer', () => {
     const same = backward({});
     expect(backward({ rtol: 1e-4, atol: 1e-6 })).toBe(same);
