@@ -3,7 +3,7 @@ import { isFixed } from './pace.ts';
 import type { Method, Problem } from './types.ts';
 
 /** Refuses output times and step settings that make no sense, saying which and what would. */
-export function checkProblem<A>({ ts, y0 }: Problem<A>, { stepping, maxSteps }: Method): void {
+export function checkProblem<A>({ ts, y0 }: Problem<A>, { stepping, maxSteps, maxBytes }: Method): void {
   if (y0.length === 0) throw new ArgumentError('y0 has no parts; give at least one array.');
   checkTimes(ts);
   const positive = (name: string, value: number | undefined): void => {
@@ -11,6 +11,7 @@ export function checkProblem<A>({ ts, y0 }: Problem<A>, { stepping, maxSteps }: 
       throw new ArgumentError(`\`${name}\` must be positive, got ${value}.`);
   };
   positive('maxSteps', maxSteps);
+  positive('maxBytes', maxBytes);
   if (isFixed(stepping)) {
     if ('stepSize' in stepping) positive('stepSize', stepping.stepSize);
     else if (!(Number.isInteger(stepping.numSteps) && stepping.numSteps > 0)) {

@@ -30,6 +30,8 @@ export interface SolveErrorDetails {
   readonly steps: number;
   /** Scaled error of the last attempt, where there was one. */
   readonly errorNorm?: number;
+  /** With `over-budget`: the least budget with which the solve can be differentiated. */
+  readonly leastBytes?: number;
 }
 
 /** A solve could not go on; `code` says why, the details where. */
@@ -40,6 +42,7 @@ export class SolveError extends Error {
   readonly h: number;
   readonly steps: number;
   readonly errorNorm: number | undefined;
+  readonly leastBytes: number | undefined;
 
   constructor(code: SolveErrorCode, message: string, details: SolveErrorDetails, options?: ErrorOptions) {
     const norm = details.errorNorm === undefined ? '' : `, error norm ${details.errorNorm.toPrecision(3)}`;
@@ -49,5 +52,6 @@ export class SolveError extends Error {
     this.h = details.h;
     this.steps = details.steps;
     this.errorNorm = details.errorNorm;
+    this.leastBytes = details.leastBytes;
   }
 }

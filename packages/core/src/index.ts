@@ -16,6 +16,7 @@ export type { Memory } from './memory.ts';
 export { isFixed, stepsBetween, type Proposal } from './pace.ts';
 export { createRegistry, registry, Registry, type Kind, type Registered } from './registry.ts';
 export { isTableau, rungeKutta } from './runge-kutta.ts';
+export type { BytesByLevel, Footprint } from './footprint.ts';
 export type { Measurement, Outlook, Retention } from './retention.ts';
 export { forward, scheduled, type Schedule } from './schedule.ts';
 export { solution, type Pullback } from './solution.ts';

@@ -20,6 +20,8 @@ export interface AcceptedStep<A> extends Proposal {
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
 export interface Watcher<A> {
+  /** The stage at the start, held, where it has been evaluated already. */
+  readonly first?: Stage<A> | undefined;
   /** What the step about to be attempted is to leave behind besides its result. */
   wants(index: number): 'nothing' | 'stages' | 'activations';
   accepted?(step: AcceptedStep<A>): void;
@@ -47,7 +49,7 @@ export function integrate<A>(
   memory.scope(() => {
     const evaluator = (index: number): typeof plain =>
       watcher.wants(index) === 'activations' ? taping : plain;
-    let first: Stage<A> | undefined;
+    let { first } = watcher;
     let y = memory.hold(problem.y0);
     let t = ts[0]!;
     let steps = 0;
@@ -62,7 +64,7 @@ export function integrate<A>(
     };
 
     if (!isFixed(stepping) && stepping.firstStep === undefined) {
-      first = holdStage(memory, evaluator(0).at(t, y));
+      first ??= holdStage(memory, evaluator(0).at(t, y));
       if (!first.slope!.every((k) => engine.isFinite(k))) {
         throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
       }

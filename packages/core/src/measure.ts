@@ -1,42 +1,61 @@
-import { bookTransient } from './ledger.ts';
+import { calibrated, keepingRatio, wholeStepBytes, type WholeSteps } from './calibrate.ts';
+import { fusedStep, stageEvaluator } from './evaluator.ts';
+import { footprint } from './footprint.ts';
 import type { Memory } from './memory.ts';
+import { isFixed } from './pace.ts';
 import type { Measurement } from './retention.ts';
-import type { Problem } from './types.ts';
+import { holdStage, stateBytes } from './state.ts';
+import { isFirstSameAsLast } from './tableau.ts';
+import type { FusedStep, Method, Problem, Stage } from './types.ts';
 
-/** Runs a third of these, at least one, to warm up; then takes the medians of the rest. */
-const RUNS = 6;
-
-/** Tries the vector field at the start of the problem: bytes once, times only where they can matter. */
-export function measure<A>({ field, y0, ts }: Problem<A>, memory: Memory<A>): Measurement {
-  const t = ts[0]!;
-  const linearize = (): number =>
-    memory.scope(() => {
-      const linearization = memory.adoptLinearization(field.linearize(t, y0));
-      const { y, parameters } = linearization.pullback(linearization.value, false);
-      memory.adoptState([...y, ...parameters]);
-      return linearization.bytes;
-    });
-  const activationBytes = linearize();
-  const { vjp } = field;
-  // Without a faster way to evaluate and pull back in one go, what is kept need not be made again.
-  if (!vjp) return { activationBytes, keepingRatio: 0 };
-  const evaluateAndVjp = (): void => {
-    memory.scope(() => {
-      const slope = memory.adoptState(field.evaluate(t, y0));
-      const { value, y, parameters, bytes } = vjp.call(field, t, y0, slope, false);
-      memory.adoptState([...value, ...y, ...parameters]);
-      bookTransient(memory.ledger, bytes);
-    });
-  };
-  return { activationBytes, keepingRatio: medianTime(linearize) / medianTime(evaluateAndVjp) };
+/** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
+export interface Trial<A> extends Measurement {
+  readonly first?: Stage<A>;
 }
 
-function medianTime(work: () => unknown): number {
-  const times: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
-    const start = performance.now();
-    work();
-    if (run >= RUNS / 3) times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
+/** Finds out what the steps of a solve hold and cost on its engine, from f at the start of the problem. */
+export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, memory: Memory<A>): Trial<A> {
+  const { field, y0, ts, timeGradients = false } = problem;
+  const { engine } = field;
+  const { stages, tableau } = solver;
+  const adaptive = !isFixed(stepping);
+  const fused = adaptive ? undefined : fusedStep(problem, tableau);
+  const whole = fused && isWhole(fused) ? fused : undefined;
+  const parameterBytes = field.parameters.map((x) => engine.bytes(x));
+  const size = [solver.name, stateBytes(engine, y0), ...parameterBytes];
+
+  // Whole steps do not begin with a slope that is known.
+  const first = whole
+    ? undefined
+    : memory.scope(() => holdStage(memory, stageEvaluator(problem, memory, true).at(ts[0]!, y0)));
+  const bytes =
+    first?.linearization!.bytes ??
+    calibrated(engine, ['bytes', ...size], () => wholeStepBytes(problem, whole!));
+  return {
+    ...footprint({
+      stateBytes: stateBytes(engine, y0),
+      parameterBytes,
+      activationBytes: bytes,
+      stages,
+      // A solver without a tableau may take a further stage for its error.
+      errorStages: adaptive ? (tableau?.b.length ?? stages + 1) - stages : 0,
+      firstSameAsLast: tableau !== undefined && isFirstSameAsLast(tableau),
+      adaptive,
+      timeGradients,
+      outputs: ts.length,
+      vjp: field.vjp !== undefined,
+      fused: fused && {
+        linearize: fused.linearize !== undefined,
+        adjoint: fused.adjoint !== undefined,
+        bytes: whole ? bytes : stages * bytes,
+      },
+    }),
+    ...(first ? { first } : {}),
+    evaluations: fused?.adjoint ? stages : 2 * stages - 1,
+    keepingPays: () => calibrated(engine, ['ratio', bytes, ...size], () => keepingRatio(problem, whole)) < 1,
+  };
+}
+
+function isWhole<A>(fused: FusedStep<A>): fused is WholeSteps<A> {
+  return fused.linearize !== undefined && fused.adjoint !== undefined;
 }

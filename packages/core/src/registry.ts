@@ -30,7 +30,7 @@ const HOMES = new Map<string, string>(
     replay: '@odegrad/engine-onnx',
     tfjs: '@odegrad/engine-tfjs',
     ...Object.fromEntries(
-      ['checkpoint', 'recompute', 'stages', 'binomial', 'online', 'auto'].map((name) => [
+      ['checkpoint', 'recompute', 'resolve', 'stages', 'binomial', 'online', 'auto'].map((name) => [
         name,
         '@odegrad/grad-checkpoint',
       ]),

@@ -1,4 +1,4 @@
-import type { Statistics } from './ledger.ts';
+import type { Footprint } from './footprint.ts';
 import type { Level, TrajectoryView } from './trajectory.ts';
 
 /** What is known of a solve before it begins. */
@@ -7,26 +7,28 @@ export interface Outlook {
   readonly steps: number | undefined;
   /** Solution stages of a step. */
   readonly stages: number;
-  /** Number of output times. */
-  readonly outputs: number;
+  /** Where the solve begins. */
+  readonly t0: number;
+  /** Bytes of a state. */
   readonly stateBytes: number;
-  readonly parameterBytes: number;
-  readonly timeGradients: boolean;
-  /** The books as they stand: what other solves on the same ledger hold is in them. */
-  readonly stats: Statistics;
-  /** Tries f once at the start, not counted among the solve's evaluations. */
+  /** The most bytes that the ledger is to show, where the user named a budget. */
+  readonly maxBytes: number | undefined;
+  /** Bytes that the ledger shows already: what other solves hold. */
+  readonly heldBytes: number;
+  /** Evaluates f at the start; the solve goes on from there. */
   measure(): Measurement;
 }
 
-/** What one evaluation of the vector field costs. */
-export interface Measurement {
-  /** Bytes that a linearization holds. */
-  readonly activationBytes: number;
+/** What the steps of a solve hold and cost on its engine. */
+export interface Measurement extends Footprint {
+  /** Evaluations with which a step of which the state is kept is pulled back. */
+  readonly evaluations: number;
   /**
-   * How long pulling back with kept activations takes, linearizing included, over evaluating now and making
-   * the activations again later. Below 1, keeping activations saves time.
+   * Whether making activations once and keeping them takes less time than making them again in the backward
+   * pass; an engine may evaluate and pull back in one go so fast that it does not. Tried out at the first call,
+   * once for each engine and size, and on nobody's books.
    */
-  readonly keepingRatio: number;
+  keepingPays(): boolean;
 }
 
 /**

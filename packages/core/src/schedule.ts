@@ -1,6 +1,6 @@
 import { ArgumentError } from './errors.ts';
 import { integrate } from './integrate.ts';
-import { measure } from './measure.ts';
+import { measure, type Trial } from './measure.ts';
 import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
@@ -30,6 +30,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
       const solver = differentiable(method.solver, name);
       return solution(problem, method, (memory, output) => {
         const { field, y0, ts, timeGradients = false } = problem;
+        let trial: Trial<(typeof y0)[number]> | undefined;
         const trajectory = createTrajectory(memory, timeGradients);
         const retention = checked(
           name,
@@ -38,12 +39,11 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
               ? ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(ts[i]!, tb, stepping), 0)
               : undefined,
             stages: solver.stages,
-            outputs: ts.length,
+            t0: ts[0]!,
             stateBytes: stateBytes(field.engine, y0),
-            parameterBytes: stateBytes(field.engine, field.parameters),
-            timeGradients,
-            stats: memory.ledger,
-            measure: () => measure(problem, memory),
+            maxBytes: method.maxBytes,
+            heldBytes: memory.ledger.bytes,
+            measure: () => (trial ??= measure(problem, method, memory)),
           }),
         );
         let asked = -1;
@@ -54,6 +54,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
           return level;
         };
         integrate(problem, method, memory, {
+          first: trial?.first,
           wants(n) {
             const wanted = levelOf(n);
             return wanted === 'activations' || wanted === 'stages' ? wanted : 'nothing';
