@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
+import { demoCommand } from './commands/demo.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { solveCommand } from './commands/solve.ts';
+import { trainCommand } from './commands/train.ts';
 import { line, type Streams } from './streams.ts';
 
 /** The whole command line, writing to `streams`. */
@@ -16,7 +18,8 @@ function program(streams: Streams): Command {
         '  odegrad gradients --tableau dopri5 --steps 32\n' +
         '  odegrad help gradients',
     );
-  for (const command of [gradientsCommand, fieldCommand, solveCommand]) root.addCommand(command(streams));
+  for (const command of [demoCommand, trainCommand, gradientsCommand, fieldCommand, solveCommand])
+    root.addCommand(command(streams));
   for (const command of [root, ...root.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => streams.out.write(text),

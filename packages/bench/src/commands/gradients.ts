@@ -6,6 +6,7 @@ import { comparisonTable } from '../gradients/table.ts';
 import { nameList, seedNumber, wholeNumber } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
+import { STRATEGIES } from './defaults.ts';
 
 interface Options {
   readonly tableau: string;
@@ -19,8 +20,6 @@ interface Options {
   readonly seed: number;
   readonly json?: true;
 }
-
-const STRATEGIES = ['backprop', 'recompute', 'checkpoint', 'stages', 'symplectic', 'adjoint'];
 
 /** `odegrad gradients`: every strategy on one chain of dense fields, in counts, bytes and milliseconds. */
 export function gradientsCommand(streams: Streams): Command {

@@ -1,15 +1,13 @@
 import { Command } from 'commander';
-import { ArgumentError, createLedger, forward, suggest, type GradientStrategy } from '@odegrad/core';
+import { ArgumentError, suggest } from '@odegrad/core';
 import Table from 'cli-table3';
 import { openEngine } from '../engines.ts';
-import { differentiateChain } from '../gradients/chain.ts';
-import { medianMs, peakMemoryMb, resetPeakMemory } from '../measure.ts';
 import { nameList, wholeNumber } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
-import { checkRun } from '../workloads/check.ts';
-import { chainOf, findWorkload, methodOf, openWorkload } from '../workloads/open.ts';
-import type { Check, RunSpec, WorkloadSpec } from '../workloads/spec.ts';
+import { findWorkload } from '../workloads/open.ts';
+import type { RunSpec, WorkloadSpec } from '../workloads/spec.ts';
+import { timeSolve, type SolveTiming } from '../workloads/time-solve.ts';
 
 interface Options {
   readonly workload: string;
@@ -18,19 +16,6 @@ interface Options {
   readonly engine: string;
   readonly runs: number;
   readonly json?: true;
-}
-
-interface Row {
-  readonly workload: string;
-  readonly engine: string;
-  readonly strategy: string;
-  readonly tableau: string;
-  readonly steps: number;
-  readonly nfe: number;
-  readonly forwardMs: number;
-  readonly gradMs: number;
-  readonly peakMb: number;
-  readonly check: Check;
 }
 
 /** `odegrad solve`: times a workload's solve, and its value and gradient. */
@@ -66,50 +51,14 @@ async function solve(options: Options, { out }: Streams): Promise<void> {
   const spec = findWorkload(options.workload);
   const run = findRun(spec, options.run);
   const strategies = options.strategy.map((name) => registry.get('gradient', name));
-  const { engine, label } = await openEngine(options.engine, registry);
-  const rows: Row[] = [];
+  const choice = await openEngine(options.engine, registry);
+  const rows: SolveTiming[] = [];
   for (const strategy of strategies) {
-    const row = { workload: spec.name, engine: label, ...timeRun(spec, run, strategy) };
+    const row = timeSolve(spec, run, choice, strategy, { runs: options.runs, warmup: 2 });
     rows.push(row);
     if (options.json) jsonLine(out, row);
   }
   if (!options.json) line(out, table(rows));
-
-  function timeRun(
-    workload: WorkloadSpec,
-    { solver }: RunSpec,
-    strategy: GradientStrategy,
-  ): Omit<Row, 'workload' | 'engine'> {
-    const open = openWorkload(workload, engine);
-    try {
-      const chain = chainOf(open, run);
-      const method = methodOf(run, registry);
-      const repetition = { runs: options.runs, warmup: 2 };
-      const { check, nfe, steps } = checkRun(chain, strategy, method);
-      const forwardMs = medianMs(() => {
-        const [field] = chain.fields;
-        forward
-          .solve({ field: field!, y0: chain.y0, ts: chain.ts }, { ...method, ledger: createLedger() })
-          .release();
-      }, repetition);
-      resetPeakMemory();
-      const gradMs = medianMs(() => {
-        differentiateChain(chain, strategy, method).release();
-      }, repetition);
-      return {
-        strategy: strategy.name,
-        tableau: solver,
-        steps,
-        nfe,
-        forwardMs,
-        gradMs,
-        peakMb: peakMemoryMb(),
-        check,
-      };
-    } finally {
-      open.dispose();
-    }
-  }
 }
 
 function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
@@ -121,7 +70,7 @@ function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
   );
 }
 
-function table(rows: readonly Row[]): string {
+function table(rows: readonly SolveTiming[]): string {
   const printed = new Table({
     head: [
       'workload',

@@ -16,7 +16,7 @@ export function comparisonTable(rows: readonly Comparison[]): string {
       bytes(row.activationBytesPeak),
       `${row.evaluationsForward} + ${row.evaluationsBackward}`,
       row.pullbacks,
-      row.gradientError.toExponential(1),
+      errorText(row.gradientError),
       milliseconds(row.forwardMs),
       milliseconds(row.backwardMs),
     ]);
@@ -30,6 +30,11 @@ export function bytes(count: number): string {
   const power = count < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(count) / 3));
   const value = count / 1000 ** power;
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[power]!}`;
+}
+
+/** A relative error in two digits. */
+export function errorText(error: number): string {
+  return error === 0 ? '0' : error.toExponential(1);
 }
 
 function milliseconds(ms: number): string {

@@ -1,0 +1,59 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { openEngine } from '../engines.ts';
+import { comparisonTable } from '../gradients/table.ts';
+import { seedNumber } from '../parse.ts';
+import { lynxHare } from '../problems/lynx-hare.ts';
+import { registry } from '../registry.ts';
+import { reportPage } from '../report/report.ts';
+import { line, type Streams } from '../streams.ts';
+import { compareTrained } from '../train/compare-trained.ts';
+import { summary } from '../train/records.ts';
+import { trainWithProgress } from '../train/session.ts';
+import { DEFAULT_ENGINE, STRATEGIES } from './defaults.ts';
+
+interface Options {
+  readonly engine: string;
+  readonly seed: number;
+  readonly report: string;
+}
+
+/** `odegrad demo`: what `npm start` shows. */
+export function demoCommand(streams: Streams): Command {
+  return new Command('demo')
+    .summary('train on real data, compare the gradients, write a report')
+    .description(
+      'Trains a neural ODE on the lynx and hare of Hudson Bay with dopri5 and the symplectic adjoint method,\n' +
+        'compares all gradient strategies on what came of it, and writes one HTML page about both.',
+    )
+    .option('--engine <name>', 'engine, with a backend where it has several: tfjs:cpu, onnx', DEFAULT_ENGINE)
+    .option('--seed <n>', 'seed of the weights', seedNumber, 1)
+    .option('--report <file>', 'where the report goes', 'odegrad-report.html')
+    .addHelpText('after', '\nExamples:\n  odegrad demo\n  odegrad demo --seed 7 --report seed-7.html')
+    .action(async (options: Options) => {
+      await run(options, streams);
+    });
+}
+
+async function run({ engine, seed, report }: Options, streams: Streams): Promise<void> {
+  const { out } = streams;
+  const choice = await openEngine(engine, registry);
+  line(out, `Training on ${lynxHare.title} …`);
+  const trained = await trainWithProgress(
+    lynxHare,
+    { ...lynxHare.defaults, solver: 'dopri5', gradient: 'symplectic', rtol: 1e-3, atol: 1e-3, seed },
+    choice,
+    streams,
+  );
+  try {
+    line(out, summary(trained));
+    const rows = compareTrained(trained, choice.engine, registry, STRATEGIES);
+    line(out, `\nOne gradient of the trained problem, ${rows[0]!.steps} steps of dopri5, by each strategy:`);
+    line(out, comparisonTable(rows));
+    await writeFile(report, await reportPage(trained, rows));
+    line(out, `\nReport: ${resolve(report)}`);
+  } finally {
+    trained.model.dispose();
+  }
+}
