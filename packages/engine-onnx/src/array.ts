@@ -31,8 +31,8 @@ export interface ArrayPool {
 
 /** Bytes of free arrays that a kind keeps at most. Fresh pages cost more than the arithmetic on them. */
 const FREE_BYTES = 2 ** 26;
-/** Small arrays are cheap to make; this many of them cover the stages of a step. */
-const FREE_COUNT = 256;
+/** A solve may hold the activations of thousands of stages, and the next one wants as many again. */
+const FREE_COUNT = 2 ** 14;
 
 const bytesPerElement: Readonly<Record<string, number>> = {
   float32: 4,

@@ -3,7 +3,7 @@ import { createGraph, lower, portType, type Edge, type Graph } from './lower/ind
 import { encodeModel } from './model.ts';
 import type { Program } from './program.ts';
 import { createSession, type Feeds } from './session.ts';
-import { operations } from './work.ts';
+import { largestOperation } from './work.ts';
 
 /** A compiled model: named arrays in, named arrays out. */
 export interface Model {
@@ -15,14 +15,12 @@ export interface Model {
   release(): void;
 }
 
-/**
- * Below this many operations a second thread costs more than it brings.
- */
-const PARALLEL = 4e7;
+/** Operations of one operator from which on the other cores are worth waking. */
+const PARALLEL = 1.6e7;
 
 /** Compiles a program as it stands. */
 export function compileProgram(program: Program, runtime: Runtime): Model {
-  return compileGraph(lowerProgram(program, createGraph(runtime.float)), operations(program), runtime);
+  return compileGraph(lowerProgram(program, createGraph(runtime.float)), largestOperation(program), runtime);
 }
 
 /** A program as a whole graph: its ports are the graph's inputs and outputs. */
@@ -36,7 +34,7 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
   return graph;
 }
 
-/** Compiles a graph that takes so many floating-point operations. */
+/** Compiles a graph whose costliest operator takes so many floating-point operations. */
 export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
   const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
   const session = createSession(encodeModel(graph), { providers: runtime.providers, threads });

@@ -36,8 +36,10 @@ export interface FieldPrograms {
   readonly gradient: () => Program;
 }
 
-/** Above this, calls no longer dominate, and a fused step's activations of all stages would count. */
-const FUSED_OPERATIONS = 2e6;
+/** Operations of f above which a step's arithmetic around f no longer counts. */
+const FUSED = 5e8;
+/** … and above which calls no longer dominate, while the activations of all stages at once would count. */
+const FUSED_ADJOINT = 2e6;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -80,13 +82,20 @@ export function compileField(
     }),
     pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
     step(tableau) {
-      if (operations(forward()) > FUSED_OPERATIONS) return undefined;
+      const work = operations(forward());
+      if (work > FUSED) return undefined;
       let models = steps.get(tableau);
-      if (!models)
-        steps.set(
-          tableau,
-          (models = prepareStep(tableau, { forward, gradient, runtime, shapes: about.shapes })),
-        );
+      if (!models) {
+        const activationBytesOfOne = (): number => activationBytes(halves().forward, floatBytes);
+        const source = {
+          forward,
+          gradient,
+          runtime,
+          shapes: about.shapes,
+          activationBytes: activationBytesOfOne,
+        };
+        steps.set(tableau, (models = prepareStep(tableau, { ...source, small: work <= FUSED_ADJOINT })));
+      }
       return models;
     },
   };

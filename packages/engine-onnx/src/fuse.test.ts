@@ -88,16 +88,37 @@ describe('a fused step', () => {
     expect(whole.ledger.activationBytes).toBe(0);
   });
 
-  test('is not made where calls do not dominate', () => {
-    const large: FlatField = (_, [y]) => [tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D)];
-    const { field } = engine.prepare({
+  const large: FlatField = (_, [y]) => [tf.tanh(tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D))];
+  const fuse = (size: number): ReturnType<NonNullable<VectorField<OnnxArray>['fuse']>> => {
+    const y0 = [tf.zeros([size, size])];
+    const { field } = engine.prepare({ f: large, key: large, t0: 0, y0, parameters: [], dtype: 'float32' });
+    return field.fuse?.(rk4);
+  };
+
+  test('does not hold the activations of all stages where calls do not dominate', () => {
+    expect(fuse(16)?.adjoint).toBeDefined();
+    expect(fuse(128)?.linearize).toBeDefined();
+    expect(fuse(128)?.adjoint).toBeUndefined();
+    expect(fuse(1024)).toBeUndefined();
+  });
+
+  test('counts activations apart from stage states', () => {
+    const y0 = [tf.zeros([16, 16])];
+    const { field, fromTensor } = engine.prepare({
       f: large,
       key: large,
       t0: 0,
-      y0: [tf.zeros([128, 128])],
+      y0,
       parameters: [],
       dtype: 'float32',
     });
-    expect(field.fuse?.(rk4)).toBeUndefined();
+    const start = y0.map(fromTensor);
+    const [one, whole] = [field.linearize(0, start), field.fuse!(rk4)!.linearize!({ t0: 0, t1: 1 }, start)];
+    expect(one.bytes).toBe(16 * 16 * 4);
+    expect(whole.bytes).toBe(4 * one.bytes);
+    // The first stage state is the point itself.
+    expect(whole.stateBytes).toBe(3 * 16 * 16 * 4);
+    one.release();
+    whole.release();
   });
 });

@@ -1,5 +1,6 @@
 import {
   EngineError,
+  solutionStages,
   type ButcherTableau,
   type FusedStep,
   type Linearization,
@@ -22,7 +23,17 @@ export interface StepModels {
   pullback(): StepModel;
   /** The stages again, and the pullback through them. */
   adjoint(): StepModel;
-  activations(): { readonly names: readonly string[]; readonly bytes: number };
+  activations(): StepActivations;
+  /** Whether `adjoint` is worth its memory: the activations of all stages at once. */
+  readonly small: boolean;
+}
+
+interface StepActivations {
+  readonly names: readonly string[];
+  /** Bytes of the activations of the evaluations of f. */
+  readonly bytes: number;
+  /** Bytes of the stage states, or of the slopes that they are made of. */
+  readonly stateBytes: number;
 }
 
 /** A model of a step with its own inputs filled from the span. */
@@ -36,12 +47,15 @@ export interface StepSource {
   readonly gradient: () => Program;
   readonly shapes: readonly (readonly number[])[];
   readonly runtime: Runtime;
+  /** Bytes of the activations of one evaluation of f. */
+  readonly activationBytes: () => number;
+  readonly small: boolean;
 }
 
 /** Prepares the models of a tableau's step. */
 export function prepareStep(
   tableau: ButcherTableau,
-  { forward, gradient, shapes, runtime }: StepSource,
+  { forward, gradient, shapes, runtime, activationBytes, small }: StepSource,
 ): StepModels {
   const made = new Map<string, StepModel>();
   const once = (key: string, make: () => StepProgram): StepModel => {
@@ -66,11 +80,11 @@ export function prepareStep(
     activations() {
       const program = half().forward;
       const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-      return {
-        names: kept.map(({ name }) => name),
-        bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0),
-      };
+      const total = kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0);
+      const bytes = Math.min(total, solutionStages(tableau).length * activationBytes());
+      return { names: kept.map(({ name }) => name), bytes, stateBytes: total - bytes };
     },
+    small,
   };
 }
 
@@ -132,7 +146,7 @@ export function fusedStep(
     },
     linearize(span, y): Linearization<OnnxArray> {
       const { model, at } = models.linearization();
-      const { names: kept, bytes } = models.activations();
+      const { names: kept, bytes, stateBytes } = models.activations();
       at(span);
       const results = run(model, [[ys, y]]);
       const held = pick(results, kept);
@@ -142,6 +156,7 @@ export function fusedStep(
       return {
         value: pick(results, values),
         bytes,
+        stateBytes,
         pullback(cotangent) {
           if (!alive) throw new EngineError('This linearization was released.');
           const back = models.pullback();
@@ -165,19 +180,21 @@ export function fusedStep(
         },
       };
     },
-    adjoint(span, y, cotangent) {
-      const { model, at } = models.adjoint();
-      at(span);
-      return {
-        ...pulled(
-          run(model, [
-            [ys, y],
-            [cotangents, cotangent],
-          ]),
-        ),
-        bytes: models.activations().bytes,
-      };
-    },
+    ...(models.small && {
+      adjoint(span: Span, y: State<OnnxArray>, cotangent: State<OnnxArray>) {
+        const { model, at } = models.adjoint();
+        at(span);
+        return {
+          ...pulled(
+            run(model, [
+              [ys, y],
+              [cotangents, cotangent],
+            ]),
+          ),
+          bytes: models.activations().bytes,
+        };
+      },
+    }),
   };
 }
 

@@ -10,7 +10,7 @@ export interface Split {
 
 /** Kernels so cheap that doing them again beats keeping their results. */
 const cheap = new Set(
-  'Reshape Transpose Cast Neg Abs Sign Step Square Add Sub Multiply Maximum Minimum Relu Relu6 Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Select EluGrad ClipByValue Slice Concat PadV2 BroadcastTo Tile'.split(
+  'Reshape Transpose SplitV Cast Neg Abs Sign Step Square Add Sub Multiply Maximum Minimum Relu Relu6 Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Select EluGrad ClipByValue Slice Concat PadV2 BroadcastTo Tile'.split(
     ' ',
   ),
 );

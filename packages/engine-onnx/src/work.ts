@@ -1,6 +1,11 @@
 import { sizeOf, type Instruction, type Program } from './program.ts';
 
-/** Floating-point operations of one run, roughly: what decides how many threads are worth their start. */
+/** Floating-point operations of the costliest instruction: threads share the work within one. */
+export function largestOperation(program: Program): number {
+  return program.instructions.reduce((most, instruction) => Math.max(most, cost(instruction, program)), 0);
+}
+
+/** Floating-point operations of one run, roughly. */
 export function operations(program: Program): number {
   return program.instructions.reduce((sum, instruction) => sum + cost(instruction, program), 0);
 }
