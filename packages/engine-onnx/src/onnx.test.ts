@@ -1,4 +1,4 @@
-import { EngineError, forward, pi, rungeKutta, type State, type VectorField } from '@odegrad/core';
+import { EngineError, Registry, forward, pi, rungeKutta, type State, type VectorField } from '@odegrad/core';
 import type { FieldRequest, FlatField } from '@odegrad/engine-tfjs';
 import { dopri8 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
@@ -28,6 +28,10 @@ function evaluate(request: FieldRequest, t = 0): number[][] {
 describe('engine onnx', () => {
   test('is what the plugin registers, with engine replay', () => {
     expect(onnx().engines?.map(({ name }) => name)).toEqual(['onnx', 'replay']);
+    const own = new Registry();
+    own.use(onnx());
+    own.use(onnx());
+    expect(() => own.use(onnx({ threads: 1 }))).toThrow(/already registered/);
   });
 
   test('sees variables that were assigned between solves, parameters and others', () => {

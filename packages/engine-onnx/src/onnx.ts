@@ -165,7 +165,13 @@ function checkPurity(
   });
 }
 
-/** Adds engines `onnx` and `replay`: the same f, recorded once, on ONNX Runtime or on TensorFlow.js's own kernels. */
-export function onnx(options: OnnxOptions = {}): Plugin {
-  return { name: '@odegrad/engine-onnx', engines: [onnxEngine(options), replayEngine] };
+let usual: Plugin | undefined;
+
+/**
+ * Adds engines `onnx` and `replay`: the same f, recorded once, on ONNX Runtime or on TensorFlow.js's own kernels.
+ * Without options it is the same value every time.
+ */
+export function onnx(options?: OnnxOptions): Plugin {
+  const make = (): Plugin => ({ name: '@odegrad/engine-onnx', engines: [onnxEngine(options), replayEngine] });
+  return options ? make() : (usual ??= make());
 }
