@@ -123,6 +123,28 @@ describe('replay on wasm', () => {
     tf.dispose([a!, b!, ...points]);
   });
 
+  test('does not take the matrices of one run for those of the next', () => {
+    const f: FlatField = (_, [y]) => {
+      const square = tf.mul(y!, y!) as tf.Tensor2D;
+      return [tf.matMul(tf.add(square, 1), tf.sub(square, tf.matMul(square, tf.add(square, 2))))];
+    };
+    const points = [1, 2, 3].map((k) => tf.fill([3, 3], k));
+    const { field } = replayEngine.prepare({
+      f,
+      key: f,
+      t0: 0,
+      y0: [points[0]!],
+      parameters: [],
+      dtype: 'float32',
+    });
+    for (const y of points) {
+      const [found, wanted] = [field.evaluate(0, [y])[0]!, f(tf.scalar(0), [y])[0]!];
+      expect(found.dataSync()).toEqual(wanted.dataSync());
+      tf.dispose([found, wanted]);
+    }
+    tf.dispose(points);
+  });
+
   test('composes large hyperbolic tangents to full relative precision', () => {
     for (const scale of [1e-6, 1e-2, 1, 30]) {
       const y0 = tf.mul(tf.randomNormal([64, 64], 0, 1, 'float32', 9), scale);

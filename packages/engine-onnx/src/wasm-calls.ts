@@ -50,11 +50,16 @@ const fresh = new Set([
   'Cos',
 ]);
 
-/** Values that are read by such kernels alone, and so may be written over by the next run. */
+/**
+ * Values that are read by such kernels alone, and so may be written over by the next run. The right-hand
+ * matrix of a product may not: the backend packs it once and knows it again by its id.
+ */
 export function privateValues(program: Program): Set<number> {
   const values = new Set(program.values.keys());
   for (const { kernel, inputs } of program.instructions) {
-    if (!fresh.has(kernel)) inputs.forEach(({ value }) => values.delete(value));
+    for (const { name, value } of inputs) {
+      if (!fresh.has(kernel) || (kernel === 'BatchMatMul' && name === 'b')) values.delete(value);
+    }
   }
   program.outputs.forEach(({ value }) => values.delete(value));
   return values;
