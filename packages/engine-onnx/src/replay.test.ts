@@ -125,7 +125,7 @@ describe('replay on wasm', () => {
 
   test('does not take the matrices of one run for those of the next', () => {
     const f: FlatField = (_, [y]) => {
-      const square = tf.mul(y!, y!) as tf.Tensor2D;
+      const square = tf.mul<tf.Tensor2D>(y!, y!);
       return [tf.matMul(tf.add(square, 1), tf.sub(square, tf.matMul(square, tf.add(square, 2))))];
     };
     const points = [1, 2, 3].map((k) => tf.fill([3, 3], k));
