@@ -101,6 +101,29 @@ export function dependents(program: Program, chosen: (name: string) => boolean):
   return depending;
 }
 
+/** The same program with its values numbered in the order in which they come up: two recordings compare. */
+export function renumbered(program: Program): Program {
+  const order = [
+    ...program.inputs.map((port) => port.value),
+    ...program.constants.keys(),
+    ...program.instructions.flatMap((instruction) => instruction.outputs),
+  ];
+  const numbers = new Map(order.map((value, i) => [value, i]));
+  const number = (value: number): number => numbers.get(value)!;
+  const port = ({ name, value }: Port): Port => ({ name, value: number(value) });
+  return {
+    values: order.map((value) => program.values[value]!),
+    inputs: program.inputs.map(port),
+    constants: new Map([...program.constants].map(([value, data]) => [number(value), data])),
+    instructions: program.instructions.map((instruction) => ({
+      ...instruction,
+      inputs: instruction.inputs.map(({ name, value }) => ({ name, value: number(value) })),
+      outputs: instruction.outputs.map(number),
+    })),
+    outputs: program.outputs.map(port),
+  };
+}
+
 /** One line for each instruction: for messages and tests. */
 export function describe(program: Program): string {
   const type = (i: number): string => `${program.values[i]!.dtype}[${program.values[i]!.shape.join(',')}]`;

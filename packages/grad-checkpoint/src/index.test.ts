@@ -2,7 +2,7 @@ import { rungeKutta } from '@odegrad/core';
 import { dopri5, dopri8, euler, midpoint, rk4 } from '@odegrad/tableaux';
 import { describeCost, describeGradient } from '@odegrad/testkit';
 import { expect, it } from 'vitest';
-import plugin, { checkpoint, recompute, stages } from './index.ts';
+import plugin, { binomial, checkpoint, online, recompute, resolve, stages } from './index.ts';
 import * as exported from './index.ts';
 
 const solvers = [euler, midpoint, rk4, dopri5, dopri8].map(rungeKutta);
@@ -39,6 +39,15 @@ describeCost(stages, solvers, ({ steps: n, stages: s, components: m }) => ({
   keptStates: s * n * m,
   activations: 1,
 }));
+
+// As few states as there can be, and some.
+for (const strategy of [1, 3].flatMap((checkpoints) => [
+  binomial({ checkpoints }),
+  online({ checkpoints }),
+])) {
+  describeGradient(strategy, { solvers: [midpoint, dopri5].map(rungeKutta) });
+}
+describeGradient(resolve, { solvers: [midpoint, dopri5].map(rungeKutta) });
 
 it('has these public names, and a plugin with every strategy', () => {
   const names = ['auto', 'binomial', 'checkpoint', 'online', 'recompute', 'resolve', 'stages'];

@@ -6,9 +6,10 @@ import { online } from './online-strategy.ts';
 import { recompute } from './recompute.ts';
 import { resolve } from './resolve.ts';
 import type { CheckpointOptions } from './reversal.ts';
+import { minimalExtraSteps } from './revolve.ts';
 import { stages } from './stages.ts';
 
-export { auto, binomial, checkpoint, online, recompute, resolve, stages };
+export { auto, binomial, checkpoint, minimalExtraSteps, online, recompute, resolve, stages };
 export type { AutoOptions, CheckpointOptions };
 
 const plugin: Plugin = {

@@ -8,5 +8,17 @@ export const STRATEGIES: readonly string[] = [
   'adjoint',
 ];
 
+/** What the trade-off between time and memory is drawn for. */
+export const EXACT: readonly string[] = [
+  'backprop',
+  'recompute',
+  'checkpoint',
+  'stages',
+  'symplectic',
+  'resolve',
+  'binomial',
+  'online',
+];
+
 /** The engine of `train` and `demo`, where nothing else is said. */
-export const DEFAULT_ENGINE = 'tfjs:cpu';
+export const DEFAULT_ENGINE = 'onnx';

@@ -11,7 +11,8 @@ import { line, type Streams } from '../streams.ts';
 import { compareTrained } from '../train/compare-trained.ts';
 import { summary } from '../train/records.ts';
 import { trainWithProgress } from '../train/session.ts';
-import { DEFAULT_ENGINE, STRATEGIES } from './defaults.ts';
+import { tradeOff } from '../train/trade-off.ts';
+import { DEFAULT_ENGINE, EXACT, STRATEGIES } from './defaults.ts';
 
 interface Options {
   readonly engine: string;
@@ -48,10 +49,18 @@ async function run({ engine, seed, report }: Options, streams: Streams): Promise
   );
   try {
     line(out, summary(trained));
-    const rows = compareTrained(trained, choice.engine, registry, STRATEGIES);
+    const rows = compareTrained(
+      trained,
+      choice.engine,
+      registry,
+      STRATEGIES.map((name) => registry.get('gradient', name)),
+    );
     line(out, `\nOne gradient of the trained problem, ${rows[0]!.steps} steps of dopri5, by each strategy:`);
     line(out, comparisonTable(rows));
-    await writeFile(report, await reportPage(trained, rows));
+    await writeFile(
+      report,
+      await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)),
+    );
     line(out, `\nReport: ${resolve(report)}`);
   } finally {
     trained.model.dispose();

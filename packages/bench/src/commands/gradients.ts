@@ -5,6 +5,7 @@ import { denseChain } from '../gradients/dense-chain.ts';
 import { comparisonTable } from '../gradients/table.ts';
 import { nameList, seedNumber, wholeNumber } from '../parse.ts';
 import { registry } from '../registry.ts';
+import { budgetFields, chooseStrategies } from '../gradients/budgets.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { STRATEGIES } from './defaults.ts';
 
@@ -18,6 +19,8 @@ interface Options {
   readonly engine: string;
   readonly strategies: readonly string[];
   readonly seed: number;
+  readonly checkpoints?: number;
+  readonly maxBytes?: number;
   readonly json?: true;
 }
 
@@ -38,6 +41,8 @@ export function gradientsCommand(streams: Streams): Command {
     .option('--components <n>', 'solves that follow one another', wholeNumber, 1)
     .option('--engine <name>', 'engine, with a backend where it has several: tfjs, tfjs:wasm', 'tfjs')
     .option('--strategies <names>', 'strategies, separated by commas', nameList, STRATEGIES)
+    .option('--checkpoints <c>', 'states that binomial and online may hold', wholeNumber)
+    .option('--max-bytes <b>', 'the most bytes that auto may hold', wholeNumber)
     .option('--seed <n>', 'seed of the weights and the initial state', seedNumber, 1)
     .option('--json', 'print JSON lines, one object for each strategy')
     .addHelpText(
@@ -45,7 +50,8 @@ export function gradientsCommand(streams: Streams): Command {
       '\nExamples:\n' +
         '  odegrad gradients\n' +
         '  odegrad gradients --tableau dopri5 --steps 40 --components 3\n' +
-        '  odegrad gradients --strategies backprop,symplectic --json | jq .activationBytesPeak',
+        '  odegrad gradients --strategies backprop,symplectic --json | jq .activationBytesPeak\n' +
+        '  odegrad gradients --steps 100 --strategies binomial,online,auto --checkpoints 6 --max-bytes 40000',
     )
     .action(async (options: Options) => {
       await run(options, streams);
@@ -54,14 +60,18 @@ export function gradientsCommand(streams: Streams): Command {
 
 async function run(options: Options, { out }: Streams): Promise<void> {
   const solver = registry.get('solver', options.tableau);
-  const strategies = options.strategies.map((name) => registry.get('gradient', name));
+  const strategies = chooseStrategies(options.strategies, options, registry);
   const { engine, label } = await openEngine(options.engine, registry);
   const open = denseChain(engine, { ...options, dtype: 'float32' });
   let rows: Comparison[];
   try {
     rows = compareStrategies(
       open.chain,
-      { solver, stepping: { numSteps: options.steps } },
+      {
+        solver,
+        stepping: { numSteps: options.steps },
+        ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
+      },
       registry.get('gradient', 'backprop'),
       strategies,
       (x) => open.read(x),
@@ -95,6 +105,7 @@ async function run(options: Options, { out }: Streams): Promise<void> {
       gradientError: row.gradientError,
       forwardMs: row.forwardMs,
       backwardMs: row.backwardMs,
+      ...budgetFields(row, options),
     });
   }
 }

@@ -9,7 +9,8 @@ import { jsonLine, line, type Streams } from '../streams.ts';
 import { compareTrained } from '../train/compare-trained.ts';
 import { iterationRecord, resultRecord, summary } from '../train/records.ts';
 import { trainWithProgress, type Settings } from '../train/session.ts';
-import { DEFAULT_ENGINE, STRATEGIES } from './defaults.ts';
+import { tradeOff } from '../train/trade-off.ts';
+import { DEFAULT_ENGINE, EXACT, STRATEGIES } from './defaults.ts';
 
 interface Options extends Omit<Settings, 'iterations' | 'learningRate'> {
   readonly iterations?: number;
@@ -64,8 +65,16 @@ async function run(name: string, options: Options, streams: Streams): Promise<vo
     if (options.json) jsonLine(streams.out, resultRecord(trained));
     else line(streams.out, summary(trained));
     if (options.report === undefined) return;
-    const rows = compareTrained(trained, choice.engine, registry, STRATEGIES);
-    await writeFile(options.report, await reportPage(trained, rows));
+    const rows = compareTrained(
+      trained,
+      choice.engine,
+      registry,
+      STRATEGIES.map((name) => registry.get('gradient', name)),
+    );
+    await writeFile(
+      options.report,
+      await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)),
+    );
     line(streams.err, `Report: ${options.report}`);
   } finally {
     trained.model.dispose();

@@ -13,6 +13,8 @@ export interface Comparison {
   readonly evaluationsForward: number;
   readonly evaluationsBackward: number;
   readonly pullbacks: number;
+  /** Steps advanced again in the backward pass. */
+  readonly extraSteps: number;
   /** Largest difference from the reference's gradient, relative to the reference's largest entry. */
   readonly gradientError: number;
   readonly forwardMs: number;
@@ -54,6 +56,7 @@ export function compareStrategies<A>(
           evaluationsForward: ledger.evaluationsForward,
           evaluationsBackward: ledger.evaluationsBackward,
           pullbacks: ledger.pullbacks,
+          extraSteps: ledger.extraSteps,
           gradientError: relativeDifference(engine, read, entries(run), entries(wanted)),
           forwardMs,
           backwardMs,
@@ -93,7 +96,7 @@ function entries<A>({ y0, parameters }: ChainGradient<A>): State<A> {
 }
 
 /** max |x − y| over all entries, relative to max |y|. */
-export function relativeDifference<A>(engine: Engine<A>, read: Read<A>, x: State<A>, y: State<A>): number {
+function relativeDifference<A>(engine: Engine<A>, read: Read<A>, x: State<A>, y: State<A>): number {
   const largest = (part: A): number =>
     Array.from(read(part)).reduce((max, v) => Math.max(max, Math.abs(v)), 0);
   const size = Math.max(...y.map(largest));

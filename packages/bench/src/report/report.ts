@@ -2,6 +2,7 @@ import type { Comparison } from '../gradients/compare.ts';
 import { bytes, errorText } from '../gradients/table.ts';
 import { thinned } from '../problems/series.ts';
 import { trajectory } from '../train/fit.ts';
+import type { TradeOff } from '../train/trade-off.ts';
 import type { Trained } from '../train/session.ts';
 import { fitChart } from './fit-chart.ts';
 import type { Fit } from './fit.ts';
@@ -10,13 +11,18 @@ import { lossChart } from './loss-chart.ts';
 import { memoryChart } from './memory-chart.ts';
 import { phaseChart } from './phase-chart.ts';
 import { renderSvg } from './svg.ts';
+import { tradeOffChart } from './trade-off-chart.ts';
 import { pageStyle } from './theme.ts';
 
 const CURVE_POINTS = 800;
 const MAX_CIRCLES = 125;
 
 /** One HTML page about a training and the comparison on what it gave; it needs nothing from anywhere else. */
-export async function reportPage(trained: Trained, rows: readonly Comparison[]): Promise<string> {
+export async function reportPage(
+  trained: Trained,
+  rows: readonly Comparison[],
+  tradeOff: TradeOff,
+): Promise<string> {
   const { problem, model, settings, steps, explained, seconds, engine } = trained;
   const { observed, presentation } = model;
   const [first, last] = [observed.times[0]!, observed.times.at(-1)!];
@@ -29,11 +35,15 @@ export async function reportPage(trained: Trained, rows: readonly Comparison[]):
     observed: thinned(observed, MAX_CIRCLES),
     curve: trajectory(model, dense, trained.ode),
   };
-  const [fitSvg, phaseSvg, lossSvg, memorySvg] = (await Promise.all(
-    [fitChart(fit), phaseChart(fit), lossChart(steps.map(({ loss }) => loss)), memoryChart(rows)].map(
-      renderSvg,
-    ),
-  )) as [string, string, string, string];
+  const [fitSvg, phaseSvg, lossSvg, memorySvg, tradeOffSvg] = (await Promise.all(
+    [
+      fitChart(fit),
+      phaseChart(fit),
+      lossChart(steps.map(({ loss }) => loss)),
+      memoryChart(rows),
+      tradeOffChart(tradeOff),
+    ].map(renderSvg),
+  )) as [string, string, string, string, string];
   const evaluations = steps.reduce(
     (sum, { stats }) => sum + stats.evaluationsForward + stats.evaluationsBackward,
     0,
@@ -72,6 +82,7 @@ ${figure('Data and fit', 'Circles: observations. Curves: the trained model.', fi
 ${figure('Phase plane', 'The same, one quantity against the other.', phaseSvg)}
 ${figure('Loss', 'At each iteration, before its step; logarithmic.', lossSvg)}
 ${figure('Memory by strategy', 'Bytes held for one gradient along the whole trajectory, as the ledger counts them.', memorySvg, true)}
+${figure('Time against memory', 'Points: the exact strategies. Line: auto, on budgets from the least that does to what keeping everything takes.', tradeOffSvg, true)}
 <section class="card wide">
 <h2>The gradient strategies on the trained problem</h2>
 <p class="note">One gradient of the squared error, ${escapeHtml(settings.solver)}, ${rows[0]!.steps} steps. Evaluations: forward + backward. Error: largest difference from backprop, relative to its largest entry.</p>

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Registry, State } from '@odegrad/core';
+import type { GradientStrategy, Registry, State } from '@odegrad/core';
 import type { FieldEngine, PreparedField } from '@odegrad/engine-tfjs';
 import type { Loss } from '../gradients/chain.ts';
 import { compareStrategies, type Comparison } from '../gradients/compare.ts';
@@ -14,7 +14,7 @@ export function compareTrained<A>(
   { model, settings }: Trained,
   engine: FieldEngine<A>,
   registry: Registry,
-  strategies: readonly string[],
+  strategies: readonly GradientStrategy[],
 ): Comparison[] {
   const observed = thinned(model.observed, MAX_OUTPUTS);
   const start = model.initial();
@@ -45,7 +45,7 @@ export function compareTrained<A>(
         stepping: { rtol, atol, controller: registry.get('controller', 'pi') },
       },
       registry.get('gradient', 'backprop'),
-      strategies.map((name) => registry.get('gradient', name)),
+      strategies,
       (x) => read(prepared, x),
     );
   } finally {

@@ -31,9 +31,9 @@ describe('workloads', () => {
 });
 
 describe('fixed-step runs agree with other libraries', () => {
-  let wasm: EngineChoice;
+  const engines: Record<string, EngineChoice> = {};
   beforeAll(async () => {
-    wasm = await openEngine('tfjs:wasm', registry);
+    for (const label of ['onnx', 'tfjs:wasm']) engines[label] = await openEngine(label, registry);
   });
   afterAll(async () => {
     await tf.setBackend('cpu');
@@ -43,16 +43,23 @@ describe('fixed-step runs agree with other libraries', () => {
   const TOLERANCE = 2e-6;
   const exact = ['backprop', 'recompute', 'checkpoint', 'stages', 'symplectic'];
   const cases = ['W1-rk4', 'W2-dopri5', 'W3-rk4', 'W3-dopri5'].flatMap((run) =>
-    exact.map((strategy) => [run, strategy] as const),
+    exact.flatMap((strategy) => [[run, strategy, 'tfjs:wasm'] as const, [run, strategy, 'onnx'] as const]),
   );
 
-  it.each([...cases, ['W5-rk4', 'symplectic'], ['W4-dopri5', 'stages']] as const)(
-    '%s by %s',
-    (name, strategy) => {
+  // The large ones, which TensorFlow.js takes minutes for.
+  const large = [
+    ['W5-rk4', 'symplectic', 'onnx'],
+    ['W5-rk4', 'backprop', 'onnx'],
+    ['W4-dopri5', 'stages', 'onnx'],
+  ] as const;
+
+  it.each([...cases, ...large, ['W5-rk4', 'symplectic', 'tfjs:wasm']] as const)(
+    '%s by %s on %s',
+    (name, strategy, label) => {
       const spec = Object.values(workloads).find((candidate) => name in candidate.runs)!;
       const run = spec.runs[name]!;
       const before = tf.memory().numTensors;
-      const open = openWorkload(spec, wasm.engine);
+      const open = openWorkload(spec, engines[label]!.engine);
       const { check } = checkRun(
         chainOf(open, run),
         registry.get('gradient', strategy),

@@ -1,0 +1,48 @@
+import type { GradientStrategy, Registry } from '@odegrad/core';
+import { binomial, minimalExtraSteps, online } from '@odegrad/grad-checkpoint';
+import type { Comparison } from './compare.ts';
+
+/** How much the strategies that keep to something may hold. */
+export interface Budgets {
+  readonly checkpoints?: number;
+  readonly maxBytes?: number;
+}
+
+/** Strategies by name; `checkpoints` goes to those that count states. */
+export function chooseStrategies(
+  names: readonly string[],
+  { checkpoints }: Budgets,
+  registry: Registry,
+): GradientStrategy[] {
+  const counting: Partial<Record<string, (options: { checkpoints: number }) => GradientStrategy>> = {
+    binomial,
+    online,
+  };
+  return names.map((name) => {
+    const make = counting[name];
+    return make && checkpoints !== undefined ? make({ checkpoints }) : registry.get('gradient', name);
+  });
+}
+
+/** What the budgets add to the record of a strategy; `null` where it does not apply. */
+export interface BudgetFields {
+  readonly checkpoints: number | null;
+  readonly extraSteps: number;
+  /** The fewest steps that any schedule advances again with as many states. */
+  readonly extraStepsOptimal: number | null;
+  readonly maxBytes: number | null;
+}
+
+/** The fields of a row, for `components` solves of `steps` steps. */
+export function budgetFields(
+  { strategy, steps, extraSteps }: Comparison,
+  { checkpoints, maxBytes, components }: Budgets & { readonly components: number },
+): BudgetFields {
+  const counts = (strategy === 'binomial' || strategy === 'online') && checkpoints !== undefined;
+  return {
+    checkpoints: counts ? checkpoints : null,
+    extraSteps,
+    extraStepsOptimal: counts ? components * minimalExtraSteps(steps, checkpoints) : null,
+    maxBytes: strategy === 'auto' ? (maxBytes ?? null) : null,
+  };
+}
