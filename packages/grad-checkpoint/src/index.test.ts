@@ -51,7 +51,7 @@ describeGradient(resolve, { solvers: [midpoint, dopri5].map(rungeKutta) });
 
 it('has these public names, and a plugin with every strategy', () => {
   const names = ['auto', 'binomial', 'checkpoint', 'online', 'recompute', 'resolve', 'stages'];
-  expect(Object.keys(exported).sort()).toEqual([...names, 'default'].sort());
+  expect(Object.keys(exported).sort()).toEqual([...names, 'default', 'minimalExtraSteps'].sort());
   expect(plugin.name).toBe('@odegrad/grad-checkpoint');
   expect(plugin.gradients!.map(({ name }) => name).sort()).toEqual(names);
   for (const { name, exact } of plugin.gradients!) expect([name, exact]).toEqual([name, true]);
