@@ -26,10 +26,11 @@ export function comparisonTable(rows: readonly Comparison[]): string {
 
 /** A number of bytes as people read it, in powers of 1000. */
 export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB'];
-  const power = count < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(count) / 3));
-  const value = count / 1000 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toPrecision(3)} ${units[power]!}`;
+  if (count < 1000) return `${Math.round(count)} B`;
+  // Rounded first: 999 999 is 1.00 MB.
+  const rounded = Number(count.toPrecision(3));
+  const power = Math.min(4, Math.floor(Math.log10(rounded) / 3));
+  return `${(rounded / 1000 ** power).toPrecision(3)} ${['B', 'kB', 'MB', 'GB', 'TB'][power]!}`;
 }
 
 /** A relative error in two digits. */

@@ -7,6 +7,7 @@ import { problems } from './index.ts';
 import { thinned } from './series.ts';
 
 beforeAll(async () => {
+  tf.env().set('PROD', true);
   await tf.setBackend('cpu');
 });
 
@@ -16,7 +17,7 @@ describe('the Hudson Bay record', () => {
     expect([years.length, hare.length, lynx.length]).toEqual([21, 21, 21]);
     expect([years[0], years.at(-1)]).toEqual([1900, 1920]);
     const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b);
-    expect(sum(hare)).toBeCloseTo(715.6, 6);
+    expect(sum(hare)).toBeCloseTo(715.7, 6);
     expect(sum(lynx)).toBeCloseTo(423.5, 6);
   });
 });

@@ -28,7 +28,7 @@ export function valueAxis(
 }
 
 /** 1, 2, 5, 10, … within a domain; powers of ten alone where there would be many. */
-function logTicks([low, high]: readonly [number, number]): number[] {
+export function logTicks([low, high]: readonly [number, number]): number[] {
   const first = Math.floor(Math.log10(low));
   const decades = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => first + i);
   const steps = high / low > 1000 ? [1] : [1, 2, 5];

@@ -1,8 +1,8 @@
-import type { TopLevelSpec } from 'vega-lite';
 import type { Presentation } from '../problems/problem.ts';
 import type { SeriesData } from '../problems/series.ts';
 import { valueAxis } from './axes.ts';
 import { dotSize, type Fit } from './fit.ts';
+import type { Chart } from './svg.ts';
 import { colors } from './theme.ts';
 
 const palette = [colors.first, colors.second];
@@ -14,7 +14,7 @@ interface Point {
 }
 
 /** Points and curves over time. */
-export function fitChart({ presentation, observed, curve }: Fit): TopLevelSpec {
+export function fitChart({ presentation, observed, curve }: Fit): Chart {
   const { quantities, time, unit, scale } = presentation;
   const points = pointsOf(presentation, observed);
   const lines = pointsOf(presentation, curve);

@@ -1,9 +1,9 @@
-import type { TopLevelSpec } from 'vega-lite';
 import { valueAxis } from './axes.ts';
+import type { Chart } from './svg.ts';
 import { colors } from './theme.ts';
 
 /** The loss of each iteration, on a logarithmic axis. */
-export function lossChart(losses: readonly number[]): TopLevelSpec {
+export function lossChart(losses: readonly number[]): Chart {
   return {
     description: `Loss over ${losses.length} iterations, from ${losses[0]!.toPrecision(2)} to ${losses.at(-1)!.toPrecision(2)}.`,
     width: 360,

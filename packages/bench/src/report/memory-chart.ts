@@ -1,12 +1,13 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Comparison } from '../gradients/compare.ts';
 import { bytes } from '../gradients/table.ts';
+import type { Chart } from './svg.ts';
 import { colors } from './theme.ts';
 
 type Panel = Extract<TopLevelSpec, { hconcat: unknown }>['hconcat'][number];
 
 /** Bytes of activations and of kept states, strategy by strategy. */
-export function memoryChart(rows: readonly Comparison[]): TopLevelSpec {
+export function memoryChart(rows: readonly Comparison[]): Chart {
   const order = rows.map(({ strategy }) => strategy);
   const panel = (
     title: string,
@@ -38,7 +39,7 @@ export function memoryChart(rows: readonly Comparison[]): TopLevelSpec {
       height: 30 * rows.length,
       data: { values },
       layer: [
-        { mark: { type: 'bar', color, height: 14, cornerRadiusEnd: 3 }, encoding: { x, y } },
+        { mark: { type: 'bar', color, height: 14 }, encoding: { x, y } },
         { mark: { type: 'text', align: 'left', dx: 6 }, encoding: { x, y, text: { field: 'label' } } },
       ],
     };

@@ -1,12 +1,12 @@
-import type { TopLevelSpec } from 'vega-lite';
 import type { Presentation } from '../problems/problem.ts';
 import type { SeriesData } from '../problems/series.ts';
 import { valueAxis } from './axes.ts';
 import { dotSize, type Fit } from './fit.ts';
+import type { Chart } from './svg.ts';
 import { colors } from './theme.ts';
 
 /** The first quantity against the second. */
-export function phaseChart({ presentation, observed, curve }: Fit): TopLevelSpec {
+export function phaseChart({ presentation, observed, curve }: Fit): Chart {
   const { quantities, unit, scale } = presentation;
   const [first, second] = quantities as [string, string];
   const line = pairs(presentation, curve);

@@ -35,15 +35,13 @@ export async function reportPage(
     observed: thinned(observed, MAX_CIRCLES),
     curve: trajectory(model, dense, trained.ode),
   };
-  const [fitSvg, phaseSvg, lossSvg, memorySvg, tradeOffSvg] = (await Promise.all(
-    [
-      fitChart(fit),
-      phaseChart(fit),
-      lossChart(steps.map(({ loss }) => loss)),
-      memoryChart(rows),
-      tradeOffChart(tradeOff),
-    ].map(renderSvg),
-  )) as [string, string, string, string, string];
+  const [fitSvg, phaseSvg, lossSvg, memorySvg, tradeOffSvg] = await Promise.all([
+    renderSvg(fitChart(fit)),
+    renderSvg(phaseChart(fit)),
+    renderSvg(lossChart(steps.map(({ loss }) => loss))),
+    renderSvg(memoryChart(rows)),
+    renderSvg(tradeOffChart(tradeOff)),
+  ]);
   const evaluations = steps.reduce(
     (sum, { stats }) => sum + stats.evaluationsForward + stats.evaluationsBackward,
     0,

@@ -1,8 +1,8 @@
-import type { TopLevelSpec } from 'vega-lite';
 import type { Comparison } from '../gradients/compare.ts';
 import { bytes } from '../gradients/table.ts';
 import type { TradeOff } from '../train/trade-off.ts';
 import { valueAxis } from './axes.ts';
+import type { Chart } from './svg.ts';
 import { colors } from './theme.ts';
 
 interface Point {
@@ -12,7 +12,7 @@ interface Point {
 }
 
 /** Time of a gradient against the peak of what it held: a point for each strategy, a line for budgets. */
-export function tradeOffChart({ strategies, budgets }: TradeOff): TopLevelSpec {
+export function tradeOffChart({ strategies, budgets }: TradeOff): Chart {
   const point = (label: string, { bytesPeak, forwardMs, backwardMs }: Comparison): Point => ({
     label,
     memory: bytesPeak,

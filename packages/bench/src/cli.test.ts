@@ -1,0 +1,289 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from './program.ts';
+
+/** Runs a command line and gives what it wrote. */
+async function odegrad(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const into = (name: 'out' | 'err'): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written[name] += chunk.toString();
+        done();
+      },
+    });
+  const status = await run(args, { out: into('out'), err: into('err') });
+  return { status, ...written };
+}
+
+type Row = Record<string, unknown>;
+const rowsOf = (out: string): Row[] =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text) as Row);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'odegrad-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe('the command line', () => {
+  it('explains itself and ends well', async () => {
+    for (const args of [['--help'], ['help', 'gradients'], ['train', '--help'], ['solve', '--help']]) {
+      const { status, out, err } = await odegrad(...args);
+      expect(status).toBe(0);
+      expect(out).toMatch(/Usage: odegrad[^]*Examples:\n {2}odegrad /);
+      expect(err).toBe('');
+    }
+  });
+
+  it('prints its help where no command is given, as an error', async () => {
+    const { status, out, err } = await odegrad();
+    expect(status).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain('Usage: odegrad');
+  });
+
+  it.each([
+    [['gradient'], /unknown command 'gradient'\s+\(Did you mean gradients\?\)/],
+    [['gradients', '--step', '3'], /unknown option '--step'\s+\(Did you mean --steps\?\)/],
+    [['gradients', '--steps', '1.5'], /--steps.*'1\.5'.*whole number from 1/],
+    [['gradients', '--steps', ''], /whole number/],
+    [['gradients', '--strategies', 'backprop,'], /separated by commas/],
+    [['train', 'lynxhare'], /Allowed choices are lynx-hare, spiral/],
+    [['train', 'spiral', '--rtol', '-1'], /positive number/],
+    [['solve', '--strategy', 'stages'], /required option '--workload/],
+    [['field', '--workload', 'small', '--dtype', 'float16'], /float32, float64/],
+  ])('refuses %j', async (args, message) => {
+    const { status, out, err } = await odegrad(...args);
+    expect(err).toMatch(message);
+    expect(err).toMatch(/^odegrad: /);
+    expect(out).toBe('');
+    expect(status).toBe(2);
+  });
+
+  it.each([
+    [['gradients', '--strategies', 'backprob'], /No gradient 'backprob'\. Did you mean 'backprop'\?/],
+    [['gradients', '--tableau', 'dopri6'], /No solver 'dopri6'\. Did you mean 'dopri5'/],
+    [['gradients', '--engine', 'tfsj'], /No engine 'tfsj'\. Did you mean 'tfjs'/],
+    [['gradients', '--engine', 'tfjs:webgl'], /no backend 'webgl' here\. There are: .*cpu/],
+    [['solve', '--workload', 'W1', '--run', 'W1-rk5'], /no run 'W1-rk5'\. Did you mean 'W1-rk4'/],
+    [['solve', '--workload', 'cfn'], /No workload 'cfn'\. Did you mean 'cnf'/],
+    [['train', 'spiral', '--engine', 'tfjs:cpu', '--solver', 'rk4'], /estimates no error/],
+  ])('says what is wrong with %j', async (args, message) => {
+    const { numTensors } = tf.memory();
+    const { status, out, err } = await odegrad(...args);
+    expect(err).toMatch(message);
+    expect(out).toBe('');
+    expect(status).toBe(1);
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+});
+
+describe('odegrad gradients', () => {
+  const args = [
+    'gradients',
+    '--steps',
+    '3',
+    '--layers',
+    '2',
+    '--width',
+    '4',
+    '--batch',
+    '5',
+    '--engine',
+    'tfjs:cpu',
+  ];
+
+  it('prints one object for each strategy and nothing else', async () => {
+    const { numTensors } = tf.memory();
+    const { status, out, err } = await odegrad(...args, '--components', '2', '--tableau', 'dopri5', '--json');
+    expect(status).toBe(0);
+    expect(err).toBe('');
+    const rows = rowsOf(out);
+    expect(rows.map((row) => row['strategy'])).toEqual([
+      'backprop',
+      'recompute',
+      'checkpoint',
+      'stages',
+      'symplectic',
+      'adjoint',
+    ]);
+    for (const row of rows) {
+      expect(Object.keys(row)).toEqual([
+        'strategy',
+        'exact',
+        'engine',
+        'tableau',
+        'steps',
+        'stages',
+        'layers',
+        'components',
+        'stateBytes',
+        'keptStateBytes',
+        'activationBytesPeak',
+        'evaluationsForward',
+        'evaluationsBackward',
+        'pullbacks',
+        'gradientError',
+        'forwardMs',
+        'backwardMs',
+      ]);
+      expect(row).toMatchObject({
+        exact: row['strategy'] !== 'adjoint',
+        tableau: 'dopri5',
+        steps: 3,
+        stages: 6,
+        layers: 2,
+        components: 2,
+        stateBytes: 80,
+        evaluationsForward: 36,
+      });
+    }
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('gives the same counts and gradients again, and others for another seed', async () => {
+    const seeded = async (seed: string): Promise<unknown> => {
+      const { out } = await odegrad(...args, '--strategies', 'adjoint', '--seed', seed, '--json');
+      return rowsOf(out)[0]!['gradientError'];
+    };
+    expect(await seeded('5')).toBe(await seeded('5'));
+    expect(await seeded('5')).not.toBe(await seeded('6'));
+  });
+
+  it('prints a table without --json', async () => {
+    const { out } = await odegrad(...args, '--strategies', 'symplectic,checkpoint');
+    expect(out).toMatch(/strategy.*activations[^]*symplectic[^]*checkpoint/);
+  });
+});
+
+describe('odegrad solve and odegrad field', () => {
+  it('times a solve', async () => {
+    const { status, out, err } = await odegrad(
+      ...['solve', '--workload', 'W1', '--strategy', 'backprop,stages', '--engine', 'tfjs:cpu', '--json'],
+    );
+    expect([status, err]).toEqual([0, '']);
+    const rows = rowsOf(out);
+    expect(rows.map((row) => row['strategy'])).toEqual(['backprop', 'stages']);
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        workload: 'spiral',
+        engine: 'tfjs:cpu',
+        tableau: 'rk4',
+        steps: 40,
+        nfe: 160,
+      });
+      for (const name of ['forwardMs', 'gradMs', 'peakMb']) expect(row[name]).toBeGreaterThan(0);
+    }
+  });
+
+  it('solves adaptive runs', async () => {
+    const { out } = await odegrad(
+      ...[
+        'solve',
+        '--workload',
+        'spiral',
+        '--run',
+        'W1-dopri5-adaptive',
+        '--engine',
+        'tfjs:cpu',
+        '--runs',
+        '1',
+        '--json',
+      ],
+    );
+    // Nine intervals between outputs, each one step at least.
+    expect(rowsOf(out)[0]!['steps']).toBeGreaterThanOrEqual(9);
+  });
+
+  it('times a field', async () => {
+    const { status, out, err } = await odegrad(
+      ...['field', '--workload', 'small', '--engines', 'tfjs:cpu,tfjs:wasm', '--runs', '2', '--json'],
+    );
+    expect([status, err]).toEqual([0, '']);
+    const rows = rowsOf(out);
+    expect(rows.map((row) => row['engine'])).toEqual(['tfjs:cpu', 'tfjs:wasm']);
+    for (const row of rows) {
+      expect(row).toMatchObject({ workload: 'small', dtype: 'float32', threads: 1 });
+      for (const name of ['evaluateUs', 'vjpUs']) expect(row[name]).toBeGreaterThan(0);
+      for (const name of ['traceMs', 'loadMs']) expect(row[name]).toBeGreaterThanOrEqual(0);
+      expect(Math.abs((row['check'] as { loss: number }).loss / 3510.9787 - 1)).toBeLessThan(2e-6);
+    }
+  });
+});
+
+describe('odegrad train', () => {
+  it('prints iterations and the result as JSON, progress elsewhere', async () => {
+    const { numTensors } = tf.memory();
+    const args = ['train', 'lynx-hare', '--iterations', '20', '--engine', 'tfjs:cpu', '--json'];
+    const first = await odegrad(...args);
+    expect(first.status).toBe(0);
+    const rows = rowsOf(first.out);
+    expect(rows).toHaveLength(21);
+    expect(rows.slice(0, 20).map((row) => row['iteration'])).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    );
+    expect(rows.at(-1)).toMatchObject({
+      type: 'result',
+      problem: 'lynx-hare',
+      gradient: 'symplectic',
+      seed: 1,
+    });
+    expect(first.err).toMatch(
+      /^(iteration \d+\/20 {2}loss [\d.]+ {2}[\d.]+ steps\/s {2}[\d,]+ evaluations\n){11}$/,
+    );
+    const losses = (out: string): unknown[] => rowsOf(out).map((row) => row['loss']);
+    const again = await odegrad(...args);
+    expect(losses(again.out)).toEqual(losses(first.out));
+    const other = await odegrad(...args, '--seed', '2');
+    expect(losses(other.out)).not.toEqual(losses(first.out));
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('lowers the loss of the spiral with another gradient and solver', async () => {
+    const file = join(folder, 'spiral.html');
+    const { out } = await odegrad(
+      ...['train', 'spiral', '--iterations', '40', '--engine', 'tfjs:cpu', '--gradient', 'checkpoint'],
+      ...['--solver', 'bosh3', '--report', file, '--json'],
+    );
+    const losses = rowsOf(out)
+      .slice(0, -1)
+      .map((row) => row['loss'] as number);
+    const mean = (list: number[]): number => list.reduce((a, b) => a + b) / list.length;
+    expect(mean(losses.slice(-10))).toBeLessThan(0.6 * mean(losses.slice(0, 10)));
+    expect(await readFile(file, 'utf8')).toContain('A spiral');
+  });
+});
+
+describe('odegrad demo', () => {
+  it(
+    'explains at least 90 % of the variance and writes a page that stands alone',
+    { timeout: 120_000 },
+    async () => {
+      const file = join(folder, 'demo.html');
+      const { status, out } = await odegrad('demo', '--report', file);
+      expect(status).toBe(0);
+      const explained = Number(/([\d.]+) % of the variance/.exec(out)![1]);
+      expect(explained).toBeGreaterThanOrEqual(90);
+      for (const strategy of ['backprop', 'recompute', 'checkpoint', 'stages', 'symplectic', 'adjoint']) {
+        expect(out).toContain(strategy);
+      }
+      expect(out).toContain(`Report: ${file}`);
+      const page = await readFile(file, 'utf8');
+      expect(page).not.toMatch(/https?:|\/\/|<script|<link|<img|url\(|@import/);
+      const drawings = page.match(/<svg [^>]*>/g)!;
+      expect(drawings).toHaveLength(4);
+      for (const drawing of drawings)
+        expect(drawing).toMatch(/role="img".*aria-label="[^"]{20,}"|aria-label="[^"]{20,}".*role="img"/);
+    },
+  );
+});
