@@ -5,9 +5,6 @@ import type { FusedStep, Linearization, Problem, Span, State } from './types.ts'
 /** Runs a third of these to warm up; then takes the median of the rest. */
 const RUNS = 6;
 
-/** Steps that an engine linearizes and pulls back in one call. */
-export type WholeSteps<A> = Required<FusedStep<A>>;
-
 const known = new WeakMap<object, Map<string, number>>();
 
 /** A number that is found out once for each engine and key: budgets of one problem are to agree. */
@@ -20,45 +17,77 @@ export function calibrated(engine: object, key: readonly unknown[], find: () => 
   return value;
 }
 
-/** Bytes of a whole step's linearization. */
-export function wholeStepBytes<A>({ field, y0, ts }: Problem<A>, { linearize }: WholeSteps<A>): number {
+/** Bytes of a whole step's linearization, from an engine that makes them. */
+export function linearizationBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
   const memory = createMemory(field.engine, createLedger());
   return memory.scope(() => {
-    const { bytes, stateBytes = 0 } = memory.adoptLinearization(linearize(firstSpan(ts), y0));
+    const { bytes, stateBytes = 0 } = memory.adoptLinearization(fused.linearize!(firstSpan(ts), y0));
     return bytes + stateBytes;
   });
 }
 
+/** Bytes of activations within a whole step's pullback, from an engine that makes it. */
+export function adjointBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
+  const memory = createMemory(field.engine, createLedger());
+  return memory.scope(() => {
+    const pulled = fused.adjoint!(firstSpan(ts), y0, y0);
+    adoptCotangents(memory, pulled);
+    return pulled.bytes;
+  });
+}
+
+/** How a step is taken, and what of whole steps the engine has. */
+export interface Ways<A> {
+  readonly stages: number;
+  /** Whether attempts are taken stage by stage. */
+  readonly adaptive: boolean;
+  readonly fused: FusedStep<A> | undefined;
+}
+
 /**
- * How long pulling back with kept activations takes, making them included, over evaluating now and making them
- * again later: of f, or of whole steps. 0 for an engine that has no faster way than to make them again.
+ * How long a step takes, forward and backward, with activations that are kept, over one whose activations are
+ * made again in the backward pass. 0 for an engine that makes them again in no faster way.
  */
-export function keepingRatio<A>({ field, y0, ts }: Problem<A>, whole: WholeSteps<A> | undefined): number {
+export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptive, fused }: Ways<A>): number {
+  const { vjp } = field;
+  if (!fused?.adjoint && !vjp) return 0;
   // The books of this ledger are thrown away: what is tried once must not tell a first solve from a second.
   const memory = createMemory(field.engine, createLedger());
   const span = firstSpan(ts);
-  if (whole) {
-    const kept = medianTime(memory, () => pulledBack(memory, whole.linearize(span, y0)));
-    const made = medianTime(memory, () => {
-      const y1 = memory.adoptState(whole.advance(span, y0));
-      adoptCotangents(memory, whole.adjoint(span, y0, y1));
-    });
-    return kept / made;
-  }
-  if (!field.vjp) return 0;
-  const kept = medianTime(memory, () => pulledBack(memory, field.linearize(span.t0, y0)));
-  const made = medianTime(memory, () => {
-    const slope = memory.adoptState(field.evaluate(span.t0, y0));
-    const product = field.vjp!(span.t0, y0, slope, false);
-    memory.adoptState(product.value);
-    adoptCotangents(memory, product);
+  const eachStage = (work: () => void): void => {
+    for (let i = 0; i < stages; i++) memory.scope(work);
+  };
+  const kept = medianTime(() => {
+    if (fused?.linearize && !adaptive)
+      memory.scope(() => {
+        pullBack(memory, fused.linearize!(span, y0));
+      });
+    else
+      eachStage(() => {
+        pullBack(memory, field.linearize(span.t0, y0));
+      });
+  });
+  const made = medianTime(() => {
+    if (fused && !adaptive) memory.scope(() => memory.adoptState(fused.advance(span, y0)));
+    else eachStage(() => memory.adoptState(field.evaluate(span.t0, y0)));
+    if (fused?.adjoint)
+      memory.scope(() => {
+        adoptCotangents(memory, fused.adjoint!(span, y0, y0));
+      });
+    else {
+      eachStage(() => {
+        const product = vjp!.call(field, span.t0, y0, y0, false);
+        memory.adoptState(product.value);
+        adoptCotangents(memory, product);
+      });
+    }
   });
   return kept / made;
 }
 
 const firstSpan = (ts: readonly number[]): Span => ({ t0: ts[0]!, t1: ts[1]! });
 
-function pulledBack<A>(memory: Memory<A>, made: Linearization<A>): void {
+function pullBack<A>(memory: Memory<A>, made: Linearization<A>): void {
   const linearization = memory.adoptLinearization(made);
   adoptCotangents(memory, linearization.pullback(linearization.value, false));
 }
@@ -71,11 +100,11 @@ function adoptCotangents<A>(
   memory.adoptState(parameters);
 }
 
-function medianTime<A>(memory: Memory<A>, work: () => void): number {
+function medianTime(work: () => void): number {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const start = performance.now();
-    memory.scope(work);
+    work();
     if (run >= RUNS / 3) times.push(performance.now() - start);
   }
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;

@@ -71,15 +71,16 @@ describe('with whole steps from the engine', () => {
   it.each([[['linearize', 'adjoint']], [['adjoint']], [['linearize']], [[]]] as const)(
     'by %j it is what the ledger shows, at every level',
     (fuse) => {
-      for (const method of fixed.slice(1)) {
+      for (const method of [...fixed.slice(1), ...adaptive]) {
         for (const kept of LEVELS) {
           for (const [, about] of FIELDS) {
             const { found, bound, perStep } = peak(kept, method, { ...about, fuse, timeGradients: false });
             expect(found, `${method.solver.name}, ${kept}`).toBeLessThanOrEqual(bound);
             // Stages are of no use where a step is one call, and are not measured there.
             if (kept === 'stages' && fuse.length === 2) continue;
-            // As with one stage: there may be no sum of parameters yet where the most steps are kept.
-            expect(found, `${method.solver.name}, ${kept}`).toBeGreaterThanOrEqual(bound - perStep);
+            // As with one stage: there may be no sum of parameters yet where the most steps are kept. And adaptive
+            // steps reckon with activations from before the step, which nobody keeps here.
+            expect(found, `${method.solver.name}, ${kept}`).toBeGreaterThanOrEqual(bound - perStep - 8);
           }
         }
       }

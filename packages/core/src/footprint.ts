@@ -18,9 +18,12 @@ export interface SolveShape {
   readonly outputs: number;
   /** Whether the field evaluates and pulls back in one go. */
   readonly vjp: boolean;
-  /** What an engine does with whole steps, and the activations of one. */
+  /**
+   * Where the engine takes whole steps, the bytes of a linearization and within a pullback, as far as it has them.
+   * Attempts of adaptive steps go stage by stage all the same.
+   */
   readonly fused?:
-    { readonly linearize: boolean; readonly adjoint: boolean; readonly bytes: number } | undefined;
+    { readonly linearize?: number | undefined; readonly adjoint?: number | undefined } | undefined;
 }
 
 /** Bytes by what is kept of a step. */
@@ -42,13 +45,15 @@ export interface Footprint {
  * the sums of `sweep` backward. For Runge–Kutta solvers with two output times it is what the ledger shows.
  */
 export function footprint(shape: SolveShape): Footprint {
-  const { stateBytes: x, stages: s, activationBytes, timeGradients, fused, outputs } = shape;
+  const { stateBytes: x, stages: s, activationBytes, timeGradients, adaptive, outputs } = shape;
+  const { linearize: whole, adjoint } = shape.fused ?? {};
+  const taped = (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0);
+  // Of adaptive steps only those taken again are whole, and with their activations only for want of `adjoint`.
+  const again = whole === undefined || adjoint !== undefined ? taped : Math.max(taped, whole);
   const kept = {
     state: 0,
     stages: (s - 1) * x,
-    activations: fused?.linearize
-      ? fused.bytes
-      : (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0),
+    activations: adaptive ? again : (whole ?? taped),
   };
   const [forward, backward] = [attempt(shape), pullback(shape)];
   // The last output state is made by the last attempt, and there from the first pullback on.
@@ -68,14 +73,18 @@ function attempt(shape: SolveShape): BytesByLevel {
   // The stage at the start may come with activations from before.
   const before = adaptive ? activationBytes : 0;
   return {
-    state: fused ? x : made + before + (s - 1) * x,
+    state: fused && !adaptive ? x : made + before + (s - 1) * x,
     stages: made + before,
-    activations: fused?.linearize ? x : made + errorStages * activationBytes - (timeGradients ? s * x : 0),
+    activations:
+      fused?.linearize !== undefined && !adaptive
+        ? x
+        : made + errorStages * activationBytes - (timeGradients ? s * x : 0),
   };
 }
 
 function pullback(shape: SolveShape): BytesByLevel {
-  const { stateBytes: x, stages: s, parameterBytes, activationBytes, timeGradients, vjp, fused } = shape;
+  const { stateBytes: x, stages: s, parameterBytes, activationBytes, timeGradients, adaptive, vjp } = shape;
+  const { linearize, adjoint } = shape.fused ?? {};
   const sum = parameterBytes.reduce((total, part) => total + part, 0);
   // Of the summand what is not added yet, and the next part of the new sum.
   let [left, adding] = [sum, 0];
@@ -90,8 +99,8 @@ function pullback(shape: SolveShape): BytesByLevel {
   const stages = before + slopes + (vjp ? Math.max(activationBytes, results) : activationBytes + results);
   const whole = Math.max(2 * x + 2 * sum, x + sum + adding);
   return {
-    state: fused?.adjoint ? Math.max(x + sum + fused.bytes, whole) : (s - 1) * x + stages,
+    state: adjoint === undefined ? (s - 1) * x + stages : Math.max(x + sum + adjoint, whole),
     stages,
-    activations: fused?.linearize ? whole : before + x + adding,
+    activations: linearize !== undefined && !adaptive ? whole : before + x + adding,
   };
 }

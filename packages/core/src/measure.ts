@@ -1,4 +1,4 @@
-import { calibrated, keepingRatio, wholeStepBytes, type WholeSteps } from './calibrate.ts';
+import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
 import { fusedStep, stageEvaluator } from './evaluator.ts';
 import { footprint } from './footprint.ts';
 import type { Memory } from './memory.ts';
@@ -6,7 +6,7 @@ import { isFixed } from './pace.ts';
 import type { Measurement } from './retention.ts';
 import { holdStage, stateBytes } from './state.ts';
 import { isFirstSameAsLast } from './tableau.ts';
-import type { FusedStep, Method, Problem, Stage } from './types.ts';
+import type { Method, Problem, Stage } from './types.ts';
 
 /** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
 export interface Trial<A> extends Measurement {
@@ -19,23 +19,27 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
   const { engine } = field;
   const { stages, tableau } = solver;
   const adaptive = !isFixed(stepping);
-  const fused = adaptive ? undefined : fusedStep(problem, tableau);
-  const whole = fused && isWhole(fused) ? fused : undefined;
+  const fused = fusedStep(problem, tableau);
   const parameterBytes = field.parameters.map((x) => engine.bytes(x));
-  const size = [solver.name, stateBytes(engine, y0), ...parameterBytes];
+  const about = [solver.name, adaptive, stateBytes(engine, y0), ...parameterBytes];
+  const whole = fused && {
+    linearize:
+      fused.linearize &&
+      calibrated(engine, ['linearize', ...about], () => linearizationBytes(problem, fused)),
+    adjoint: fused.adjoint && calibrated(engine, ['adjoint', ...about], () => adjointBytes(problem, fused)),
+  };
 
-  // Whole steps do not begin with a slope that is known.
-  const first = whole
-    ? undefined
-    : memory.scope(() => holdStage(memory, stageEvaluator(problem, memory, true).at(ts[0]!, y0)));
-  const bytes =
-    first?.linearization!.bytes ??
-    calibrated(engine, ['bytes', ...size], () => wholeStepBytes(problem, whole!));
+  // Nothing goes stage by stage, and nothing begins with a slope, where whole steps do everything.
+  const first =
+    whole?.linearize !== undefined && whole.adjoint !== undefined && !adaptive
+      ? undefined
+      : memory.scope(() => holdStage(memory, stageEvaluator(problem, memory, true).at(ts[0]!, y0)));
+  const activationBytes = first ? first.linearization!.bytes : whole!.linearize!;
   return {
     ...footprint({
       stateBytes: stateBytes(engine, y0),
       parameterBytes,
-      activationBytes: bytes,
+      activationBytes,
       stages,
       // A solver without a tableau may take a further stage for its error.
       errorStages: adaptive ? (tableau?.b.length ?? stages + 1) - stages : 0,
@@ -44,18 +48,13 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       timeGradients,
       outputs: ts.length,
       vjp: field.vjp !== undefined,
-      fused: fused && {
-        linearize: fused.linearize !== undefined,
-        adjoint: fused.adjoint !== undefined,
-        bytes: whole ? bytes : stages * bytes,
-      },
+      fused: whole,
     }),
     ...(first ? { first } : {}),
     evaluations: fused?.adjoint ? stages : 2 * stages - 1,
-    keepingPays: () => calibrated(engine, ['ratio', bytes, ...size], () => keepingRatio(problem, whole)) < 1,
+    keepingPays: () =>
+      calibrated(engine, ['ratio', activationBytes, ...about], () =>
+        keepingRatio(problem, { stages, adaptive, fused }),
+      ) < 1,
   };
-}
-
-function isWhole<A>(fused: FusedStep<A>): fused is WholeSteps<A> {
-  return fused.linearize !== undefined && fused.adjoint !== undefined;
 }

@@ -212,8 +212,11 @@ describe('an engine that takes whole steps', () => {
   it.each([[['linearize', 'adjoint']], [['adjoint']], [['linearize']], [[]]] as const)(
     'by %j keeps to every budget, and larger ones never cost more evaluations',
     (fuse) => {
-      for (const ratio of [0.5, 2]) {
-        const problem = trial(fixed(rk4, 15), { fuse });
+      for (const [ratio, method] of [0.5, 2].flatMap((r) => [
+        [r, fixed(rk4, 15)] as const,
+        [r, adaptive(dopri5, 1e-6)] as const,
+      ])) {
+        const problem = trial(method, { fuse });
         const reference = runTrial(backprop, problem);
         let before = Infinity;
         for (
