@@ -3,6 +3,7 @@ import type { Comparison } from '../gradients/compare.ts';
 import { bytes } from '../gradients/table.ts';
 import { logTicks, valueAxis } from './axes.ts';
 import { escapeHtml, table } from './html.ts';
+import { spreadLabels } from './labels.ts';
 import { lossChart } from './loss-chart.ts';
 import { memoryChart } from './memory-chart.ts';
 import { renderSvg } from './svg.ts';
@@ -38,6 +39,23 @@ describe('html', () => {
       '1.00 MB',
       '5.00 GB',
     ]);
+  });
+});
+
+describe('labels', () => {
+  it('are moved apart where they would cover one another, and stay where they would not', () => {
+    const labels = [
+      { text: 'far away', x: 300, y: 100 },
+      { text: 'symplectic', x: 10, y: 100 },
+      { text: 'binomial', x: 12, y: 102 },
+      { text: 'online', x: 14, y: 103 },
+    ];
+    const shifts = spreadLabels(labels);
+    expect(shifts[0]).toBe(0);
+    const heights = labels.slice(1).map(({ y }, i) => y + shifts[i + 1]!);
+    const gaps = heights.toSorted((a, b) => a - b).map((y, i, all) => y - (all[i - 1] ?? -Infinity));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(14);
+    expect(Math.max(...shifts.map(Math.abs))).toBeLessThanOrEqual(2 * 14);
   });
 });
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { createLedger, type Statistics } from '@odegrad/core';
-import type { OdeOptions } from '@odegrad/engine-tfjs';
+import { isolated, type OdeOptions } from '@odegrad/engine-tfjs';
 import type { Model } from '../problems/problem.ts';
 
 /** How a model is trained. */
@@ -37,9 +37,9 @@ export function* train(
       const start = performance.now();
       rate.learningRate = learningRate * 0.5 * (1 + Math.cos((Math.PI * (iteration - 1)) / iterations));
       const stats = createLedger();
-      const { value, grads } = tf.variableGrads(
-        () => model.loss({ ...ode, ledger: stats }),
-        [...model.variables],
+      // Isolated: when a loss throws, TensorFlow.js forgets what its tape has saved.
+      const { value, grads } = isolated(() =>
+        tf.variableGrads(() => model.loss({ ...ode, ledger: stats }), [...model.variables]),
       );
       const loss = value.dataSync()[0]!;
       const clipped = clip(grads);
