@@ -160,6 +160,21 @@ describe('odegrad gradients', () => {
     expect(await seeded('5')).not.toBe(await seeded('6'));
   });
 
+  it('says what budgets cost', async () => {
+    const budgets = ['--strategies', 'binomial,online,auto', '--checkpoints', '3', '--max-bytes', '4000'];
+    const { out } = await odegrad(...args, '--steps', '12', ...budgets, '--json');
+    const [binomial, online, auto] = rowsOf(out);
+    // t(12, 3) − 11 = 3·12 − C(6, 2) − 11.
+    expect(binomial).toMatchObject({
+      checkpoints: 3,
+      extraSteps: 10,
+      extraStepsOptimal: 10,
+      maxBytes: null,
+    });
+    expect(online!['extraSteps']).toBeGreaterThanOrEqual(10);
+    expect(auto).toMatchObject({ checkpoints: null, extraStepsOptimal: null, maxBytes: 4000 });
+  });
+
   it('prints a table without --json', async () => {
     const { out } = await odegrad(...args, '--strategies', 'symplectic,checkpoint');
     expect(out).toMatch(/strategy.*activations[^]*symplectic[^]*checkpoint/);

@@ -24,7 +24,10 @@ export function chooseStrategies(
   });
 }
 
-/** What the budgets add to the record of a strategy; `null` where it does not apply. */
+/** Strategies that count states, or bytes. */
+const BUDGETED: readonly string[] = ['binomial', 'online', 'auto'];
+
+/** What budgets add to the record of a strategy; `null` where it does not apply. */
 export interface BudgetFields {
   readonly checkpoints: number | null;
   readonly extraSteps: number;
@@ -33,11 +36,14 @@ export interface BudgetFields {
   readonly maxBytes: number | null;
 }
 
-/** The fields of a row, for `components` solves of `steps` steps. */
+/** The fields of a row, for `components` solves of `steps` steps; none where no budget is in play. */
 export function budgetFields(
   { strategy, steps, extraSteps }: Comparison,
-  { checkpoints, maxBytes, components }: Budgets & { readonly components: number },
-): BudgetFields {
+  settings: Budgets & { readonly components: number; readonly strategies: readonly string[] },
+): BudgetFields | Record<string, never> {
+  const { checkpoints, maxBytes, components, strategies } = settings;
+  const inPlay = checkpoints !== undefined || maxBytes !== undefined;
+  if (!inPlay && !strategies.some((name) => BUDGETED.includes(name))) return {};
   const counts = (strategy === 'binomial' || strategy === 'online') && checkpoints !== undefined;
   return {
     checkpoints: counts ? checkpoints : null,

@@ -27,11 +27,13 @@ export interface Comparison {
 export type Read<A> = (x: A) => ArrayLike<number>;
 
 const SLOW_MS = 1000;
-const REPEATS = 3;
+/** Short runs are repeated more often: their medians scatter more. */
+const REPEATED_MS = 200;
+const [FEWEST, MOST] = [3, 15];
 
 /**
- * Differentiates a chain with each strategy. Times are medians of three runs after a first one that is not
- * counted, unless that one takes longer than a second: then it is the measurement.
+ * Differentiates a chain with each strategy. Times are medians of three to fifteen runs after a first one that is
+ * not counted, unless that one takes longer than a second: then it is the measurement.
  */
 export function compareStrategies<A>(
   chain: Chain<A>,
@@ -75,7 +77,11 @@ function measured<A>(chain: Chain<A>, method: Method, strategy: GradientStrategy
   const first = differentiateChain(chain, strategy, method);
   if (first.forwardMs + first.backwardMs > SLOW_MS) return first;
   try {
-    const runs = Array.from({ length: REPEATS }, () => {
+    const length = Math.min(
+      MOST,
+      Math.max(FEWEST, Math.ceil(REPEATED_MS / (first.forwardMs + first.backwardMs))),
+    );
+    const runs = Array.from({ length }, () => {
       const run = differentiateChain(chain, strategy, method);
       run.release();
       return run;
