@@ -179,6 +179,19 @@ describe('200 random budgets', () => {
   });
 });
 
+describe('activations that weigh less than the states of stages and what is made of them', () => {
+  it('are made for a whole step at once even in the least budget, and kept for the last step', () => {
+    const problem = trial(fixed(rk4, 14), { activationBytes: 8 });
+    const { stats } = runTrial(auto({ maxBytes: leastBytes(problem) }), problem);
+    expect(stats.extraSteps).toBeGreaterThan(0);
+    expect(stats.evaluationsBackward).toBe(4 * (stats.extraSteps + 13));
+    const heavy = trial(fixed(rk4, 14), { activationBytes: 100 });
+    const other = runTrial(auto({ maxBytes: leastBytes(heavy) }), heavy).stats;
+    // One stage at a time: 2s − 1 a step, but the last keeps its stages.
+    expect(other.evaluationsBackward).toBe(4 * other.extraSteps + 7 * 13 + 4);
+  });
+});
+
 describe('an engine that is quicker at making activations again than at keeping them', () => {
   it('keeps none, and costs what stages cost where the budget is ample', () => {
     const problem = trial(fixed(rk4, 10), { vjp: true });
