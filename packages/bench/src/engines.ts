@@ -5,7 +5,7 @@ import { chooseBackend, type FieldEngine } from '@odegrad/engine-tfjs';
 
 /** An engine on a backend of TensorFlow.js, as `--engine tfjs:wasm` names them. */
 export interface EngineChoice {
-  /** Engine and backend, or the engine alone where the backend does no arithmetic. */
+  /** As it was asked for. */
   readonly label: string;
   readonly engine: FieldEngine<unknown>;
   readonly backend: string;
@@ -16,12 +16,16 @@ const OWN_KERNELS = ['onnx'];
 
 /**
  * Looks an engine up by `name` or `name:backend` and makes its backend current; without a backend, the fastest
- * that runs here.
+ * that runs here, and what that is goes to `notes`.
  *
  * @throws {RegistryError} if there is no such engine.
  * @throws {ArgumentError} if there is no such backend.
  */
-export async function openEngine(label: string, registry: Registry): Promise<EngineChoice> {
+export async function openEngine(
+  label: string,
+  registry: Registry,
+  notes?: NodeJS.WritableStream,
+): Promise<EngineChoice> {
   const [name, wanted] = label.split(':') as [string, string?];
   const engine = registry.get('engine', name);
   if (!('prepare' in engine)) {
@@ -30,16 +34,19 @@ export async function openEngine(label: string, registry: Registry): Promise<Eng
   // Spares the user TensorFlow.js' advice to install something else.
   tf.env().set('PROD', true);
   const own = OWN_KERNELS.includes(name);
-  const backend = own && !wanted ? await useBackend('cpu') : await useBackend(wanted);
-  return {
-    label: own && !wanted ? name : `${name}:${backend}`,
-    engine: engine as FieldEngine<unknown>,
-    backend,
-  };
+  const backend = own || wanted ? await useBackend(wanted ?? 'cpu') : await fastestBackend(notes);
+  return { label, engine: engine as FieldEngine<unknown>, backend };
 }
 
-async function useBackend(name: string | undefined): Promise<string> {
-  if (name === undefined) return (await chooseBackend()).backend;
+/** Leaves the choice to engine-tfjs, and says what it took and why. */
+async function fastestBackend(notes: NodeJS.WritableStream | undefined): Promise<string> {
+  const { backend, tried } = await chooseBackend();
+  const reasons = tried.map(({ name, outcome }) => `${name}: ${outcome}`);
+  notes?.write(`Backend ${backend} (${reasons.join('; ')}).\n`);
+  return backend;
+}
+
+async function useBackend(name: string): Promise<string> {
   if (name === 'wasm' && tf.engine().backendName !== 'wasm') {
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     try {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** Readers of option values for commander; what they refuse is reported with the option's name. */
 
@@ -24,8 +24,23 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-export function nameList(text: string): readonly string[] {
+function nameList(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
   if (names.includes('')) throw new InvalidArgumentError('Give names separated by commas.');
   return [...new Set(names)];
+}
+
+/** An option that takes names, with its default shown as it would be typed. */
+export function listOption(flags: string, description: string, names: readonly string[]): Option {
+  return new Option(flags, `${description}, separated by commas`)
+    .argParser(nameList)
+    .default(names, names.join(','));
+}
+
+/** Precision of arrays. */
+export type FloatType = 'float32' | 'float64';
+
+/** `--dtype`. */
+export function dtypeOption(): Option {
+  return new Option('--dtype <type>', 'precision').choices(['float32', 'float64']).default('float32');
 }

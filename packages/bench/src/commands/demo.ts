@@ -25,7 +25,7 @@ export function demoCommand(streams: Streams): Command {
   return new Command('demo')
     .summary('train on real data, compare the gradients, write a report')
     .description(
-      'Trains a neural ODE on the lynx and hare of Hudson Bay with dopri5 and the symplectic adjoint method,\n' +
+      'Trains a neural ODE on the lynx and hare of Hudson Bay with dopri5 and the symplectic adjoint method, ' +
         'compares all gradient strategies on what came of it, and writes one HTML page about both.',
     )
     .option('--engine <name>', 'engine, with a backend where it has several: tfjs:cpu, onnx', DEFAULT_ENGINE)
@@ -39,7 +39,7 @@ export function demoCommand(streams: Streams): Command {
 
 async function run({ engine, seed, report }: Options, streams: Streams): Promise<void> {
   const { out } = streams;
-  const choice = await openEngine(engine, registry);
+  const choice = await openEngine(engine, registry, streams.err);
   line(out, `Training on ${lynxHare.title} …`);
   const trained = await trainWithProgress(
     lynxHare,

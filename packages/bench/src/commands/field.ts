@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
-import { nameList, wholeNumber } from '../parse.ts';
+import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
 import { benchRegistry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { findWorkload } from '../workloads/open.ts';
@@ -10,7 +10,7 @@ import { timeField, type FieldTiming } from '../workloads/time-field.ts';
 interface Options {
   readonly workload: string;
   readonly engines: readonly string[];
-  readonly dtype: 'float32' | 'float64';
+  readonly dtype: FloatType;
   readonly threads?: number;
   readonly runs: number;
   readonly json?: true;
@@ -21,18 +21,13 @@ export function fieldCommand(streams: Streams): Command {
   return new Command('field')
     .summary('time a vector field and its VJP on several engines')
     .description(
-      'Times one evaluation of a workload’s vector field, and one value and vector–Jacobian product:\n' +
-        'medians after warm-up, in µs. `check` is the loss of the workload’s first run and the 2-norms of its\n' +
+      'Times one evaluation of a workload’s vector field, and one value and vector–Jacobian product: ' +
+        'medians after warm-up, in µs. `check` is the loss of the workload’s first run and the 2-norms of its ' +
         'gradients.',
     )
     .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
-    .option('--engines <names>', 'engines, separated by commas', nameList, [
-      'tfjs:cpu',
-      'tfjs:wasm',
-      'replay:wasm',
-      'onnx',
-    ])
-    .addOption(new Option('--dtype <type>', 'precision').choices(['float32', 'float64']).default('float32'))
+    .addOption(listOption('--engines <names>', 'engines', ['tfjs:cpu', 'tfjs:wasm', 'replay:wasm', 'onnx']))
+    .addOption(dtypeOption())
     .option('--threads <n>', 'threads of engine onnx; by default as many as pay', wholeNumber)
     .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
     .option('--json', 'print JSON lines, one object for each engine')
@@ -49,13 +44,13 @@ export function fieldCommand(streams: Streams): Command {
 
 async function time(
   { workload, engines, dtype, threads, runs, json }: Options,
-  { out }: Streams,
+  { out, err }: Streams,
 ): Promise<void> {
   const spec = findWorkload(workload);
   const registry = benchRegistry(threads === undefined ? {} : { threads });
   const rows: FieldTiming[] = [];
   for (const name of engines) {
-    const choice = await openEngine(name, registry);
+    const choice = await openEngine(name, registry, err);
     const row = timeField(spec, choice, dtype, { runs, warmup: 2 }, registry);
     rows.push(row);
     // TensorFlow.js' kernels run on one thread in Node.

@@ -3,7 +3,7 @@ import { openEngine } from '../engines.ts';
 import { compareStrategies, type Comparison } from '../gradients/compare.ts';
 import { denseChain } from '../gradients/dense-chain.ts';
 import { comparisonTable } from '../gradients/table.ts';
-import { nameList, seedNumber, wholeNumber } from '../parse.ts';
+import { dtypeOption, listOption, seedNumber, wholeNumber, type FloatType } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { budgetFields, chooseStrategies } from '../gradients/budgets.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
@@ -18,6 +18,7 @@ interface Options {
   readonly components: number;
   readonly engine: string;
   readonly strategies: readonly string[];
+  readonly dtype: FloatType;
   readonly seed: number;
   readonly checkpoints?: number;
   readonly maxBytes?: number;
@@ -29,8 +30,8 @@ export function gradientsCommand(streams: Streams): Command {
   return new Command('gradients')
     .summary('compare the gradient strategies: memory, evaluations, error, time')
     .description(
-      'Differentiates a chain of neural ODEs with each strategy, at fixed steps over [0, 1]. The field is\n' +
-        '`layers` times (dense width→width, tanh); the components follow one another, each with weights of its\n' +
+      'Differentiates a chain of neural ODEs with each strategy, at fixed steps over [0, 1]. The field is ' +
+        '`layers` times (dense width→width, tanh); the components follow one another, each with weights of its ' +
         'own; the loss is the sum of squares of the last state. Errors are relative to backprop.',
     )
     .option('--tableau <name>', 'Runge–Kutta method', 'rk4')
@@ -40,9 +41,10 @@ export function gradientsCommand(streams: Streams): Command {
     .option('--batch <n>', 'rows of the state', wholeNumber, 16)
     .option('--components <n>', 'solves that follow one another', wholeNumber, 1)
     .option('--engine <name>', 'engine, with a backend where it has several: tfjs, tfjs:wasm', 'tfjs')
-    .option('--strategies <names>', 'strategies, separated by commas', nameList, STRATEGIES)
+    .addOption(listOption('--strategies <names>', 'strategies', STRATEGIES))
     .option('--checkpoints <c>', 'states that binomial and online may hold', wholeNumber)
     .option('--max-bytes <b>', 'the most bytes that auto may hold', wholeNumber)
+    .addOption(dtypeOption())
     .option('--seed <n>', 'seed of the weights and the initial state', seedNumber, 1)
     .option('--json', 'print JSON lines, one object for each strategy')
     .addHelpText(
@@ -58,11 +60,11 @@ export function gradientsCommand(streams: Streams): Command {
     });
 }
 
-async function run(options: Options, { out }: Streams): Promise<void> {
+async function run(options: Options, { out, err }: Streams): Promise<void> {
   const solver = registry.get('solver', options.tableau);
   const strategies = chooseStrategies(options.strategies, options, registry);
-  const { engine, label } = await openEngine(options.engine, registry);
-  const open = denseChain(engine, { ...options, dtype: 'float32' });
+  const { engine, label } = await openEngine(options.engine, registry, err);
+  const open = denseChain(engine, options);
   let rows: Comparison[];
   try {
     rows = compareStrategies(
@@ -90,7 +92,7 @@ async function run(options: Options, { out }: Streams): Promise<void> {
     stages: solver.stages,
     layers: options.layers,
     components: options.components,
-    stateBytes: options.batch * options.width * Float32Array.BYTES_PER_ELEMENT,
+    stateBytes: options.batch * options.width * (options.dtype === 'float64' ? 8 : 4),
   };
   for (const row of rows) {
     jsonLine(out, {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { ArgumentError, suggest } from '@odegrad/core';
 import Table from 'cli-table3';
 import { openEngine } from '../engines.ts';
-import { nameList, wholeNumber } from '../parse.ts';
+import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { findWorkload } from '../workloads/open.ts';
@@ -14,6 +14,7 @@ interface Options {
   readonly run?: string;
   readonly strategy: readonly string[];
   readonly engine: string;
+  readonly dtype: FloatType;
   readonly runs: number;
   readonly json?: true;
 }
@@ -23,17 +24,14 @@ export function solveCommand(streams: Streams): Command {
   return new Command('solve')
     .summary('time a solve, and its value and gradient, on a workload')
     .description(
-      'Times one solve without gradient, and one value and gradient, of a workload that other libraries are\n' +
+      'Times one solve without gradient, and one value and gradient, of a workload that other libraries are ' +
         'timed on too: medians after warm-up. `check` is the loss and the 2-norms of its gradients.',
     )
     .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
     .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
-    .option('--strategy <names>', 'strategies, separated by commas', nameList, ['symplectic'])
-    .option(
-      '--engine <name>',
-      'engine, with a backend where it has several: tfjs:cpu, tfjs:wasm',
-      'tfjs:wasm',
-    )
+    .addOption(listOption('--strategy <names>', 'strategies', ['symplectic']))
+    .option('--engine <name>', 'engine, with a backend where it has several: tfjs:wasm, onnx', 'onnx')
+    .addOption(dtypeOption())
     .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
     .option('--json', 'print JSON lines, one object for each strategy')
     .addHelpText(
@@ -47,14 +45,14 @@ export function solveCommand(streams: Streams): Command {
     });
 }
 
-async function solve(options: Options, { out }: Streams): Promise<void> {
+async function solve(options: Options, { out, err }: Streams): Promise<void> {
   const spec = findWorkload(options.workload);
   const run = findRun(spec, options.run);
   const strategies = options.strategy.map((name) => registry.get('gradient', name));
-  const choice = await openEngine(options.engine, registry);
+  const choice = await openEngine(options.engine, registry, err);
   const rows: SolveTiming[] = [];
   for (const strategy of strategies) {
-    const row = timeSolve(spec, run, choice, strategy, { runs: options.runs, warmup: 2 });
+    const row = timeSolve(spec, run, choice, options.dtype, strategy, { runs: options.runs, warmup: 2 });
     rows.push(row);
     if (options.json) jsonLine(out, row);
   }

@@ -57,7 +57,7 @@ async function run(name: string, options: Options, streams: Streams): Promise<vo
   const { gradient, solver, rtol, atol, seed } = options;
   const { iterations = problem.defaults.iterations, learningRate = problem.defaults.learningRate } = options;
   const settings: Settings = { gradient, solver, rtol, atol, seed, iterations, learningRate };
-  const choice = await openEngine(options.engine, registry);
+  const choice = await openEngine(options.engine, registry, streams.err);
   const trained = await trainWithProgress(problem, settings, choice, streams, (step) => {
     if (options.json) jsonLine(streams.out, iterationRecord(step));
   });

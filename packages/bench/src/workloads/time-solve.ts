@@ -28,10 +28,11 @@ export function timeSolve(
   spec: WorkloadSpec,
   run: RunSpec,
   { engine, label }: EngineChoice,
+  dtype: 'float32' | 'float64',
   strategy: GradientStrategy,
   repetition: Repetition,
 ): SolveTiming {
-  const open = openWorkload(spec, engine);
+  const open = openWorkload(spec, engine, dtype);
   try {
     const chain = chainOf(open, run);
     const method = methodOf(run, registry);
