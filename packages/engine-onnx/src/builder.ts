@@ -5,6 +5,8 @@ export interface ProgramBuilder {
   input(name: string, shape: readonly number[], dtype?: ElementType): number;
   constant(data: ConstantData, shape: readonly number[], dtype?: ElementType): number;
   shape(value: number): readonly number[];
+  /** The call that a value is the result of; none for inputs and constants. */
+  maker(value: number): Instruction | undefined;
   /** A kernel call with one result. */
   call(
     kernel: string,
@@ -29,6 +31,11 @@ export function createBuilder(): ProgramBuilder {
   const inputs: Port[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
+  const makers = new Map<number, Instruction>();
+  const add = (instruction: Instruction): void => {
+    instructions.push(instruction);
+    for (const output of instruction.outputs) makers.set(output, instruction);
+  };
   const assign = (value: Value): number => values.push(value) - 1;
 
   const builder: ProgramBuilder = {
@@ -43,10 +50,11 @@ export function createBuilder(): ProgramBuilder {
       return value;
     },
     shape: (value) => values[value]!.shape,
+    maker: (value) => makers.get(value),
     call: (kernel, operands, shape, attrs) => builder.callAll(kernel, operands, [shape], attrs)[0]!,
     callAll(kernel, operands, shapes, attrs = {}) {
       const outputs = shapes.map((shape) => assign({ shape, dtype: 'float32' }));
-      instructions.push({
+      add({
         kernel,
         attrs,
         inputs: Object.entries(operands).map(([name, value]) => ({ name, value })),
@@ -61,7 +69,7 @@ export function createBuilder(): ProgramBuilder {
       for (const { kernel, attrs, inputs: operands, outputs } of program.instructions) {
         const results = outputs.map((output) => assign(program.values[output]!));
         outputs.forEach((output, i) => at.set(output, results[i]!));
-        instructions.push({
+        add({
           kernel,
           attrs,
           inputs: operands.map(({ name, value }) => ({ name, value: at.get(value)! })),

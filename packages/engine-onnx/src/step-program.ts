@@ -3,6 +3,7 @@ import { solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
 import { sizeOf, type Port, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
+import { sumOf } from './sum-terms.ts';
 
 /** A program of a whole step, and how its two inputs for the step itself are filled. */
 export interface StepProgram {
@@ -88,7 +89,7 @@ export function stepGradient(
     slopes[i] = scene.parts(builder.inline(value, new Map([...scene.at(i, states[i]), ...unseen])), 'f');
   }
   const g: Parts[] = [];
-  const parameters = new Map<string, number>();
+  const parameters = new Map<string, number[]>();
   for (const i of [...main].reverse()) {
     const later = main.filter((j) => a[j]![i] && g[j]);
     if (b[i] === 0 && later.length === 0) continue;
@@ -104,22 +105,20 @@ export function stepGradient(
     const results = builder.inline(pullback, given);
     g[i] = scene.parts(results, 'gy');
     for (const [name, part] of results) {
-      const sum = parameters.get(name);
-      if (name.startsWith('gp'))
-        parameters.set(
-          name,
-          sum === undefined ? part : builder.call('Add', { a: part, b: sum }, builder.shape(part)),
-        );
+      if (name.startsWith('gp')) parameters.set(name, [...(parameters.get(name) ?? []), part]);
     }
   }
-  const gy = Object.values(g).reduce(
-    (sum, parts) => sum.map((x, k) => builder.call('Add', { a: x, b: parts[k]! }, builder.shape(x))),
-    lambda,
+  const gy = lambda.map((part, k) =>
+    builder.call(
+      'AddN',
+      Object.fromEntries([part, ...Object.values(g).map((parts) => parts[k]!)].map((x, i) => [i, x])),
+      builder.shape(part),
+    ),
   );
   return scene.finish([
     ...ports('f', along(scene, scene.y, b, slopes)),
     ...ports('gy', gy),
-    ...[...parameters].map(([name, part]) => ({ name, value: part })),
+    ...[...parameters].map(([name, parts]) => ({ name, value: sumOf(builder, parts) })),
   ]);
 }
 
@@ -180,11 +179,17 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
       );
     }
     const size = sizeOf(shape);
-    const lines = Object.fromEntries(terms.map(({ value }, i) => [String(i), reshape(value, [1, size])]));
-    const stacked = builder.call('Concat', lines, [terms.length, size], { axis: 0 });
+    const [rows, ...rest] = shape.length === 0 ? [1] : shape;
+    const lines = terms.map(({ value }) => (shape.length === 0 ? reshape(value, [1]) : value));
+    const stacked = builder.call(
+      'Concat',
+      Object.fromEntries(lines.map((line, i) => [String(i), line])),
+      [rows! * terms.length, ...rest],
+      { axis: 0 },
+    );
     const product = builder.call(
       'BatchMatMul',
-      { a: row(terms.map(({ weight }) => weight)), b: stacked },
+      { a: row(terms.map(({ weight }) => weight)), b: reshape(stacked, [terms.length, size]) },
       [1, size],
       { transposeA: false, transposeB: false },
     );

@@ -6,15 +6,10 @@ import type { Edge, Graph } from './graph.ts';
 const SELU_ALPHA = 1.7580993408473768;
 const SELU_SCALE = 1.0507009873554805;
 
-/** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|): nothing overflows, and every part is vectorised. */
+/** log(1 + eˣ) = max(x, 0) − log σ(|x|): nothing overflows, and every part is vectorised. */
 function softplus(graph: Graph, x: Edge): Edge {
-  const tail = map(graph, 'Exp', map(graph, 'Neg', map(graph, 'Abs', x)));
-  return zip(
-    graph,
-    'Add',
-    map(graph, 'Relu', x),
-    map(graph, 'Log', zip(graph, 'Add', tail, graph.scalar(1))),
-  );
+  const tail = map(graph, 'Log', map(graph, 'Sigmoid', map(graph, 'Abs', x)));
+  return zip(graph, 'Sub', map(graph, 'Relu', x), tail);
 }
 
 function elu(graph: Graph, x: Edge): Edge {

@@ -110,8 +110,8 @@ export const elementwise: LoweringTable = {
     const difference = zip(graph, 'Sub', of('a'), of('b'));
     return zip(graph, 'Mul', difference, difference);
   },
-  AddN: ({ graph, operands }) =>
-    operands.slice(1).reduce((sum, x) => zip(graph, 'Add', sum, x), operands[0]!),
+  AddN: ({ graph, operands, shape }) =>
+    operands.length === 1 ? operands[0]! : graph.node('Sum', operands, shape),
 
   Equal: comparison('Equal'),
   NotEqual: ({ graph, of }) => map(graph, 'Not', zip(graph, 'Equal', of('a'), of('b'), { type: 'bool' })),
