@@ -16,7 +16,7 @@ export interface Model {
 }
 
 /** Operations of one operator from which on the other cores are worth waking. */
-const PARALLEL = 1.6e7;
+const PARALLEL = 2e6;
 
 /** Compiles a program as it stands. */
 export function compileProgram(program: Program, runtime: Runtime): Model {

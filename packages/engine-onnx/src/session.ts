@@ -89,8 +89,9 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
     graphOptimizationLevel: 'all',
     enableCpuMemArena: true,
     enableMemPattern: true,
-    // A solve alternates between models; threads that spin for the last one would be in the way of the next.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and
+    // threads that went on to spin for the last one would be in the way of the next.
+    extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
   };
   try {
     session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
