@@ -17,11 +17,11 @@ const linear = new Set(['Reshape', 'Transpose', 'Neg']);
  */
 export function sumOf(builder: ProgramBuilder, values: readonly number[]): number {
   if (values.length === 1) return values[0]!;
-  const makers = values.map((value) => builder.maker(value));
-  const [first] = makers;
-  const alike = first && makers.every((maker) => maker && isAlike(builder, first, maker));
+  const makers = values.flatMap((value) => builder.maker(value) ?? []);
+  const alike = makers.length === values.length && makers.every((maker) => isAlike(builder, makers[0]!, maker));
+  const inside = alike ? movedInside(builder, makers) : undefined;
   return (
-    (alike && movedInside(builder, makers as readonly Instruction[])) ??
+    inside ??
     builder.call(
       'AddN',
       Object.fromEntries(values.map((value, i) => [String(i), value])),
@@ -50,10 +50,9 @@ function movedInside(builder: ProgramBuilder, makers: readonly Instruction[]): n
   if (kernel === 'Sum') {
     const rank = builder.shape(inputs[0]!.value).length;
     const axes = [attrs['axis'] ?? []].flat() as number[];
-    const stacked = axes.some((axis) => (axis + rank) % rank === 0) && stack(builder, operands(name), 0);
-    return stacked === false || stacked === undefined
-      ? undefined
-      : builder.call('Sum', { [name]: stacked }, shape, attrs);
+    if (!axes.some((axis) => (axis + rank) % rank === 0)) return undefined;
+    const stacked = stack(builder, operands(name), 0);
+    return stacked === undefined ? undefined : builder.call('Sum', { [name]: stacked }, shape, attrs);
   }
   if (kernel !== 'BatchMatMul' || shape.length !== 2) return undefined;
   // Stacked along the axis that the product sums over.
