@@ -1,6 +1,6 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { FusedStep, Problem, Solver, StageEvaluator } from './types.ts';
+import type { FusedStep, Problem, Solver, Span, StageEvaluator, State } from './types.ts';
 
 /**
  * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
@@ -12,13 +12,37 @@ export function fusedStep<A>(
   return tableau && !timeGradients ? field.fuse?.(tableau) : undefined;
 }
 
-/** Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation. */
+/** The spans that follow the one being stepped over, up to so many, where their steps may be taken with it. */
+export type Upcoming = (limit: number) => readonly Span[];
+
+/**
+ * Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation.
+ * An engine that takes whole steps takes those of `upcoming` along, and has them ready when they are asked for.
+ */
 export function stageEvaluator<A>(
   problem: Problem<A>,
   memory: Memory<A>,
   activations: boolean,
+  upcoming: Upcoming = () => [],
 ): StageEvaluator<A> {
   const { field } = problem;
+  const ready: State<A>[] = [];
+  let latest: State<A> | undefined;
+  const advance = (fused: FusedStep<A>, stages: number, span: Span, y: State<A>): State<A> => {
+    // Whoever goes on from elsewhere has no use for them.
+    if (y !== latest)
+      ready.splice(0).forEach((state) => {
+        memory.drop(state);
+      });
+    if (ready.length === 0) {
+      const spans = [span, ...upcoming(fused.longest - 1)];
+      countEvaluations(memory.ledger, stages * spans.length);
+      for (const state of fused.advance(spans, y)) ready.push(memory.hold(memory.adoptState(state)));
+    }
+    latest = ready.shift()!;
+    memory.lend(latest);
+    return latest;
+  };
   return {
     engine: memory.engine,
     at(t, y) {
@@ -30,8 +54,8 @@ export function stageEvaluator<A>(
     fused(tableau, stages, span, y) {
       const fused = fusedStep(problem, tableau);
       if (!fused || (activations && !fused.linearize)) return undefined;
+      if (!activations) return { y: advance(fused, stages, span, y), stages: [] };
       countEvaluations(memory.ledger, stages);
-      if (!activations) return { y: memory.adoptState(fused.advance(span, y)), stages: [] };
       const linearization = memory.adoptLinearization(fused.linearize!(span, y));
       return { y: linearization.value, stages: [], linearization };
     },

@@ -5,6 +5,7 @@ import { dopri5, rk4 } from '@odegrad/tableaux';
 import {
   createFloat64Engine,
   float64Field,
+  fusedField,
   neuralField,
   noiseVector,
   relativeError,
@@ -14,6 +15,8 @@ import {
 } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
 import { pi } from './controllers.ts';
+import type { FusedStep } from './types.ts';
+import type { ButcherTableau } from './tableau.ts';
 import { rungeKutta } from './runge-kutta.ts';
 import { forward } from './schedule.ts';
 
@@ -91,6 +94,78 @@ describe.each([
       method: { ...trial.method, solver: strange },
     });
     expect(relativeError(outcome.gradient, runTrial(symplectic, trial).gradient)).toBeLessThan(1e-14);
+  });
+
+  describe('several in one call', () => {
+    const several = (longest: number): Trial => ({
+      ...trial,
+      ts: [0, 0.5, 2],
+      method: { solver, stepping: { numSteps: 5 } },
+      fuse: ['adjoint'],
+      longest,
+    });
+    const plain = runTrial(symplectic, { ...several(1) });
+
+    it.each([2, 3, 5, 64])('up to %i, gives what single steps give', (longest) => {
+      const outcome = runTrial(symplectic, several(longest));
+      expect(outcome.ys).toEqual(plain.ys);
+      expect(outcome.steps).toEqual(plain.steps);
+      expect(relativeError(outcome.gradient, plain.gradient)).toBeLessThan(1e-14);
+      expect(relativeError(outcome.repeated, plain.gradient)).toBeLessThan(1e-14);
+      expect(outcome).toMatchObject({ live: 0, bytes: 0, evaluations: plain.evaluations });
+      const { bytesPeak, ...counts } = outcome.stats;
+      const { bytesPeak: least, ...expected } = plain.stats;
+      expect(counts).toEqual(expected);
+      // The states of a call are gathered for it: at most as many as it takes, and never past an output time.
+      expect(bytesPeak - least).toBeLessThanOrEqual(16 * Math.min(longest, 5));
+    });
+
+    it('does not pass an output time with a cotangent, and passes one without', () => {
+      const calls: number[] = [];
+      for (const middle of [undefined, noiseVector(5, 2)]) {
+        const cotangents = [undefined, middle, noiseVector(6, 2)];
+        const engine = createFloat64Engine();
+        const field = fusedField(engine, neuralField(2, 2), ['adjoint'], {}, 64);
+        const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
+          const fused = field.fuse!(tableau)!;
+          return {
+            ...fused,
+            adjoint(spans, ys, cotangent) {
+              calls.push(spans.length);
+              return fused.adjoint!(spans, ys, cotangent);
+            },
+          };
+        };
+        const problem = { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
+        const solution = symplectic.solve(problem, { solver, stepping: { numSteps: 5 } });
+        solution.pullback(cotangents.map((x) => x && [x]));
+        solution.release();
+      }
+      expect(calls).toEqual([10, 5, 5]);
+    });
+
+    it('is for schedules that keep every state; others step one by one', () => {
+      for (const strategy of [backprop, checkpoint, recompute, stages]) {
+        const [one, many] = [1, 64].map((longest) => runTrial(strategy, several(longest)));
+        expect(many!.stats).toEqual(one!.stats);
+        expect(many!.gradient).toEqual(one!.gradient);
+      }
+    });
+
+    it('stops when the solve is aborted, and leaves nothing', () => {
+      const engine = createFloat64Engine();
+      const field = fusedField(engine, neuralField(2, 2), ['adjoint'], {}, 64);
+      const abort = new AbortController();
+      let steps = 0;
+      const onStep = (): void => {
+        if (++steps === 2) abort.abort();
+      };
+      const problem = { field, y0: [noiseVector(1, 2)], ts: [0, 1] };
+      const method = { solver, stepping: { numSteps: 5 }, signal: abort.signal, onStep };
+      expect(() => symplectic.solve(problem, method)).toThrow('aborted');
+      expect(steps).toBe(2);
+      expect(engine.live()).toBe(0);
+    });
   });
 
   it('solves forward in whole steps', () => {

@@ -1,9 +1,9 @@
 import { SolveError } from './errors.ts';
 import { stageEvaluator } from './evaluator.ts';
 import type { Memory } from './memory.ts';
-import { adaptivePace, fixedPace, isFixed, type Proposal } from './pace.ts';
+import { adaptivePace, fixedPace, isFixed, type Pace, type Proposal } from './pace.ts';
 import { dropStage, holdStage } from './state.ts';
-import type { Method, Problem, Stage, State, Step } from './types.ts';
+import type { Method, Problem, Stage, StageEvaluator, State, Step } from './types.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -24,6 +24,8 @@ export interface Watcher<A> {
   readonly first?: Stage<A> | undefined;
   /** What the step about to be attempted is to leave behind besides its result. */
   wants(index: number): 'nothing' | 'stages' | 'activations';
+  /** Whether every state is kept, or none is counted: an engine may then take several steps in one call. */
+  readonly ahead?: boolean | undefined;
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
   output(index: number, y: State<A>): void;
@@ -43,10 +45,12 @@ export function integrate<A>(
   const { ts } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
-  const plain = stageEvaluator(problem, memory, false);
-  const taping = stageEvaluator(problem, memory, true);
 
   memory.scope(() => {
+    const plain: StageEvaluator<A> = stageEvaluator(problem, memory, false, (limit) =>
+      watcher.ahead ? pace.upcoming(limit) : [],
+    );
+    const taping = stageEvaluator(problem, memory, true);
     const evaluator = (index: number): typeof plain =>
       watcher.wants(index) === 'activations' ? taping : plain;
     let { first } = watcher;
@@ -69,7 +73,7 @@ export function integrate<A>(
         throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
       }
     }
-    const pace = isFixed(stepping)
+    const pace: Pace<A> = isFixed(stepping)
       ? fixedPace<A>(stepping)
       : memory.scope(() => adaptivePace(problem, method, stepping, first, plain));
 

@@ -66,8 +66,8 @@ export function bookKept(ledger: Ledger, change: number): void {
   ledger.keptStateBytesPeak = Math.max(ledger.keptStateBytesPeak, ledger.keptStateBytes);
 }
 
-/** Books activations that an engine held within one call. */
-export function bookTransient(ledger: Ledger, bytes: number): void {
-  bookBytes(ledger, bytes, bytes);
-  bookBytes(ledger, -bytes, -bytes);
+/** Books activations, and states besides, that an engine held within one call. */
+export function bookTransient(ledger: Ledger, activations: number, states = 0): void {
+  bookBytes(ledger, activations + states, activations);
+  bookBytes(ledger, -activations - states, -activations);
 }

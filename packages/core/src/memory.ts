@@ -20,6 +20,8 @@ export interface Memory<A> {
   /** Keeps arrays alive until they are dropped as often. Arrays of the caller are never released. */
   hold(x: State<A>): State<A>;
   drop(x: State<A>): void;
+  /** Drops arrays of ours in favour of the scope that is open: they live at least as long as it. */
+  lend(x: State<A>): void;
   /** Holds states for the backward pass: `hold`, booked as kept. */
   keep(x: State<A>): void;
   forget(x: State<A>): void;
@@ -123,6 +125,15 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     },
     drop(x) {
       x.forEach(drop);
+    },
+    lend(x) {
+      for (const part of x) {
+        const holding = holdings.get(part)!;
+        holding.holds -= 1;
+        if (holding.scoped) continue;
+        holding.scoped = true;
+        scopes.at(-1)!.push(part);
+      }
     },
     keep(x) {
       for (const part of x) {

@@ -28,6 +28,8 @@ export interface Pace<A> {
   /** Begins an interval between neighbouring output times. */
   enter(ta: number, tb: number): void;
   propose(t: number, steps: number): Proposal;
+  /** The spans after the one proposed last, up to so many and to the next output time, as far as they are known. */
+  upcoming(limit: number): readonly Span[];
   /** Whether the attempted step is accepted. */
   judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
   /** Scaled error of the last attempt. */
@@ -50,6 +52,7 @@ export function stepsBetween(ta: number, tb: number, stepping: FixedStepping): n
 export function fixedPace<A>(stepping: FixedStepping): Pace<A> {
   let [ta, tb, count, index] = [0, 0, 0, 0];
   const grid = (j: number): number => (j === 0 ? ta : j === count ? tb : ta + (tb - ta) * (j / count));
+  const spanOf = (j: number): Span => ({ t0: grid(j), t1: grid(j + 1) });
   return {
     adaptive: false,
     errorNorm: undefined,
@@ -59,11 +62,13 @@ export function fixedPace<A>(stepping: FixedStepping): Pace<A> {
     propose() {
       const j = index++;
       return {
-        span: { t0: grid(j), t1: grid(j + 1) },
+        span: spanOf(j),
         moves: [j / count, (j + 1) / count],
         lands: j + 1 === count,
       };
     },
+    upcoming: (limit) =>
+      Array.from({ length: Math.max(0, Math.min(limit, count - index)) }, (_, i) => spanOf(index + i)),
     judge: () => true,
   };
 }
@@ -131,6 +136,7 @@ export function adaptivePace<A>(
       }
       return { span: { t0: t, t1: t + sign * h }, moves: [0, 0], lands: false };
     },
+    upcoming: () => [],
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
       errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);

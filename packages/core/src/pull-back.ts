@@ -1,12 +1,12 @@
 import { stageEvaluator } from './evaluator.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
+import type { Steps } from './trajectory.ts';
 import type {
   Cotangents,
   FusedStep,
   Linearization,
   Problem,
-  Span,
   Stage,
   State,
   VectorJacobianProduct,
@@ -36,28 +36,29 @@ export function pullBackStage<A>(
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
 }
 
-/** A step that an engine pulls back in one call. */
-export interface WholeStep<A> {
-  readonly span: Span;
-  readonly y: State<A>;
-  /** The step's activations, where they were kept. */
-  readonly linearization: Linearization<A> | undefined;
-  /** ∂ℒ/∂y₁. */
-  readonly cotangent: State<A>;
+/** Pulls ∂ℒ/∂y₁ back through a whole step of which the activations were kept. */
+export function pullBackLinearized<A>(
+  memory: Memory<A>,
+  stages: number,
+  linearization: Linearization<A>,
+  cotangent: State<A>,
+): Pick<Cotangents<A>, 'y' | 'parameters'> {
+  memory.ledger.pullbacks += stages;
+  return adopted(memory, linearization.pullback(cotangent, false));
 }
 
-/** Pulls ∂ℒ/∂y₁ back through a whole step, with the activations that were kept or by its fused adjoint. */
-export function pullBackStep<A>(
+/** Pulls ∂ℒ/∂y at the end of whole steps back to their start, by the fused adjoint. */
+export function pullBackSteps<A>(
   fused: FusedStep<A>,
   memory: Memory<A>,
   stages: number,
-  { span, y, linearization, cotangent }: WholeStep<A>,
+  { spans, ys }: Steps<A>,
+  cotangent: State<A>,
 ): Pick<Cotangents<A>, 'y' | 'parameters'> {
-  memory.ledger.pullbacks += stages;
-  if (linearization) return adopted(memory, linearization.pullback(cotangent, false));
-  countEvaluations(memory.ledger, stages);
-  const pulled = fused.adjoint!(span, y, cotangent);
-  bookTransient(memory.ledger, pulled.bytes);
+  memory.ledger.pullbacks += stages * spans.length;
+  countEvaluations(memory.ledger, stages * spans.length);
+  const pulled = fused.adjoint!(spans, ys, cotangent);
+  bookTransient(memory.ledger, pulled.bytes, pulled.stateBytes);
   return adopted(memory, pulled);
 }
 

@@ -43,6 +43,11 @@ export interface Retention {
    * are made again: how much of each is kept then? At least the stages of `last`. Asked in order of time.
    */
   restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
+  /**
+   * Whether `keep` says 'state' and `restore` says 'stages' for every step: an engine may then take several steps in
+   * one call, there and back.
+   */
+  readonly uniform?: boolean;
   /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */
   readonly consumes?: boolean;
 }

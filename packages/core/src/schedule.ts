@@ -55,6 +55,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
         };
         integrate(problem, method, memory, {
           first: trial?.first,
+          ahead: retention.uniform,
           wants(n) {
             const wanted = levelOf(n);
             return wanted === 'activations' || wanted === 'stages' ? wanted : 'nothing';
@@ -99,7 +100,7 @@ export const forward: GradientStrategy = {
   exact: true,
   solve: (problem, method) =>
     solution(problem, method, (memory, output) => {
-      integrate(problem, method, memory, { wants: () => 'nothing', output });
+      integrate(problem, method, memory, { wants: () => 'nothing', ahead: true, output });
       return () => {
         throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
       };

@@ -1,7 +1,8 @@
 import { SolveError } from './errors.ts';
 import { fusedStep } from './evaluator.ts';
-import { pullBackStage, pullBackStep } from './pull-back.ts';
+import { pullBackLinearized, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { restore, type Sweep } from './restore.ts';
+import { wholeSteps } from './whole-steps.ts';
 import { combineStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
@@ -14,6 +15,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const { problem, method, solver, memory, trajectory, retention } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
+  const fused = fusedStep(problem, solver.tableau);
   const baseline = Array.from({ length: trajectory.length }, (_, n) => trajectory.level(n));
   const tsBar = ts.map(() => 0);
   let lambda: State<A> | undefined;
@@ -46,13 +48,14 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value) } : {}) };
     });
 
-  /** Pulls ∂ℒ/∂y at the end of step n back to its start. */
-  const pullBack = (n: number, cotangent: State<A>): State<A> => {
+  /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, which is n but where an engine takes several. */
+  const pullBack = (m: number, n: number, cotangent: State<A>): State<A> => {
     if (!includes(trajectory.level(n), 'stages')) restore(work, n);
-    const { span, interval, moves, y, stages, linearization } = trajectory.entry(n);
+    const { span, interval, moves, stages, linearization } = trajectory.entry(n);
     if (!stages) {
-      const fused = fusedStep(problem, solver.tableau)!;
-      const pulled = pullBackStep(fused, memory, solver.stages, { span, y: y!, linearization, cotangent });
+      const pulled = linearization
+        ? pullBackLinearized(memory, solver.stages, linearization, cotangent)
+        : pullBackSteps(fused!, memory, solver.stages, trajectory.steps(m, n), cotangent);
       const next = replace(cotangent, pulled.y);
       accumulate(pulled.parameters);
       return next;
@@ -80,7 +83,8 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     return next;
   };
 
-  const back = (n: number): void => {
+  /** Goes back over step n, and over those before it that are pulled back with it; says which step is next. */
+  const back = (n: number): number =>
     memory.scope(() => {
       const { span, interval, lands } = trajectory.entry(n);
       const h = span.t1 - span.t0;
@@ -93,14 +97,18 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       }
       const injected = lands ? cotangents[interval + 1] : undefined;
       if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
-      if (lambda) lambda = pullBack(n, lambda);
-      trajectory.demote(n, retention.consumes ? (n === 0 ? 'state' : 'nothing') : baseline[n]!);
-      if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h, steps: trajectory.length - n });
+      const m = lambda ? wholeSteps(work, fused, n, (i) => cotangents[i] !== undefined) : n;
+      if (lambda) lambda = pullBack(m, n, lambda);
+      for (let i = n; i >= m; i--) {
+        trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline[i]!);
+        const { t0, t1 } = trajectory.entry(i).span;
+        if (lambda) method.onStep?.({ phase: 'backward', t: t0, h: t1 - t0, steps: trajectory.length - i });
+      }
+      return m - 1;
     });
-  };
 
   return memory.scope(() => {
-    for (let n = trajectory.length - 1; n >= 0; n--) back(n);
+    for (let n = trajectory.length - 1; n >= 0;) n = back(n);
     const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
     const direct = cotangents[0];
     const y0Bar = direct

@@ -2,7 +2,7 @@ import type { AcceptedStep } from './integrate.ts';
 import type { Memory } from './memory.ts';
 import type { Proposal } from './pace.ts';
 import { stateBytes } from './state.ts';
-import type { Linearization, Stage, State, Step } from './types.ts';
+import type { Linearization, Span, Stage, State, Step } from './types.ts';
 
 /**
  * What is kept of a step for the backward pass, each level including the ones before it:
@@ -39,12 +39,21 @@ export interface TrajectoryView {
   demote(index: number, level: Level): void;
 }
 
+/** Consecutive steps, in order of time. */
+export interface Steps<A> {
+  readonly spans: readonly Span[];
+  /** The state at the start of each. */
+  readonly ys: readonly State<A>[];
+}
+
 /** What a step was made of. */
 export type Made<A> = Pick<Step<A>, 'stages' | 'linearization'>;
 
 /** The accepted steps, and the only place that holds their states and activations. */
 export interface Trajectory<A> extends TrajectoryView {
   entry(index: number): Entry<A>;
+  /** Consecutive steps whose states are kept, both ends included. */
+  steps(first: number, last: number): Steps<A>;
   /** The last step at or before `index` whose state is kept. */
   nearest(index: number): number;
   add(step: AcceptedStep<A>, level: Level): void;
@@ -131,6 +140,10 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
     },
     level: (index) => entries[index]!.level,
     entry: (index) => entries[index]!,
+    steps(first, last) {
+      const kept = entries.slice(first, last + 1);
+      return { spans: kept.map(({ span }) => span), ys: kept.map(({ y }) => y!) };
+    },
     nearest(index) {
       let n = index;
       while (!includes(entries[n]!.level, 'state')) n -= 1;

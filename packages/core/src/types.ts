@@ -91,23 +91,31 @@ export interface VectorJacobianProduct<A> extends Cotangents<A> {
 }
 
 /**
- * The solution stages of a tableau's step as one call of an engine. Not used where the error estimate or time
- * gradients are wanted.
+ * The solution stages of a tableau's step as one call of an engine, or of several steps in a row. Not used where the
+ * error estimate or time gradients are wanted.
  */
 export interface FusedStep<A> {
-  /** y₁, for one evaluation of each solution stage. */
-  advance(span: Span, y: State<A>): State<A>;
+  /** The most steps that one call may take; at least 1. */
+  readonly longest: number;
+  /** Steps over `spans`, one after the other from `y`: the state at the end of each. */
+  advance(spans: readonly Span[], y: State<A>): readonly State<A>[];
   /** y₁ and the activations of all stages; its pullback takes ∂ℒ/∂y₁ to ∂ℒ/∂y and the parameters. */
   linearize?(span: Span, y: State<A>): Linearization<A>;
-  /** Evaluates the stages again and pulls ∂ℒ/∂y₁ back, holding `bytes` of activations in between. */
-  adjoint?(span: Span, y: State<A>, cotangent: State<A>): FusedAdjoint<A>;
+  /**
+   * Evaluates the stages of each step again, from the state in `ys` that it starts from, and pulls ∂ℒ/∂y back from the
+   * end of the last step to the start of the first.
+   */
+  adjoint?(spans: readonly Span[], ys: readonly State<A>[], cotangent: State<A>): FusedAdjoint<A>;
 }
 
-/** ∂ℒ/∂y at the start of a step, and what the step adds to ∂ℒ/∂θ. */
+/** ∂ℒ/∂y at the start of the first step, and what the steps add to ∂ℒ/∂θ. */
 export interface FusedAdjoint<A> {
   readonly y: State<A>;
   readonly parameters: State<A>;
+  /** Bytes of activations held in between: those of one step. */
   readonly bytes: number;
+  /** Bytes of states held besides, in between. */
+  readonly stateBytes?: number;
 }
 
 /** The interval of one step; `t1` is the very number at which the next step begins. */
@@ -129,7 +137,7 @@ export interface Stage<A> {
 export interface StageEvaluator<A> {
   readonly engine: Engine<A>;
   at(t: number, y: State<A>): Stage<A>;
-  /** A whole step in one call, where the engine can. */
+  /** A whole step in one call, where the engine can; it may take later ones along. */
   fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
 }
 

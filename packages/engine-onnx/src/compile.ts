@@ -2,7 +2,7 @@ import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
 import { createGraph, lower, portType, type Edge, type Graph } from './lower/index.ts';
 import { encodeModel } from './model.ts';
 import type { Program } from './program.ts';
-import { createSession, type Feeds } from './session.ts';
+import { createSession, type Feeds, type Session } from './session.ts';
 import { largestOperation } from './work.ts';
 
 /** A compiled model: named arrays in, named arrays out. */
@@ -36,8 +36,7 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
 
 /** Compiles a graph whose costliest operator takes so many floating-point operations. */
 export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
-  const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
-  const session = createSession(encodeModel(graph), { providers: runtime.providers, threads });
+  const session = openSession(encodeModel(graph), work, runtime);
   const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [
     edge.name,
     runtime.pool.kind(edge.shape, edge.type),
@@ -56,4 +55,10 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
       session.release();
     },
   };
+}
+
+/** A session with as many threads as pay. */
+export function openSession(model: Uint8Array, work: number, runtime: Runtime): Session {
+  const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
+  return createSession(model, { providers: runtime.providers, threads });
 }

@@ -10,7 +10,7 @@ import {
 
 import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
-import { fusedStep, prepareStep, type RunModel, type StepModels } from './fuse.ts';
+import { fusedStep, prepareStep, type FeedModel, type StepModels } from './fuse.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
 import { operations } from './work.ts';
@@ -40,6 +40,8 @@ export interface FieldPrograms {
 const FUSED = 5e8;
 /** … and above which calls no longer dominate, while the activations of all stages at once would count. */
 const FUSED_ADJOINT = 2e6;
+/** … and below which several steps are taken in one call. */
+const FUSED_STEPS = 2e5;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -94,7 +96,14 @@ export function compileField(
           shapes: about.shapes,
           activationBytes: activationBytesOfOne,
         };
-        steps.set(tableau, (models = prepareStep(tableau, { ...source, small: work <= FUSED_ADJOINT })));
+        steps.set(
+          tableau,
+          (models = prepareStep(tableau, {
+            ...source,
+            small: work <= FUSED_ADJOINT,
+            tiny: work <= FUSED_STEPS,
+          })),
+        );
       }
       return models;
     },
@@ -130,8 +139,8 @@ export function vectorField(
   const shapeKinds = shapes.map((shape) => runtime.pool.kind(shape, runtime.float));
 
   // A model is shared by all solves; each sets what it reads, and what does not change only once.
-  const bound = new Map<Model, Feeder>();
-  const feederOf = (model: Model): Feeder => {
+  const bound = new Map<Feedable, Feeder>();
+  const feederOf = (model: Feedable): Feeder => {
     let feeder = bound.get(model);
     if (!feeder) bound.set(model, (feeder = createFeeder(model, fixed)));
     return feeder;
@@ -164,10 +173,9 @@ export function vectorField(
     };
   };
 
-  const run: RunModel = (model, inputs) => {
-    const feed = feederOf(model);
-    for (const [names, arrays] of inputs) feed(names, arrays);
-    return model.run();
+  const feed: FeedModel = (model, inputs) => {
+    const feeder = feederOf(model);
+    for (const [names, arrays] of inputs) feeder(names, arrays);
   };
   const fused = new Map<ButcherTableau, FusedStep<OnnxArray> | undefined>();
 
@@ -177,7 +185,7 @@ export function vectorField(
     fuse(tableau) {
       if (!fused.has(tableau)) {
         const models = field.step(tableau);
-        fused.set(tableau, models && fusedStep(models, parameters, shapes.length, run));
+        fused.set(tableau, models && fusedStep(models, parameters, shapes.length, feed));
       }
       return fused.get(tableau);
     },
@@ -214,10 +222,11 @@ export function vectorField(
   };
 }
 
+type Feedable = Pick<Model, 'feeds' | 'inputs'>;
 type Feeder = (names: readonly string[], arrays: readonly OnnxArray[]) => void;
 
 /** Sets a model's inputs by name. Names that the model does not read are left out. */
-function createFeeder({ feeds, inputs }: Model, fixed: Readonly<Record<string, OnnxArray>>): Feeder {
+function createFeeder({ feeds, inputs }: Feedable, fixed: Readonly<Record<string, OnnxArray>>): Feeder {
   const own = Object.entries(fixed).filter(([name]) => inputs.has(name));
   return (names, arrays) => {
     for (const [name, array] of own) feeds[name] = array;

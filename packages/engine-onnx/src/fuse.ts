@@ -12,7 +12,8 @@ import { hold, release, take, unhold, wrap, type FloatData, type OnnxArray, type
 import { compileProgram, type Model } from './compile.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
-import { stageTime, stepForward, stepGradient, type StepProgram } from './step-program.ts';
+import { severalSteps, type SeveralSteps } from './several-steps.ts';
+import { fillStep, stepForward, stepGradient, type StepProgram } from './step-program.ts';
 
 /** The models of a tableau's step, compiled when they are first needed. */
 export interface StepModels {
@@ -24,6 +25,8 @@ export interface StepModels {
   /** The stages again, and the pullback through them. */
   adjoint(): StepModel;
   activations(): StepActivations;
+  /** Several steps in one call, where that pays. */
+  readonly several: SeveralSteps | undefined;
   /** Whether `adjoint` is worth its memory: the activations of all stages at once. */
   readonly small: boolean;
 }
@@ -50,12 +53,14 @@ export interface StepSource {
   /** Bytes of the activations of one evaluation of f. */
   readonly activationBytes: () => number;
   readonly small: boolean;
+  /** Whether several steps are worth a model of their own. */
+  readonly tiny: boolean;
 }
 
 /** Prepares the models of a tableau's step. */
 export function prepareStep(
   tableau: ButcherTableau,
-  { forward, gradient, shapes, runtime, activationBytes, small }: StepSource,
+  { forward, gradient, shapes, runtime, activationBytes, small, tiny }: StepSource,
 ): StepModels {
   const made = new Map<string, StepModel>();
   const once = (key: string, make: () => StepProgram): StepModel => {
@@ -65,18 +70,22 @@ export function prepareStep(
   };
   let whole: StepProgram | undefined;
   const gradientStep = (): StepProgram => (whole ??= stepGradient(tableau, gradient(), shapes));
+  const forwardStep = (): StepProgram => stepForward(tableau, forward(), shapes);
+  const adjointStep = (): StepProgram => ({
+    ...gradientStep(),
+    program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
+  });
   const floatBytes = runtime.float === 'float64' ? 8 : 4;
   let halves: ReturnType<typeof split> | undefined;
   const half = (): ReturnType<typeof split> => (halves ??= split(gradientStep().program, floatBytes));
   return {
-    advance: () => once('advance', () => stepForward(tableau, forward(), shapes)),
+    advance: () => once('advance', forwardStep),
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
-    adjoint: () =>
-      once('adjoint', () => ({
-        ...gradientStep(),
-        program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
-      })),
+    adjoint: () => once('adjoint', adjointStep),
+    several: tiny
+      ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
+      : undefined,
     activations() {
       const program = half().forward;
       const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
@@ -88,11 +97,8 @@ export function prepareStep(
   };
 }
 
-function compileStep(
-  tableau: ButcherTableau,
-  { program, weights, times }: StepProgram,
-  runtime: Runtime,
-): StepModel {
+function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtime): StepModel {
+  const { program, weights, times } = step;
   const model = compileProgram(program, runtime);
   const input = (name: string, shape: readonly number[]): FloatData => {
     const values =
@@ -107,26 +113,31 @@ function compileStep(
   return {
     model,
     at(span) {
-      const h = span.t1 - span.t0;
-      for (let i = 0; i < weights.length; i++) coefficients[i] = h * weights[i]!;
-      for (let i = 0; i < times.length; i++) stageTimes[i] = stageTime(tableau, span, times[i]!);
+      fillStep(tableau, step, span, coefficients, stageTimes);
     },
   };
 }
 
-/** Runs a model with the solve's variables and the given arrays. */
-export type RunModel = (
-  model: Model,
+/** Gives a model the solve's variables and the given arrays. */
+export type FeedModel = (
+  model: Pick<Model, 'inputs' | 'feeds'>,
   inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
-) => Readonly<Record<string, OnnxArray>>;
+) => void;
 
 /** The fused step of one solve. */
 export function fusedStep(
   models: StepModels,
   parameters: State<OnnxArray>,
   parts: number,
-  run: RunModel,
+  feed: FeedModel,
 ): FusedStep<OnnxArray> {
+  const run = (
+    model: Model,
+    inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
+  ): Readonly<Record<string, OnnxArray>> => {
+    feed(model, inputs);
+    return model.run();
+  };
   const names = (prefix: string): string[] => Array.from({ length: parts }, (_, k) => `${prefix}${k}`);
   const [ys, values, cotangents, gradients] = [names('y'), names('f'), names('c'), names('gy')];
   const parameterGradients = parameters.map((_, i) => `gp${i}`);
@@ -138,11 +149,14 @@ export function fusedStep(
     y: pick(results, gradients),
     parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!)),
   });
+  const { several } = models;
   return {
-    advance(span, y) {
+    longest: several?.longest ?? 1,
+    advance(spans, y) {
+      if (spans.length > 1) return several!.advance(spans, y, feed);
       const { model, at } = models.advance();
-      at(span);
-      return pick(run(model, [[ys, y]]), values);
+      at(spans[0]!);
+      return [pick(run(model, [[ys, y]]), values)];
     },
     linearize(span, y): Linearization<OnnxArray> {
       const { model, at } = models.linearization();
@@ -181,17 +195,22 @@ export function fusedStep(
       };
     },
     ...(models.small && {
-      adjoint(span: Span, y: State<OnnxArray>, cotangent: State<OnnxArray>) {
+      adjoint(spans: readonly Span[], states: readonly State<OnnxArray>[], cotangent: State<OnnxArray>) {
+        const { bytes } = models.activations();
+        if (spans.length > 1) {
+          const { results, stateBytes } = several!.adjoint(spans, states, cotangent, feed);
+          return { ...pulled(results), bytes, stateBytes };
+        }
         const { model, at } = models.adjoint();
-        at(span);
+        at(spans[0]!);
         return {
           ...pulled(
             run(model, [
-              [ys, y],
+              [ys, states[0]!],
               [cotangents, cotangent],
             ]),
           ),
-          bytes: models.activations().bytes,
+          bytes,
         };
       },
     }),

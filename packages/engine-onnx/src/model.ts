@@ -12,7 +12,78 @@ const IR_VERSION = 8;
 
 /** The graph as the bytes of an ONNX model; the graph is tidied on the way. */
 export function encodeModel(graph: Graph): Uint8Array {
+  return encode(graphProto(graph, graph.inputs.map(valueInfo)));
+}
+
+/** How a graph is run round after round on the rows of its inputs, within one model. */
+export interface Rounds {
+  /** Pairs of an input and the output that takes its place in the next round. */
+  readonly carried: readonly (readonly [input: Edge, output: Edge])[];
+  /** Inputs that get another row in every round. */
+  readonly scanned: readonly Edge[];
+  /** Carried outputs of which the last round's is wanted. */
+  readonly finals: readonly Edge[];
+  /** Outputs of which every round's is wanted. */
+  readonly collected: readonly Edge[];
+}
+
+/**
+ * A model that runs the graph in rounds, as many as its inputs `all:…` have rows: `first:…` goes in for each carried
+ * input, `all:…` for each scanned one, and `last:…` and `all:…` come out. Other inputs are the same in
+ * every round and keep their names.
+ */
+export function encodeRounds(graph: Graph, { carried, scanned, finals, collected }: Rounds): Uint8Array {
+  const own = [...carried.map(([input]) => input), ...scanned];
+  const shared = graph.inputs.filter((edge) => !own.includes(edge));
+  const prefixed = (prefix: string, edges: readonly Edge[]): Edge[] =>
+    edges.map((edge) => ({ ...edge, name: `${prefix}${edge.name}` }));
+  const firsts = prefixed(
+    'first:',
+    carried.map(([input]) => input),
+  );
+  const lasts = prefixed(
+    'last:',
+    carried.map(([, output]) => output),
+  );
+  const [rows, results] = [prefixed('all:', scanned), prefixed('all:', collected)];
+  const names = (edges: readonly Edge[]): string[] => edges.map(({ name }) => name);
+  const body = graphProto(graph, own.map(valueInfo));
+  return encode({
+    name: 'odegrad',
+    node: [
+      {
+        opType: 'Scan',
+        input: [...names(firsts), ...names(rows)],
+        output: [...names(lasts), ...names(results)],
+        attribute: [
+          { name: 'body', type: AttributeType.GRAPH, g: body },
+          { name: 'num_scan_inputs', type: AttributeType.INT, i: scanned.length },
+        ],
+      },
+    ],
+    input: [...firsts.map(valueInfo), ...rows.map(rowsInfo), ...shared.map(valueInfo)],
+    output: [...prefixed('last:', finals).map(valueInfo), ...results.map(rowsInfo)],
+    initializer: [],
+  });
+}
+
+function graphProto(graph: Graph, input: readonly object[]): onnxProto.onnx.IGraphProto {
   tidyGraph(graph);
+  return {
+    name: 'odegrad',
+    node: graph.nodes.map(nodeProto),
+    input: [...input],
+    output: graph.outputs.map(valueInfo),
+    initializer: graph.initializers.map(({ name, shape, type, bytes }) => ({
+      name,
+      dims: [...shape],
+      dataType: onnxType[type],
+      rawData: bytes,
+    })),
+  };
+}
+
+function encode(graph: onnxProto.onnx.IGraphProto): Uint8Array {
   const model = onnx.ModelProto.create({
     irVersion: IR_VERSION,
     producerName: 'odegrad',
@@ -20,26 +91,21 @@ export function encodeModel(graph: Graph): Uint8Array {
       { domain: '', version: OPSET },
       { domain: 'com.microsoft', version: 1 },
     ],
-    graph: {
-      name: 'odegrad',
-      node: graph.nodes.map(nodeProto),
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
-      initializer: graph.initializers.map(({ name, shape, type, bytes }) => ({
-        name,
-        dims: [...shape],
-        dataType: onnxType[type],
-        rawData: bytes,
-      })),
-    },
+    graph,
   });
   return onnx.ModelProto.encode(model).finish();
 }
 
-function valueInfo({ name, shape, type }: Edge): object {
-  const dim = shape.map((extent) => ({ dimValue: extent }));
-  return { name, type: { tensorType: { elemType: onnxType[type], shape: { dim } } } };
-}
+const ofDimensions = ({ name, type }: Edge, dim: readonly object[]): object => ({
+  name,
+  type: { tensorType: { elemType: onnxType[type], shape: { dim } } },
+});
+const dimensions = ({ shape }: Edge): object[] => shape.map((extent) => ({ dimValue: extent }));
+
+const valueInfo = (edge: Edge): object => ofDimensions(edge, dimensions(edge));
+
+/** Of an edge with one row for each round. */
+const rowsInfo = (edge: Edge): object => ofDimensions(edge, [{ dimParam: 'rounds' }, ...dimensions(edge)]);
 
 function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxNode): object {
   return {

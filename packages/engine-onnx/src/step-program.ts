@@ -1,5 +1,6 @@
 import { solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
 
+import type { FloatData } from './array.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
 import { sizeOf, type Port, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
@@ -40,8 +41,21 @@ const ports = (prefix: string, parts: Parts): Port[] =>
   parts.map((value, k) => ({ name: `${prefix}${k}`, value }));
 
 /** Time of stage i: the ends of the step are the very numbers of the span. */
-export function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): number {
+function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): number {
   return c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
+}
+
+/** Fills a step's own inputs, `h` and `s`, for a span. */
+export function fillStep(
+  tableau: ButcherTableau,
+  { weights, times }: StepProgram,
+  span: Span,
+  coefficients: FloatData,
+  stageTimes: FloatData,
+): void {
+  const h = span.t1 - span.t0;
+  for (let i = 0; i < weights.length; i++) coefficients[i] = h * weights[i]!;
+  for (let i = 0; i < times.length; i++) stageTimes[i] = stageTime(tableau, span, times[i]!);
 }
 
 /** y₁ = y + h Σ b_i k_i, as ports `f…`; in: `y…`, `p…`, `v…` and the step's own `h` and `s`. */

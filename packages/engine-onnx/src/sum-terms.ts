@@ -18,7 +18,8 @@ const linear = new Set(['Reshape', 'Transpose', 'Neg']);
 export function sumOf(builder: ProgramBuilder, values: readonly number[]): number {
   if (values.length === 1) return values[0]!;
   const makers = values.flatMap((value) => builder.maker(value) ?? []);
-  const alike = makers.length === values.length && makers.every((maker) => isAlike(builder, makers[0]!, maker));
+  const alike =
+    makers.length === values.length && makers.every((maker) => isAlike(builder, makers[0]!, maker));
   const inside = alike ? movedInside(builder, makers) : undefined;
   return (
     inside ??
@@ -46,7 +47,8 @@ function movedInside(builder: ProgramBuilder, makers: readonly Instruction[]): n
   const operands = (name: string): number[] =>
     makers.map((maker) => maker.inputs.find((input) => input.name === name)!.value);
   const [{ name } = { name: '' }] = inputs;
-  if (linear.has(kernel)) return builder.call(kernel, { [name]: sumOf(builder, operands(name)) }, shape, attrs);
+  if (linear.has(kernel))
+    return builder.call(kernel, { [name]: sumOf(builder, operands(name)) }, shape, attrs);
   if (kernel === 'Sum') {
     const rank = builder.shape(inputs[0]!.value).length;
     const axes = [attrs['axis'] ?? []].flat() as number[];
@@ -58,9 +60,7 @@ function movedInside(builder: ProgramBuilder, makers: readonly Instruction[]): n
   // Stacked along the axis that the product sums over.
   const a = stack(builder, operands('a'), attrs['transposeA'] === true ? 0 : 1);
   const b = stack(builder, operands('b'), attrs['transposeB'] === true ? 1 : 0);
-  return a === undefined || b === undefined
-    ? undefined
-    : builder.call('BatchMatMul', { a, b }, shape, attrs);
+  return a === undefined || b === undefined ? undefined : builder.call('BatchMatMul', { a, b }, shape, attrs);
 }
 
 /** The values one after the other along an axis, if they are small. */

@@ -1,5 +1,6 @@
 import {
   rungeKutta,
+  stateBytes,
   type ButcherTableau,
   type Cotangents,
   type FusedStep,
@@ -15,13 +16,14 @@ export type FusedMethods = readonly ('linearize' | 'adjoint')[];
 
 /**
  * A hand-written field whose engine takes whole steps: the tableau's own steps, on scratch arrays that nobody
- * counts. `before` is called for each evaluation within them too.
+ * counts; up to `longest` of them in one call. `before` is called for each evaluation within them too.
  */
 export function fusedField(
   engine: Float64Engine,
   field: HandWrittenField,
   methods: FusedMethods,
   options: Float64FieldOptions = {},
+  longest = 1,
 ): VectorField<Float64Array> {
   type S = State<Float64Array>;
   const own = (x: Float64Array): Float64Array => engine.combine(undefined, [{ coefficient: 1, value: x }]);
@@ -59,7 +61,12 @@ export function fusedField(
       return { t: 0, y: step.y.map(own), parameters: parameters.map(own) };
     };
     return {
-      advance,
+      longest,
+      advance(spans, y) {
+        const states: S[] = [];
+        for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
+        return states;
+      },
       ...(methods.includes('linearize')
         ? {
             linearize(span: Span, y: S) {
@@ -78,9 +85,24 @@ export function fusedField(
         : {}),
       ...(methods.includes('adjoint')
         ? {
-            adjoint(span: Span, y: S, cotangent: S) {
-              for (let i = 0; i < solver.stages; i++) options.before?.(span.t0);
-              return { ...pullback(span, y, cotangent), bytes: solver.stages * activationBytes };
+            adjoint(spans: readonly Span[], ys: readonly S[], cotangent: S) {
+              for (let i = 0; i < solver.stages * spans.length; i++) options.before?.(spans[0]!.t0);
+              let pulled: Cotangents<Float64Array> | undefined;
+              for (let n = spans.length - 1; n >= 0; n--) {
+                const next = pullback(spans[n]!, ys[n]!, pulled?.y ?? cotangent);
+                const sum = next.parameters.map((x, i) =>
+                  x.map((entry, e) => entry + (pulled?.parameters[i]![e] ?? 0)),
+                );
+                [...next.parameters, ...(pulled ? [...pulled.y, ...pulled.parameters] : [])].forEach((x) => {
+                  engine.release(x);
+                });
+                pulled = { ...next, parameters: sum.map(own) };
+              }
+              return {
+                ...pulled!,
+                bytes: solver.stages * activationBytes,
+                ...(spans.length > 1 ? { stateBytes: spans.length * stateBytes(engine, cotangent) } : {}),
+              };
             },
           }
         : {}),
