@@ -5,7 +5,7 @@ import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegra
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
-import { createPool, wrap, type FloatType, type OnnxArray, type Runtime } from './array.ts';
+import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, type TracedField } from './cache.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
@@ -86,6 +86,8 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
         field: solved,
         fromTensor: (x) => arrayOf(runtime.pool, runtime.float, x.dataSync(), x.shape),
         toTensor: (x) => tensor(Float32Array.from(x.data as Float32Array), [...x.dims], 'float32'),
+        fromArray: (values, shape) => arrayOf(runtime.pool, runtime.float, values, shape),
+        toArray: (x) => Float64Array.from(x.data as FloatData),
       };
       checkTrainable(request, traced);
       checkPurity(request, traced, prepared);

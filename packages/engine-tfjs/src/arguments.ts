@@ -1,23 +1,28 @@
 import { Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import { ArgumentError, checkTimes } from '@odegrad/core';
-import { tensorEngine } from './engine.ts';
+import { describe } from './describe.ts';
 import type { FlatField } from './field-engine.ts';
 import { flatField } from './flat-field.ts';
+import { float64Parts, isFloat64Part } from './float64-parts.ts';
 import type { OdeOptions } from './options.ts';
+import type { Part, PartKind } from './parts.ts';
 import { resolveOptions, type Resolved } from './resolve-options.ts';
-import { describe, structureOf, type Model, type Structure, type VectorFieldFunction } from './state.ts';
+import type { Model, VectorFieldFunction } from './state.ts';
+import { structureOf, type Structure } from './structure.ts';
+import { tensorParts } from './tensor-parts.ts';
 
 /** Output times, the first one that of y0. Strictly increasing or strictly decreasing. */
 export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;
 
 /** A call of `odeint` or `solve`, checked and taken apart. Nothing is alive that was not before. */
-export interface Call<S> extends Resolved {
+export interface Call<S, P extends Part = Part> extends Resolved {
   readonly f: FlatField;
   /** The user's f. */
   readonly key: object;
   readonly structure: Structure<S>;
-  /** The user's tensors. */
-  readonly y0: readonly Tensor[];
+  readonly kind: PartKind<P>;
+  /** The user's tensors, or arrays of doubles. */
+  readonly y0: readonly P[];
   readonly ts: readonly number[];
   /** Where the times came as a tensor: that tensor, which gradients go to. */
   readonly timesTensor: Tensor | undefined;
@@ -32,28 +37,33 @@ export function checkCall<S>(
 ): Call<S> {
   const resolved = resolveOptions(options);
   const structure = structureOf(y0);
-  const parts = structure.flatten(y0, 'y0');
-  const names = structure.names('y0');
+  const kind = kindOf(y0, structure);
+  const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');
-  parts.forEach((part, i) => {
-    if (part.dtype !== 'float32') {
-      throw new ArgumentError(`${names[i]!} is of dtype ${part.dtype}; it must be float32. tf.cast it.`);
-    }
-    if (!tensorEngine.isFinite(part)) {
-      throw new ArgumentError(
-        `${names[i]!} has entries that are NaN or infinite; a solve cannot start there.`,
-      );
-    }
-  });
   return {
     ...resolved,
+    dtype: kind.precision(options.dtype),
     f: flatField(f, structure, parts),
     key: f,
     structure,
+    kind,
     y0: parts,
     ts: timesOf(ts),
     timesTensor: ts instanceof Tensor ? ts : undefined,
   };
+}
+
+/** What the parts of `y0` are; those that are neither are told so later. */
+function kindOf<S>(y0: S, structure: Structure<S>): PartKind<Part> {
+  const parts = structure.flatten(y0, 'y0', (part, name) => ({ part, name }));
+  const double = parts.find(({ part }) => isFloat64Part(part));
+  if (!double) return tensorParts;
+  const tensor = parts.find(({ part }) => part instanceof Tensor);
+  if (!tensor) return float64Parts;
+  throw new ArgumentError(
+    `${tensor.name} is a tensor, but ${double.name} is in doubles. Give all parts of y0 as tensors, or all as ` +
+      `Float64Arrays or { shape, data }.`,
+  );
 }
 
 function timesOf(ts: Times): readonly number[] {

@@ -10,6 +10,7 @@ export interface FieldRequest {
   /** The function as the user wrote it: what caches are keyed by. */
   readonly key: object;
   readonly t0: number;
+  /** The state to start from; where it is in doubles, rounded. Lent until `prepare` returns. */
   readonly y0: readonly Tensor[];
   /** Variables to take gradients for. Others that f reads are constants. */
   readonly parameters: readonly Variable[];
@@ -29,6 +30,10 @@ export interface PreparedField<A> {
   fromTensor(x: Tensor): A;
   /** A new tensor with the array's values; the array stays as it is. */
   toTensor(x: A): Tensor;
+  /** A new array with those values. An engine with float64 has this way in, and `toArray` out. */
+  fromArray?(values: Float64Array, shape: readonly number[]): A;
+  /** A new Float64Array with the array's values; the array stays as it is. */
+  toArray?(x: A): Float64Array;
 }
 
 /**

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { vectorField } from './field.ts';
 import { flatField } from './flat-field.ts';
 import { findParameters } from './probe.ts';
-import { structureOf } from './state.ts';
+import { structureOf } from './structure.ts';
 import { tfjsEngine } from './tfjs-engine.ts';
 
 beforeAll(async () => {

@@ -1,22 +1,27 @@
-import { util, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
+import { describe } from './describe.ts';
 import type { FlatField } from './field-engine.ts';
-import { describe, type Model, type StateOf, type Structure, type VectorFieldFunction } from './state.ts';
+import type { Part } from './parts.ts';
+import { inBrackets, isSameShape } from './shape.ts';
+import type { Model, StateOf, VectorFieldFunction } from './state.ts';
+import type { Structure } from './structure.ts';
+import { tensorAt } from './tensor-parts.ts';
 
 /**
- * `f` on the list of the state's tensors. Every result is checked against the shapes of `y0`.
+ * `f` on the list of the state's parts, in tensors. Every result is checked against the shapes of `y0`.
  *
  * @throws {ArgumentError} if `f` is neither a function nor a model.
  */
 export function flatField<S>(
   f: VectorFieldFunction<S> | Model,
   structure: Structure<S>,
-  y0: readonly Tensor[],
+  y0: readonly Part[],
 ): FlatField {
   const call = callable(f);
   const names = structure.names('f(t, y)');
   return (t, y) => {
-    const result = call(t, structure.unflatten(y) as StateOf<S>);
+    const result = call(t, structure.unflatten(y) as unknown as StateOf<S>);
     if (isPromise(result)) {
       // Its tensors are about to be freed, so it may well fail; nobody would hear.
       result.then(undefined, () => undefined);
@@ -24,7 +29,7 @@ export function flatField<S>(
         'f must return its tensors at once, but returned a promise: f cannot be async.',
       );
     }
-    const slopes = structure.flatten(result, 'f(t, y)');
+    const slopes = structure.flatten(result, 'f(t, y)', tensorAt);
     slopes.forEach((slope, i) => {
       checkSlope(slope, y0[i]!, names[i]!, structure.names('y0')[i]!);
     });
@@ -40,13 +45,13 @@ function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<
   throw new ArgumentError(`f must be a function (t, y) => dy/dt or a tf.layers model, not ${describe(f)}.`);
 }
 
-function checkSlope(slope: Tensor, y: Tensor, name: string, of: string): void {
+function checkSlope(slope: Tensor, y: Part, name: string, of: string): void {
   if (slope.dtype !== 'float32') {
     throw new ArgumentError(`${name} is of dtype ${slope.dtype}; it must be float32. tf.cast it.`);
   }
-  if (!util.arraysEqual(slope.shape, y.shape)) {
+  if (!isSameShape(slope.shape, y.shape)) {
     throw new ArgumentError(
-      `${name} has the shape [${slope.shape.join(', ')}], but ${of} has [${y.shape.join(', ')}]: dy/dt must have ` +
+      `${name} has the shape ${inBrackets(slope.shape)}, but ${of} has ${inBrackets(y.shape)}: dy/dt must have ` +
         `the shape of y.`,
     );
   }

@@ -9,7 +9,18 @@ export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName }
 export { record, type Recording } from './recording.ts';
 export { smoothGradients } from './smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './solve.ts';
-export type { LikeState, Model, OdeState, StateOf, VectorFieldFunction } from './state.ts';
+export type {
+  CotangentOf,
+  Float64Part,
+  Float64Tensor,
+  LikeState,
+  Model,
+  OdeState,
+  PartOf,
+  SlopeOf,
+  StateOf,
+  VectorFieldFunction,
+} from './state.ts';
 export { isolated } from './tape.ts';
 export { tfjsEngine } from './tfjs-engine.ts';
 

@@ -1,10 +1,12 @@
 import { concat, customGrad, clone, reshape, slice, tidy, type Tensor } from '@tensorflow/tfjs-core';
-import { EngineError, forward } from '@odegrad/core';
+import { ArgumentError, EngineError, forward } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
+import type { Part } from './parts.ts';
 import { parametersOf, run, type Run } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import { abandonTape, isDifferentiatedAgain, isolated, isTapeOn, whenTapeEnds } from './tape.ts';
+import { tensorParts } from './tensor-parts.ts';
 
 /**
  * Solves dy/dt = f(t, y), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
@@ -12,6 +14,8 @@ import { abandonTape, isDifferentiatedAgain, isolated, isTapeOn, whenTapeEnds } 
  *
  * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in the
  * variables that `f` reads, and in `ts` where it is a tensor; `gradient` says how. Outside nothing is kept.
+ * States may be in doubles where the engine has float64. Then the result is in Float64Tensors, which are on no
+ * tape.
  *
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
@@ -23,10 +27,10 @@ export function odeint<const S extends OdeState>(
   options: OdeOptions = {},
 ): LikeState<S> {
   const call = checkCall(f, y0, ts, options);
-  return call.structure.unflatten(isTapeOn() ? differentiable(call) : plain(call));
+  return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call));
 }
 
-function plain<S>(call: Call<S>): Tensor[] {
+function plain<S, P extends Part>(call: Call<S, P>): P[] {
   const solved = run(call, forward, { variables: call.params ?? [], found: false });
   try {
     return solved.trajectories();
@@ -35,13 +39,22 @@ function plain<S>(call: Call<S>): Tensor[] {
   }
 }
 
+/** @throws {ArgumentError} for states in doubles. */
+function onTape<S>(call: Call<S>): Call<S, Tensor> {
+  if (call.kind === tensorParts) return call as Call<S, Tensor>;
+  throw new ArgumentError(
+    'y0 is in doubles, and the tape of TensorFlow.js has float32 tensors only: odeint would lose its gradient. Take ' +
+      'solve(…).pullback(…), which needs no tape, or call odeint outside tf.grads.',
+  );
+}
+
 /** The solve as one operation on the tape that is on. */
-function differentiable<S>(call: Call<S>): Tensor[] {
+function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
   const strategy = call.gradient();
   const parameters = parametersOf(call);
   const { timesTensor, y0 } = call;
   const inputs = [...y0, ...parameters.variables, ...(timesTensor ? [timesTensor] : [])];
-  let solved: Run | undefined;
+  let solved: Run<Tensor> | undefined;
   const solve = customGrad(() => {
     const going = (solved = run(call, strategy, parameters));
     try {
@@ -60,7 +73,12 @@ function differentiable<S>(call: Call<S>): Tensor[] {
 }
 
 /** Pulls the cotangent of the packed trajectories back to all inputs. */
-function gradientOf<S>(solved: Run, cotangent: Tensor, call: Call<S>, inputs: readonly Tensor[]): Tensor[] {
+function gradientOf<S>(
+  solved: Run<Tensor>,
+  cotangent: Tensor,
+  call: Call<S, Tensor>,
+  inputs: readonly Tensor[],
+): Tensor[] {
   const again = isDifferentiatedAgain();
   try {
     const gradients = isolated(() =>
@@ -96,7 +114,7 @@ function pack(trajectories: readonly Tensor[]): Tensor {
   return concat(trajectories.map((x) => reshape(x, [-1])));
 }
 
-function unpack<S>(packed: Tensor, { y0, ts }: Call<S>): Tensor[] {
+function unpack<S>(packed: Tensor, { y0, ts }: Call<S, Tensor>): Tensor[] {
   if (y0.length === 1) return [packed];
   let offset = 0;
   return y0.map(({ shape, size }) => {

@@ -87,7 +87,7 @@ export interface OdeOptions {
   readonly params?: readonly Variable[] | undefined;
   /** Default `'tfjs'`. */
   readonly engine?: EngineName | EngineProvider | undefined;
-  /** Default `'float32'`, the only one that engine 'tfjs' has. */
+  /** Default `'float32'`, the only one that engine 'tfjs' has; `'float64'` for states in doubles. */
   readonly dtype?: 'float32' | 'float64' | undefined;
   /** Where names are looked up. By default the registry that `@odegrad/core` exports. */
   readonly registry?: Registry | undefined;

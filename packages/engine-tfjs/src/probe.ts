@@ -1,7 +1,7 @@
 import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
+import { describe } from './describe.ts';
 import type { FlatField } from './field-engine.ts';
-import { describe } from './state.ts';
 import { record } from './recording.ts';
 
 /** The trainable variables that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */

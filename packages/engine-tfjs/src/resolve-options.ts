@@ -15,10 +15,10 @@ import {
   type Registry,
   type Solver,
 } from '@odegrad/core';
+import { describe } from './describe.ts';
 import type { FieldEngine } from './field-engine.ts';
 import type { OdeOptions } from './options.ts';
 import { checkParameters } from './probe.ts';
-import { describe } from './state.ts';
 import { tfjsEngine } from './tfjs-engine.ts';
 
 /** The options with names resolved. */

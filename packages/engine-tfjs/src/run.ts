@@ -1,13 +1,4 @@
-import {
-  dispose,
-  getGradient,
-  stack,
-  tensor1d,
-  tidy,
-  unstack,
-  type Tensor,
-  type Variable,
-} from '@tensorflow/tfjs-core';
+import { getGradient, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -18,26 +9,27 @@ import {
 } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from './field-engine.ts';
+import type { Part } from './parts.ts';
 import { findParameters } from './probe.ts';
 import { isolated } from './tape.ts';
 
-/** A finished forward pass, in tensors. Its arrays live until `release()`. */
-export interface Run {
+/** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
+export interface Run<P> {
   readonly stats: Statistics;
-  /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns the tensors. */
-  trajectories(): Tensor[];
-  /** Pulls cotangents of the trajectories back. May be called again; the caller owns the tensors. */
-  pullback(cotangents: readonly Tensor[]): RunGradient;
+  /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns them. */
+  trajectories(): P[];
+  /** Pulls cotangents of the trajectories back. May be called again; the caller owns the result. */
+  pullback(cotangents: readonly P[]): RunGradient<P>;
   /** Frees what was kept. May be called again. */
   release(): void;
 }
 
 /** Gradient of a loss of the trajectories. */
-interface RunGradient {
-  readonly y0: readonly Tensor[];
-  readonly parameters: readonly Tensor[];
+interface RunGradient<P> {
+  readonly y0: readonly P[];
+  readonly parameters: readonly P[];
   /** Where the times came as a tensor. */
-  readonly ts: Tensor | undefined;
+  readonly ts: P | undefined;
 }
 
 /** What gradients are taken for, and whether it was found by looking at what f reads. */
@@ -47,29 +39,35 @@ export interface Parameters {
 }
 
 /** Runs the forward pass of `call` with `strategy`, on no tape but its own. Leaves nothing if it throws. */
-export function run<S>(call: Call<S>, strategy: GradientStrategy, parameters: Parameters): Run {
+export function run<S, P extends Part>(
+  call: Call<S, P>,
+  strategy: GradientStrategy,
+  parameters: Parameters,
+): Run<P> {
   return isolated(() => runOn(call.engine, call, strategy, parameters));
 }
 
-function runOn<A, S>(
+function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, y0, ts, timesTensor, dtype, method }: Call<S>,
+  { f, key, kind, y0, ts, timesTensor, dtype, method }: Call<S, P>,
   strategy: GradientStrategy,
   { variables, found }: Parameters,
-): Run {
-  const prepared = provider.prepare({
-    f,
-    key,
-    t0: ts[0]!,
-    y0,
-    parameters: variables,
-    parametersFound: found,
-    dtype,
-  });
+): Run<P> {
+  const prepared = kind.withTensors(y0, (tensors) =>
+    provider.prepare({
+      f,
+      key,
+      t0: ts[0]!,
+      y0: tensors,
+      parameters: variables,
+      parametersFound: found,
+      dtype,
+    }),
+  );
   const { field } = prepared;
   const { engine } = field;
-  const fromTensor = (x: Tensor): A => prepared.fromTensor(x);
-  const toTensor = (x: A): Tensor => prepared.toTensor(x);
+  const port = kind.port(prepared, provider.name);
+  const shapes = y0.map(({ shape }) => shape);
   if (!isFixed(method.stepping)) warnOfNoise(engine, method.stepping.rtol);
   const releaseState = (state: State<A>): void => {
     state.forEach((x) => {
@@ -78,27 +76,26 @@ function runOn<A, S>(
   };
   const start: A[] = [];
   try {
-    for (const part of y0) start.push(fromTensor(part));
+    for (const part of y0) start.push(port.enter(part));
     const timeGradients = timesTensor !== undefined;
     const solution = strategy.solve({ field, y0: start, ts, timeGradients }, method);
     let released = false;
     return {
       stats: solution.stats,
-      trajectories: () =>
-        isolated(() => tidy(() => y0.map((_, part) => stack(solution.ys.map((y) => toTensor(y[part]!)))))),
+      trajectories: () => isolated(() => port.trajectories(solution.ys, shapes)),
       pullback: (cotangents) =>
         isolated(() => {
-          const states = cotangentStates(cotangents, fromTensor);
+          const states = port.cotangents(cotangents);
           try {
             const gradient = solution.pullback(states);
-            const tensors = {
-              y0: gradient.y0.map(toTensor),
-              parameters: gradient.parameters.map(toTensor),
-              ts: timesTensor && tensor1d([...gradient.ts]),
+            const parts = {
+              y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
+              parameters: gradient.parameters.map((x, i) => port.leave(x, variables[i]!.shape)),
+              ts: timesTensor && kind.vector(gradient.ts),
             };
             releaseState(gradient.y0);
             releaseState(gradient.parameters);
-            return tensors;
+            return parts;
           } finally {
             states.forEach(releaseState);
           }
@@ -114,14 +111,6 @@ function runOn<A, S>(
     releaseState(start);
     throw error;
   }
-}
-
-/** Cotangents by part, each over all times, as states by time. */
-function cotangentStates<A>(cotangents: readonly Tensor[], fromTensor: (x: Tensor) => A): State<A>[] {
-  const byPart = cotangents.map((x) => unstack(x));
-  const states = byPart[0]!.map((_, time) => byPart.map((x) => fromTensor(x[time]!)));
-  dispose(byPart);
-  return states;
 }
 
 const warned = new Set<string>();
@@ -147,9 +136,8 @@ function requireGradients(): void {
 }
 
 /** The variables to take gradients for: the user's list, or those that f reads. */
-export function parametersOf<S>({ params, f, ts, y0 }: Call<S>): Parameters {
+export function parametersOf<S, P extends Part>({ params, f, ts, kind, y0 }: Call<S, P>): Parameters {
   requireGradients();
-  return params
-    ? { variables: params, found: false }
-    : { variables: findParameters(f, ts[0]!, y0), found: true };
+  if (params) return { variables: params, found: false };
+  return { variables: kind.withTensors(y0, (tensors) => findParameters(f, ts[0]!, tensors)), found: true };
 }

@@ -1,9 +1,18 @@
-import { dispose, keep, util, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
-import { ArgumentError, type Statistics } from '@odegrad/core';
+import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
+import type { Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
+import type { Part } from './parts.ts';
 import { parametersOf, run, type Run } from './run.ts';
-import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
+import type {
+  CotangentOf,
+  Float64Tensor,
+  LikeState,
+  Model,
+  OdeState,
+  PartOf,
+  VectorFieldFunction,
+} from './state.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
 export interface OdeSolution<S> {
@@ -18,9 +27,9 @@ export interface OdeSolution<S> {
   readonly engine: string;
   /**
    * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`. May be called again; the
-   * caller owns the tensors.
+   * caller owns the tensors. For states in doubles all of it is in doubles: plain values.
    */
-  pullback(cotangents: LikeState<S>): OdeGradient<S>;
+  pullback(cotangents: CotangentOf<S>): OdeGradient<S>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -28,15 +37,19 @@ export interface OdeSolution<S> {
 /** Gradient of a loss through a solve. */
 export interface OdeGradient<S> {
   readonly y0: LikeState<S>;
-  /** By variable name, as `optimizer.applyGradients` takes them. Zeros for parameters that f does not use. */
-  readonly parameters: NamedTensorMap;
+  /**
+   * By variable name, as `optimizer.applyGradients` takes them where they are tensors. Zeros for parameters
+   * that f does not use.
+   */
+  readonly parameters: PartOf<S> extends Tensor ? NamedTensorMap : Readonly<Record<string, Float64Tensor>>;
   /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
-  readonly ts?: Tensor;
+  readonly ts?: PartOf<S>;
 }
 
 /**
  * Solves dy/dt = f(t, y), y(ts[0]) = y0, like `odeint`, and returns the solution with its statistics and its
- * pullback. No tape is needed, and none is used; a surrounding `tf.tidy` frees nothing of it.
+ * pullback. No tape is needed, and none is used; a surrounding `tf.tidy` frees nothing of it. States may be in
+ * doubles where the engine has float64; `ys` and gradients are then Float64Tensors.
  *
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
@@ -51,7 +64,7 @@ export function solve<const S extends OdeState>(
   const strategy = call.gradient();
   const parameters = parametersOf(call);
   const solved = run(call, strategy, parameters);
-  const trajectories = kept(solved);
+  const trajectories = kept(solved, call);
   return {
     ts: call.ts,
     ys: call.structure.unflatten(trajectories),
@@ -61,40 +74,37 @@ export function solve<const S extends OdeState>(
     engine: call.engine.name,
     pullback(cotangents) {
       const gradient = solved.pullback(checkCotangents(cotangents, call));
-      return {
+      const result = {
         y0: call.structure.unflatten(gradient.y0),
         parameters: Object.fromEntries(
           parameters.variables.map(({ name }, i) => [name, gradient.parameters[i]!]),
         ),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
       };
+      // The kind of parts was told from y0, and so was S.
+      return result as OdeGradient<S>;
     },
     dispose() {
-      dispose(trajectories);
+      call.kind.dispose(trajectories);
       solved.release();
     },
   };
 }
 
-function kept(solved: Run): Tensor[] {
+function kept<S, P extends Part>(solved: Run<P>, { kind }: Call<S, P>): P[] {
   try {
-    return solved.trajectories().map((x) => keep(x));
+    return kind.keep(solved.trajectories());
   } catch (error) {
     solved.release();
     throw error;
   }
 }
 
-function checkCotangents<S>(cotangents: LikeState<S>, { structure, y0, ts }: Call<S>): Tensor[] {
-  const parts = structure.flatten(cotangents, 'cotangents');
-  const names = structure.names('cotangents');
-  parts.forEach((part, i) => {
-    const shape = [ts.length, ...y0[i]!.shape];
-    if (part.dtype === 'float32' && util.arraysEqual(part.shape, shape)) return;
-    throw new ArgumentError(
-      `${names[i]!} must be float32 of the shape of the trajectory, [${shape.join(', ')}], not ${part.dtype} of ` +
-        `[${part.shape.join(', ')}].`,
-    );
-  });
-  return parts;
+function checkCotangents<S, P extends Part>(
+  cotangents: CotangentOf<S>,
+  { structure, kind, y0, ts }: Call<S, P>,
+): P[] {
+  return structure.flatten(cotangents, 'cotangents', (part, name, i) =>
+    kind.cotangent(part, name, [ts.length, ...y0[i]!.shape]),
+  );
 }

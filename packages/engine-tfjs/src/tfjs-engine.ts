@@ -10,7 +10,7 @@ export const tfjsEngine: FieldEngine<Tensor> = {
     if (dtype !== 'float32') {
       throw new ArgumentError(
         `Engine 'tfjs' computes in float32, because TensorFlow.js has no other precision; \`dtype\` is '${dtype}'. ` +
-          `Leave it out, or take \`engine: 'onnx'\` of @odegrad/engine-onnx.`,
+          `Leave it out and give tensors, or take \`engine: 'onnx'\` of @odegrad/engine-onnx.`,
       );
     }
     return {
