@@ -59,5 +59,13 @@ export function stageEvaluator<A>(
       const linearization = memory.adoptLinearization(fused.linearize!(span, y));
       return { y: linearization.value, stages: [], linearization };
     },
+    attempt(tableau, span, first) {
+      const fused = activations ? undefined : fusedStep(problem, tableau);
+      if (!fused?.attempt) return undefined;
+      countEvaluations(memory.ledger, tableau.b.length - 1);
+      const { y, error, last } = fused.attempt(span, first.y, first.slope!);
+      for (const made of [y, error, last ?? []]) memory.adoptState(made);
+      return { y, stages: [first], error, ...(last ? { last: { t: span.t1, y, slope: last } } : {}) };
+    },
   };
 }

@@ -19,11 +19,16 @@ export interface SolveShape {
   /** Whether the field evaluates and pulls back in one go. */
   readonly vjp: boolean;
   /**
-   * Where the engine takes whole steps, the bytes of a linearization and within a pullback, as far as it has them.
-   * Attempts of adaptive steps go stage by stage all the same.
+   * Where the engine takes whole steps, the bytes of a linearization and within a pullback, and whether it attempts
+   * them with their error estimate, as far as it has them.
    */
   readonly fused?:
-    { readonly linearize?: number | undefined; readonly adjoint?: number | undefined } | undefined;
+    | {
+        readonly linearize?: number | undefined;
+        readonly adjoint?: number | undefined;
+        readonly attempt?: boolean;
+      }
+    | undefined;
 }
 
 /** Bytes by what is kept of a step. */
@@ -72,8 +77,11 @@ function attempt(shape: SolveShape): BytesByLevel {
   const made = (s + errorStages + points + 1 + Number(adaptive)) * x;
   // The stage at the start may come with activations from before.
   const before = adaptive ? activationBytes : 0;
+  // In one call: the slope at the start, y₁, the error, and the slope at the end.
+  const whole = (3 + Number(shape.firstSameAsLast)) * x;
   return {
-    state: fused && !adaptive ? x : made + before + (s - 1) * x,
+    state:
+      !fused || (adaptive && !fused.attempt) ? made + before + (s - 1) * x : adaptive ? whole + before : x,
     stages: made + before,
     activations:
       fused?.linearize !== undefined && !adaptive

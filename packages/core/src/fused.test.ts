@@ -1,7 +1,7 @@
 import { checkpoint, recompute, stages } from '@odegrad/grad-checkpoint';
 import { backprop } from '@odegrad/grad-backprop';
 import { symplectic } from '@odegrad/grad-symplectic';
-import { dopri5, rk4 } from '@odegrad/tableaux';
+import { bosh3, cashKarp, dopri5, rk4 } from '@odegrad/tableaux';
 import {
   createFloat64Engine,
   float64Field,
@@ -85,6 +85,30 @@ describe.each([
     expect(whole.steps).toEqual(plain.steps);
     expect(whole.stats.evaluationsForward).toBe(plain.stats.evaluationsForward);
     expect(relativeError(whole.gradient, plain.gradient)).toBeLessThan(1e-14);
+  });
+
+  it.each([
+    ['dopri5', rungeKutta(dopri5)],
+    ['bosh3', rungeKutta(bosh3)],
+    ['cash_karp', rungeKutta(cashKarp)],
+  ])('attempts adaptive steps of %s, rejected ones too, with the same evaluations', (_name, solver) => {
+    for (const firstStep of [undefined, 1]) {
+      const stepping = { rtol: 1e-6, atol: 1e-6, controller: pi, ...(firstStep ? { firstStep } : {}) };
+      const adaptive = { ...trial, method: { solver, stepping } };
+      for (const strategy of [symplectic, checkpoint, recompute, stages, backprop]) {
+        const plain = runTrial(strategy, { ...adaptive, fuse: ['adjoint'] });
+        const whole = runTrial(strategy, { ...adaptive, fuse: ['attempt', 'adjoint'] });
+        expect(whole.ys).toEqual(plain.ys);
+        expect(whole.steps).toEqual(plain.steps);
+        expect(relativeError(whole.gradient, plain.gradient)).toBeLessThan(1e-14);
+        expect(whole).toMatchObject({ live: 0, bytes: 0, evaluations: plain.evaluations });
+        const { bytesPeak, ...counts } = whole.stats;
+        const { bytesPeak: most, ...expected } = plain.stats;
+        expect(counts).toEqual(expected);
+        expect(bytesPeak).toBeLessThanOrEqual(most);
+        if (firstStep) expect(counts.rejected).toBeGreaterThan(0);
+      }
+    }
   });
 
   it('is not asked for a tableau that it does not know', () => {

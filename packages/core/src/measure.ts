@@ -26,6 +26,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
     linearize:
       fused.linearize &&
       calibrated(engine, ['linearize', ...about], () => linearizationBytes(problem, fused)),
+    attempt: fused.attempt !== undefined,
     adjoint: fused.adjoint && calibrated(engine, ['adjoint', ...about], () => adjointBytes(problem, fused)),
   };
 

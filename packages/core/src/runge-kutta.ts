@@ -40,9 +40,16 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
     tableau,
     ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
 
-    step(evaluator, span, y, { first, error, stages: wanted }) {
-      const whole = wanted || error ? undefined : evaluator.fused?.(tableau, main.length, span, y);
-      if (whole) return whole;
+    step(evaluator, span, y, { first: known, error, stages: wanted }) {
+      let first = known;
+      if (!wanted && error && tableau.bError && evaluator.attempt) {
+        first ??= evaluator.at(span.t0, y);
+        const whole = evaluator.attempt(tableau, span, first);
+        if (whole) return whole;
+      } else if (!wanted && !error) {
+        const whole = evaluator.fused?.(tableau, main.length, span, y);
+        if (whole) return whole;
+      }
       const { engine } = evaluator;
       const h = span.t1 - span.t0;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);

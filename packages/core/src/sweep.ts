@@ -83,23 +83,27 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     return next;
   };
 
+  const checkAborted = (n: number): void => {
+    if (!method.signal?.aborted) return;
+    const { t0, t1 } = trajectory.entry(n).span;
+    throw new SolveError('aborted', 'The backward pass was aborted', {
+      t: t1,
+      h: t1 - t0,
+      steps: trajectory.length - n - 1,
+    });
+  };
+
   /** Goes back over step n, and over those before it that are pulled back with it; says which step is next. */
   const back = (n: number): number =>
     memory.scope(() => {
-      const { span, interval, lands } = trajectory.entry(n);
-      const h = span.t1 - span.t0;
-      if (method.signal?.aborted) {
-        throw new SolveError('aborted', 'The backward pass was aborted', {
-          t: span.t1,
-          h,
-          steps: trajectory.length - n - 1,
-        });
-      }
+      checkAborted(n);
+      const { interval, lands } = trajectory.entry(n);
       const injected = lands ? cotangents[interval + 1] : undefined;
       if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
       const m = lambda ? wholeSteps(work, fused, n, (i) => cotangents[i] !== undefined) : n;
       if (lambda) lambda = pullBack(m, n, lambda);
       for (let i = n; i >= m; i--) {
+        checkAborted(i);
         trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline[i]!);
         const { t0, t1 } = trajectory.entry(i).span;
         if (lambda) method.onStep?.({ phase: 'backward', t: t0, h: t1 - t0, steps: trajectory.length - i });

@@ -91,14 +91,16 @@ export interface VectorJacobianProduct<A> extends Cotangents<A> {
 }
 
 /**
- * The solution stages of a tableau's step as one call of an engine, or of several steps in a row. Not used where the
- * error estimate or time gradients are wanted.
+ * A tableau's step as one call of an engine, or several steps in a row. Not used where time gradients are wanted, nor
+ * where the states of its stages are.
  */
 export interface FusedStep<A> {
   /** The most steps that one call may take; at least 1. */
   readonly longest: number;
   /** Steps over `spans`, one after the other from `y`: the state at the end of each. */
   advance(spans: readonly Span[], y: State<A>): readonly State<A>[];
+  /** A step with its error estimate, from the slope at its start. */
+  attempt?(span: Span, y: State<A>, slope: State<A>): FusedAttempt<A>;
   /** y₁ and the activations of all stages; its pullback takes ∂ℒ/∂y₁ to ∂ℒ/∂y and the parameters. */
   linearize?(span: Span, y: State<A>): Linearization<A>;
   /**
@@ -106,6 +108,15 @@ export interface FusedStep<A> {
    * end of the last step to the start of the first.
    */
   adjoint?(spans: readonly Span[], ys: readonly State<A>[], cotangent: State<A>): FusedAdjoint<A>;
+}
+
+/** What an attempted step gives in one call. */
+export interface FusedAttempt<A> {
+  readonly y: State<A>;
+  /** Estimate of the local error, unscaled. */
+  readonly error: State<A>;
+  /** f at the end of the step, where the method evaluates it anyway (FSAL). */
+  readonly last?: State<A>;
 }
 
 /** ∂ℒ/∂y at the start of the first step, and what the steps add to ∂ℒ/∂θ. */
@@ -139,6 +150,8 @@ export interface StageEvaluator<A> {
   at(t: number, y: State<A>): Stage<A>;
   /** A whole step in one call, where the engine can; it may take later ones along. */
   fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
+  /** A whole step with its error estimate in one call, from the stage at its start, where the engine can. */
+  attempt?(tableau: ButcherTableau, span: Span, first: Stage<A>): Step<A> | undefined;
 }
 
 /** What one attempted step gives. */

@@ -185,7 +185,7 @@ export function vectorField(
     fuse(tableau) {
       if (!fused.has(tableau)) {
         const models = field.step(tableau);
-        fused.set(tableau, models && fusedStep(models, parameters, shapes.length, feed));
+        fused.set(tableau, models && fusedStep(tableau, models, parameters, shapes.length, feed));
       }
       return fused.get(tableau);
     },

@@ -8,7 +8,7 @@ import {
 import type { FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { symplectic } from '@odegrad/grad-symplectic';
-import { dopri5, dopri8, euler, heun2, rk4 } from '@odegrad/tableaux';
+import { bosh3, dopri5, dopri8, euler, fehlberg45, heun2, rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
@@ -120,5 +120,76 @@ describe('a fused step', () => {
     expect(whole.stateBytes).toBe(3 * 16 * 16 * 4);
     one.release();
     whole.release();
+  });
+
+  const constant: FlatField = (_, [y]) => [tf.fill(y!.shape, 0.25)];
+  const zero: FlatField = (_, [y]) => [tf.zerosLike(y!)];
+  const linear: FlatField = (_, [y]) => [tf.matMul(y as tf.Tensor2D, w as unknown as tf.Tensor2D)];
+  const clock: FlatField = (t, [y]) => [tf.mul(tf.ones(y!.shape), tf.sin(t))];
+
+  test.each([
+    ['a constant', constant],
+    ['nothing', zero],
+    ['linear', linear],
+    ['of time alone', clock],
+  ])('several in one call, where f is %s, give what single ones give', (_, g) => {
+    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2])];
+    const { field, fromTensor } = engine.prepare({
+      f: g,
+      key: g,
+      t0: 0,
+      y0,
+      parameters: g === linear ? [w] : [],
+      dtype: 'float64',
+    });
+    const start = y0.map(fromTensor);
+    const single: VectorField<OnnxArray> = {
+      ...field,
+      fuse: (tableau) => ({ ...field.fuse!(tableau)!, longest: 1 }),
+    };
+    expect(field.fuse!(rk4)!.longest).toBeGreaterThan(3);
+    const [many, one] = [field, single].map((each) => solve(each, start, symplectic, rk4));
+    for (const [i, x] of many!.numbers.entries()) expect(Math.abs(x - one!.numbers[i]!)).toBeLessThan(1e-15);
+    const { bytesPeak, ...counts } = many!.ledger;
+    const { bytesPeak: least, ...expected } = one!.ledger;
+    expect(counts).toEqual(expected);
+    expect(bytesPeak - least).toBeLessThanOrEqual(3 * 32);
+  });
+
+  test.each([dopri5, bosh3, fehlberg45])('attempts steps of $name with their error', (tableau) => {
+    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
+    const { field, fromTensor } = engine.prepare({
+      f,
+      key: f,
+      t0: 0,
+      y0,
+      parameters: [w, b],
+      dtype: 'float64',
+    });
+    const start = y0.map(fromTensor);
+    const solver = rungeKutta(tableau);
+    const span = { t0: 0.2, t1: 0.5 };
+    const first = { t: 0.2, y: start, slope: field.evaluate(0.2, start) };
+    const staged = solver.step(
+      { engine: field.engine, at: (t, y) => ({ t, y, slope: field.evaluate(t, y) }) },
+      span,
+      start,
+      { first, error: true, stages: true },
+    );
+    const whole = field.fuse!(tableau)!.attempt!(span, start, first.slope);
+    const numbers = (state: readonly OnnxArray[] | undefined): number[] =>
+      (state ?? []).flatMap((x) => Array.from(x.data as FloatData));
+    for (const [found, expected] of [
+      [whole.y, staged.y],
+      [whole.error, staged.error],
+      [whole.last, staged.last?.slope],
+    ]) {
+      const wanted = numbers(expected);
+      expect(numbers(found)).toHaveLength(wanted.length);
+      numbers(found).forEach((x, i) => {
+        expect(Math.abs(x - wanted[i]!)).toBeLessThan(1e-15);
+      });
+    }
+    expect(numbers(whole.error).some((x) => Math.abs(x) > 1e-9)).toBe(true);
   });
 });

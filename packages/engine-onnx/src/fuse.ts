@@ -1,7 +1,9 @@
 import {
   EngineError,
+  isFirstSameAsLast,
   solutionStages,
   type ButcherTableau,
+  type FusedAttempt,
   type FusedStep,
   type Linearization,
   type Span,
@@ -13,12 +15,14 @@ import { compileProgram, type Model } from './compile.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
-import { fillStep, stepForward, stepGradient, type StepProgram } from './step-program.ts';
+import { fillStep, stepAttempt, stepForward, stepGradient, type StepProgram } from './step-program.ts';
 
 /** The models of a tableau's step, compiled when they are first needed. */
 export interface StepModels {
   /** y₁. */
   advance(): StepModel;
+  /** y₁ and the error estimate, of a tableau that has one. */
+  attempt(): StepModel;
   /** y₁ and the activations of all stages. */
   linearization(): StepModel;
   pullback(): StepModel;
@@ -80,6 +84,7 @@ export function prepareStep(
   const half = (): ReturnType<typeof split> => (halves ??= split(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
+    attempt: () => once('attempt', () => stepAttempt(tableau, forward(), shapes)),
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
     adjoint: () => once('adjoint', adjointStep),
@@ -126,6 +131,7 @@ export type FeedModel = (
 
 /** The fused step of one solve. */
 export function fusedStep(
+  tableau: ButcherTableau,
   models: StepModels,
   parameters: State<OnnxArray>,
   parts: number,
@@ -158,6 +164,21 @@ export function fusedStep(
       at(spans[0]!);
       return [pick(run(model, [[ys, y]]), values)];
     },
+    ...(tableau.bError && {
+      attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): FusedAttempt<OnnxArray> {
+        const { model, at } = models.attempt();
+        at(span);
+        const results = run(model, [
+          [ys, y],
+          [names('k'), slope],
+        ]);
+        return {
+          y: pick(results, values),
+          error: pick(results, names('e')),
+          ...(isFirstSameAsLast(tableau) ? { last: pick(results, names('l')) } : {}),
+        };
+      },
+    }),
     linearize(span, y): Linearization<OnnxArray> {
       const { model, at } = models.linearization();
       const { names: kept, bytes, stateBytes } = models.activations();

@@ -20,6 +20,8 @@ export interface Roles {
   carriedTo(input: string): string | undefined;
   /** Whether an input gets another row in every round. */
   isScanned(input: string): boolean;
+  /** The scanned input that is there even if the program reads none. */
+  readonly counter: string;
   /** Whether an output is added up over the rounds. */
   isSummed(output: string): boolean;
   /** Whether every round's output is wanted. */
@@ -66,6 +68,8 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
       return graph.outputs.at(-1)!;
     });
   const scanned = graph.inputs.filter(({ name }) => roles.isScanned(name));
+  // Rounds are counted by the rows of some input.
+  if (scanned.length === 0) scanned.push(graph.input(roles.counter, [1]));
   const wanted = [...carried.map(([, output]) => output), ...collected];
   graph.outputs.splice(0, graph.outputs.length, ...wanted);
 

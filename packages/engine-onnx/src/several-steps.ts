@@ -54,6 +54,7 @@ export function severalSteps(
     (forward ??= compiled(programs.forward(), {
       carriedTo: (input) => (input.startsWith('y') ? input.replace('y', 'f') : undefined),
       isScanned: isOfStep,
+      counter: 'h',
       isSummed: () => false,
       isCollected: (output) => output.startsWith('f'),
     }));
@@ -61,6 +62,7 @@ export function severalSteps(
     (adjoint ??= compiled(programs.adjoint(), {
       carriedTo: (input) => (input.startsWith('c') ? input.replace('c', 'gy') : undefined),
       isScanned: (input) => isOfStep(input) || input.startsWith('y'),
+      counter: 'h',
       isSummed: (output) => output.startsWith('gp'),
       isCollected: () => false,
     }));
@@ -87,6 +89,8 @@ export function severalSteps(
       fill(rounds, [...spans].reverse());
       ys.forEach((name, k) => {
         const rows = rounds.model.rows(name, spans.length);
+        // A linear part of f is pulled back wherever it is.
+        if (!rows) return;
         states.forEach((state, i) => {
           const { data, kind } = state[k]!;
           row(rows, spans.length - 1 - i, kind.size).set(data as FloatData);

@@ -1,4 +1,4 @@
-import { solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
+import { isFirstSameAsLast, solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
 
 import type { FloatData } from './array.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
@@ -74,6 +74,37 @@ export function stepForward(
 }
 
 /**
+ * An attempted step from the slope at its start, ports `k…`: y₁ as `f…`, the error estimate h Σ (b_i − b̂_i) k_i as `e…`,
+ * and, of methods whose last stage is at y₁, its slope as `l…`.
+ */
+export function stepAttempt(
+  tableau: ButcherTableau,
+  f: Program,
+  shapes: readonly (readonly number[])[],
+): StepProgram {
+  const { a, b, bError } = tableau;
+  const scene = createScene(tableau, f, shapes);
+  const slopes: Parts[] = [shapes.map((shape, k) => scene.builder.input(`k${k}`, shape))];
+  const evaluate = (i: number, at: () => Parts): void => {
+    if (i > 0) slopes[i] = scene.parts(scene.builder.inline(f, scene.at(i, at())), 'f');
+  };
+  const main = solutionStages(tableau);
+  for (const i of main) evaluate(i, () => along(scene, scene.y, a[i]!, slopes));
+  const y1 = along(scene, scene.y, b, slopes);
+  const fsal = isFirstSameAsLast(tableau);
+  const last = b.length - 1;
+  for (const i of b.keys()) {
+    if (!main.includes(i))
+      evaluate(i, () => (fsal && i === last ? y1 : along(scene, scene.y, a[i]!, slopes)));
+  }
+  return scene.finish([
+    ...ports('f', y1),
+    ...ports('e', along(scene, undefined, bError!, slopes)),
+    ...(fsal ? ports('l', slopes[last]!) : []),
+  ]);
+}
+
+/**
  * y₁ and the pullback of its cotangent `c…` to `gy…` and `gp…`, with
  * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j and g_i = (∂f/∂y)ᵀ K̄_i at stage i, last stage first.
  */
@@ -136,7 +167,12 @@ export function stepGradient(
   ]);
 }
 
-const along = (scene: Scene, base: Parts, weights: readonly number[], slopes: readonly Parts[]): Parts =>
+const along = (
+  scene: Scene,
+  base: Parts | undefined,
+  weights: readonly number[],
+  slopes: readonly Parts[],
+): Parts =>
   scene.combine(
     base,
     weights.flatMap((weight, j) => (weight === 0 ? [] : [{ weight, parts: slopes[j]! }])),

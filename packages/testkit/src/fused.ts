@@ -12,7 +12,7 @@ import { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
 import { float64Field, type Float64FieldOptions, type HandWrittenField } from './field.ts';
 
 /** Which of the methods of a fused step a field offers besides `advance`. */
-export type FusedMethods = readonly ('linearize' | 'adjoint')[];
+export type FusedMethods = readonly ('attempt' | 'linearize' | 'adjoint')[];
 
 /**
  * A hand-written field whose engine takes whole steps: the tableau's own steps, on scratch arrays that nobody
@@ -67,6 +67,19 @@ export function fusedField(
         for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
         return states;
       },
+      ...(methods.includes('attempt')
+        ? {
+            attempt(span: Span, y: S, slope: S) {
+              const first = { t: span.t0, y, slope };
+              const step = solver.step(evaluator, span, y, { first, error: true, stages: false });
+              return {
+                y: step.y.map(own),
+                error: step.error!.map(own),
+                ...(step.last ? { last: step.last.slope!.map(own) } : {}),
+              };
+            },
+          }
+        : {}),
       ...(methods.includes('linearize')
         ? {
             linearize(span: Span, y: S) {
