@@ -197,8 +197,14 @@ describe('odegrad solve and odegrad field', () => {
         steps: 40,
         nfe: 160,
       });
-      for (const name of ['forwardMs', 'gradMs', 'peakMb']) expect(row[name]).toBeGreaterThan(0);
+      for (const name of ['forwardMs', 'gradMs', 'traceMs', 'overhead', 'peakMb'])
+        expect(row[name]).toBeGreaterThan(0);
     }
+    // stages evaluates each stage once more in the backward pass.
+    expect(rows.map((row) => [row['evaluations'], row['pullbacks']])).toEqual([
+      [160, 160],
+      [320, 160],
+    ]);
   });
 
   it('solves adaptive runs', async () => {

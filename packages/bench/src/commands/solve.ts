@@ -25,7 +25,8 @@ export function solveCommand(streams: Streams): Command {
     .summary('time a solve, and its value and gradient, on a workload')
     .description(
       'Times one solve without gradient, and one value and gradient, of a workload that other libraries are ' +
-        'timed on too: medians after warm-up. `check` is the loss and the 2-norms of its gradients.',
+        'timed on too: medians after warm-up. `overhead` (“of its calls”) compares with as many evaluations and ' +
+        'pullbacks called one by one. `check` is the loss and the 2-norms of its gradients.',
     )
     .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
     .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
@@ -79,6 +80,7 @@ function table(rows: readonly SolveTiming[]): string {
       'nfe',
       'forward',
       'value + gradient',
+      'of its calls',
       'peak',
     ],
     style: { head: [], border: [], compact: true },
@@ -93,6 +95,7 @@ function table(rows: readonly SolveTiming[]): string {
       row.nfe,
       `${row.forwardMs.toFixed(2)} ms`,
       `${row.gradMs.toFixed(2)} ms`,
+      `× ${row.overhead.toFixed(2)}`,
       `${row.peakMb.toFixed(0)} MiB`,
     ]);
   }

@@ -2,12 +2,19 @@ import { dotStates, type GradientStrategy, type Method } from '@odegrad/core';
 import { differentiateChain, type Chain } from '../gradients/chain.ts';
 import type { Check } from './spec.ts';
 
-/** Loss and gradient norms of a run, and how many evaluations its forward pass took. */
-export function checkRun<A>(
-  chain: Chain<A>,
-  strategy: GradientStrategy,
-  method: Method,
-): { readonly check: Check; readonly nfe: number; readonly steps: number } {
+/** What a value and gradient of a run gave, and what it took. */
+export interface CheckedRun {
+  readonly check: Check;
+  /** Evaluations of the forward pass, and its steps. */
+  readonly nfe: number;
+  readonly steps: number;
+  /** Evaluations and pullbacks of both passes. */
+  readonly evaluations: number;
+  readonly pullbacks: number;
+}
+
+/** Loss and gradient norms of a run, with its counts. */
+export function checkRun<A>(chain: Chain<A>, strategy: GradientStrategy, method: Method): CheckedRun {
   const { engine } = chain.fields[0]!;
   const run = differentiateChain(chain, strategy, method);
   try {
@@ -20,6 +27,8 @@ export function checkRun<A>(
       },
       nfe: run.ledger.evaluationsForward,
       steps: run.ledger.accepted,
+      evaluations: run.ledger.evaluationsForward + run.ledger.evaluationsBackward,
+      pullbacks: run.ledger.pullbacks,
     };
   } finally {
     run.release();

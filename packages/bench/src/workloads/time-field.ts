@@ -1,9 +1,10 @@
 import type { Registry } from '@odegrad/core';
 import type { EngineChoice } from '../engines.ts';
-import { medianMs, type Repetition } from '../measure.ts';
+import type { Repetition } from '../measure.ts';
 import { checkRun } from './check.ts';
 import { chainOf, methodOf, openWorkload } from './open.ts';
 import type { Check, WorkloadSpec } from './spec.ts';
+import { timeCalls } from './time-calls.ts';
 
 /** What one evaluation and one vector–Jacobian product cost on an engine. */
 export interface FieldTiming {
@@ -31,29 +32,7 @@ export function timeField(
   const open = openWorkload(spec, engine, dtype);
   try {
     const { y0, prepared, prepareMs } = open;
-    const { field } = prepared;
-    const cotangent = field.evaluate(0, y0);
-    const release = (...arrays: readonly unknown[]): void => {
-      for (const x of arrays) field.engine.release(x);
-    };
-    const evaluate = (): void => {
-      release(...field.evaluate(0, y0));
-    };
-    const vjp = (): void => {
-      if (field.vjp) {
-        const { value, y, parameters } = field.vjp(0, y0, cotangent, false);
-        release(...value, ...y, ...parameters);
-        return;
-      }
-      const linearization = field.linearize(0, y0);
-      const { y, parameters } = linearization.pullback(cotangent, false);
-      linearization.release();
-      release(...linearization.value, ...y, ...parameters);
-    };
-    const first = timed(evaluate) + timed(vjp);
-    const evaluateMs = medianMs(evaluate, repetition);
-    const vjpMs = medianMs(vjp, repetition);
-    release(...cotangent);
+    const { evaluateMs, vjpMs, loadMs } = timeCalls(prepared.field, y0, repetition);
     const [run] = Object.values(spec.runs);
     return {
       workload: spec.name,
@@ -62,17 +41,11 @@ export function timeField(
       evaluateUs: 1000 * evaluateMs,
       vjpUs: 1000 * vjpMs,
       traceMs: prepareMs,
-      loadMs: Math.max(0, first - evaluateMs - vjpMs),
+      loadMs,
       check: checkRun(chainOf(open, run!), registry.get('gradient', 'symplectic'), methodOf(run!, registry))
         .check,
     };
   } finally {
     open.dispose();
   }
-}
-
-function timed(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
 }

@@ -1,0 +1,47 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { solve } from '@odegrad/engine-tfjs';
+import { backprop } from '@odegrad/grad-backprop';
+import { checkpoint } from '@odegrad/grad-checkpoint';
+import { symplectic } from '@odegrad/grad-symplectic';
+import { dopri5, rk4 } from '@odegrad/tableaux';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, expect, test } from 'vitest';
+
+import { onnxEngine } from './onnx.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function residentBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().rss;
+}
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+test('a thousand solves and gradients in a row leave the process as large as it was', () => {
+  const engine = onnxEngine();
+  const w = tf.variable(tf.randomUniform([16, 16], -0.3, 0.3, 'float32', 1));
+  const f = (_: tf.Scalar, y: tf.Tensor2D): tf.Tensor => tf.tanh(tf.matMul(y, w as unknown as tf.Tensor2D));
+  // A state that stayed behind in each solve would add up to 16 MB, one stage's activations to as much.
+  const y0 = tf.ones([256, 16]);
+  const cotangent = tf.ones([2, 256, 16]);
+  const once = (i: number): void => {
+    const gradient = [symplectic, backprop, checkpoint][i % 3]!;
+    const stepping = i % 2 === 0 ? { solver: rk4, numSteps: 4 } : { solver: dopri5, rtol: 1e-2 };
+    const solution = solve(f, y0 as tf.Tensor2D, [0, 1], { engine, gradient, ...stepping });
+    const pulled = solution.pullback(cotangent);
+    solution.dispose();
+    tf.dispose([pulled.y0, pulled.parameters]);
+  };
+  for (let i = 0; i < 1000; i++) once(i);
+  const [before, tensors] = [residentBytes(), tf.memory().numTensors];
+  for (let i = 0; i < 1000; i++) once(i);
+  expect(tf.memory().numTensors).toBe(tensors);
+  expect(residentBytes() / before).toBeLessThan(1.05);
+  tf.dispose([w, y0, cotangent]);
+});
