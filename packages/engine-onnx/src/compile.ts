@@ -1,3 +1,5 @@
+import type { State } from '@odegrad/core';
+
 import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
 import { createGraph, lower, portType, type Edge, type Graph } from './lower/index.ts';
 import { encodeModel } from './model.ts';
@@ -14,6 +16,12 @@ export interface Model {
   run(): Readonly<Record<string, OnnxArray>>;
   release(): void;
 }
+
+/** Gives a model the solve's variables and the given arrays. */
+export type FeedModel = (
+  model: Pick<Model, 'inputs' | 'feeds'>,
+  inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
+) => void;
 
 /** Operations of one operator from which on the other cores are worth waking. */
 const PARALLEL = 2e6;

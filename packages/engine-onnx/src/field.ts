@@ -9,8 +9,8 @@ import {
 } from '@odegrad/core';
 
 import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
-import { compileProgram, type Model } from './compile.ts';
-import { fusedStep, prepareStep, type FeedModel, type StepModels } from './fuse.ts';
+import { compileProgram, type FeedModel, type Model } from './compile.ts';
+import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
 import { operations } from './work.ts';

@@ -124,7 +124,7 @@ describe('a fused step', () => {
 
   const constant: FlatField = (_, [y]) => [tf.fill(y!.shape, 0.25)];
   const zero: FlatField = (_, [y]) => [tf.zerosLike(y!)];
-  const linear: FlatField = (_, [y]) => [tf.matMul(y as tf.Tensor2D, w as unknown as tf.Tensor2D)];
+  const linear: FlatField = (_, [y]) => [tf.matMul(y as tf.Tensor2D, w)];
   const clock: FlatField = (t, [y]) => [tf.mul(tf.ones(y!.shape), tf.sin(t))];
 
   test.each([

@@ -11,7 +11,7 @@ import {
 } from '@odegrad/core';
 
 import { hold, release, take, unhold, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
-import { compileProgram, type Model } from './compile.ts';
+import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
@@ -122,12 +122,6 @@ function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtim
     },
   };
 }
-
-/** Gives a model the solve's variables and the given arrays. */
-export type FeedModel = (
-  model: Pick<Model, 'inputs' | 'feeds'>,
-  inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
-) => void;
 
 /** The fused step of one solve. */
 export function fusedStep(

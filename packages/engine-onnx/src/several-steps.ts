@@ -1,7 +1,7 @@
 import type { ButcherTableau, Span, State } from '@odegrad/core';
 
 import type { FloatData, OnnxArray, Runtime } from './array.ts';
-import type { FeedModel } from './fuse.ts';
+import type { FeedModel } from './compile.ts';
 import { compileRounds, type RoundsModel } from './rounds.ts';
 import { bytesOf } from './program.ts';
 import { fillStep, type StepProgram } from './step-program.ts';
