@@ -128,20 +128,23 @@ describe.each([
       fuse: ['adjoint'],
       longest,
     });
-    const plain = runTrial(symplectic, { ...several(1) });
-
-    it.each([2, 3, 5, 64])('up to %i, gives what single steps give', (longest) => {
-      const outcome = runTrial(symplectic, several(longest));
-      expect(outcome.ys).toEqual(plain.ys);
-      expect(outcome.steps).toEqual(plain.steps);
-      expect(relativeError(outcome.gradient, plain.gradient)).toBeLessThan(1e-14);
-      expect(relativeError(outcome.repeated, plain.gradient)).toBeLessThan(1e-14);
-      expect(outcome).toMatchObject({ live: 0, bytes: 0, evaluations: plain.evaluations });
-      const { bytesPeak, ...counts } = outcome.stats;
-      const { bytesPeak: least, ...expected } = plain.stats;
+    it.each(
+      [symplectic, checkpoint].flatMap((strategy) =>
+        [2, 3, 5, 64].map((longest) => [strategy.name, longest, strategy] as const),
+      ),
+    )('%s, up to %i, gives what single steps give', (_strategy, longest, strategy) => {
+      const [plain, outcome] = [1, longest].map((most) => runTrial(strategy, several(most)));
+      expect(outcome!.ys).toEqual(plain!.ys);
+      expect(outcome!.steps).toEqual(plain!.steps);
+      expect(relativeError(outcome!.gradient, plain!.gradient)).toBeLessThan(1e-14);
+      expect(relativeError(outcome!.repeated, plain!.gradient)).toBeLessThan(1e-14);
+      expect(outcome).toMatchObject({ live: 0, bytes: 0, evaluations: plain!.evaluations });
+      const { bytesPeak, ...counts } = outcome!.stats;
+      const { bytesPeak: least, ...expected } = plain!.stats;
       expect(counts).toEqual(expected);
-      // The states of a call are gathered for it: at most as many as it takes, and never past an output time.
-      expect(bytesPeak - least).toBeLessThanOrEqual(16 * Math.min(longest, 5));
+      // The states of a call are gathered for it: at most as many as it takes.
+      expect(bytesPeak - least).toBeLessThanOrEqual(16 * Math.min(longest, 10));
+      expect(bytesPeak).toBeGreaterThan(least);
     });
 
     it('does not pass an output time with a cotangent, and passes one without', () => {
@@ -169,7 +172,7 @@ describe.each([
     });
 
     it('is for schedules that keep every state; others step one by one', () => {
-      for (const strategy of [backprop, checkpoint, recompute, stages]) {
+      for (const strategy of [backprop, recompute, stages]) {
         const [one, many] = [1, 64].map((longest) => runTrial(strategy, several(longest)));
         expect(many!.stats).toEqual(one!.stats);
         expect(many!.gradient).toEqual(one!.gradient);

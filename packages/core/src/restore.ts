@@ -52,7 +52,8 @@ function remake<A>({ problem, solver, memory }: Sweep<A>, span: Span, y: State<A
   const activations = level === 'activations';
   const evaluator = stageEvaluator(problem, memory, activations);
   const fused = fusedStep(problem, solver.tableau);
+  // It is about to be pulled back, and the engine does that from its state, holding its activations meanwhile.
+  if (fused?.adjoint) return { stages: [] };
   if (activations && fused?.linearize) return evaluator.fused!(solver.tableau!, solver.stages, span, y)!;
-  if (!activations && fused?.adjoint) return { stages: [] };
   return { stages: solver.restage(evaluator, span, y, activations ? 'all' : 'needed') };
 }
