@@ -55,10 +55,11 @@ const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
 
 /** Prepares the models of a field. */
 export function compileField(
-  { forward, gradient }: FieldPrograms,
+  programs: FieldPrograms,
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
 ): CompiledField {
   const { runtime } = about;
+  const [forward, gradient] = [once(programs.forward), once(programs.gradient)];
   const floatBytes = runtime.float === 'float64' ? 8 : 4;
   const halves = once(() => split(gradient(), floatBytes));
   const steps = new Map<ButcherTableau, StepModels>();

@@ -7,6 +7,7 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, type TracedField } from './cache.ts';
+import { flatten } from './flatten.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
@@ -50,7 +51,7 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     const runtime = runtimeFor(dtype);
     return {
       field: compileField(
-        { forward: () => traced.forward, gradient: traced.gradient },
+        { forward: () => flatten(traced.forward), gradient: () => flatten(traced.gradient()) },
         {
           runtime,
           engine: arrayEngine('onnx', dtype),
