@@ -30,7 +30,7 @@ export function linearizationBytes<A>({ field, y0, ts }: Problem<A>, fused: Fuse
 export function adjointBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
   const memory = createMemory(field.engine, createLedger());
   return memory.scope(() => {
-    const pulled = fused.adjoint!([firstSpan(ts)], [y0], y0);
+    const pulled = fused.adjoint!(firstSpan(ts), y0, y0);
     adoptCotangents(memory, pulled);
     return pulled.bytes;
   });
@@ -68,11 +68,11 @@ export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptiv
       });
   });
   const made = medianTime(() => {
-    if (fused && !adaptive) memory.scope(() => memory.adoptState(fused.advance([span], y0)[0]!));
+    if (fused && !adaptive) memory.scope(() => memory.adoptState(fused.advance(span, y0)));
     else eachStage(() => memory.adoptState(field.evaluate(span.t0, y0)));
     if (fused?.adjoint)
       memory.scope(() => {
-        adoptCotangents(memory, fused.adjoint!([span], [y0], y0));
+        adoptCotangents(memory, fused.adjoint!(span, y0, y0));
       });
     else {
       eachStage(() => {

@@ -35,9 +35,10 @@ export function stageEvaluator<A>(
         memory.drop(state);
       });
     if (ready.length === 0) {
-      const spans = [span, ...upcoming(fused.longest - 1)];
+      const spans = [span, ...upcoming((fused.several?.longest ?? 1) - 1)];
       countEvaluations(memory.ledger, stages * spans.length);
-      for (const state of fused.advance(spans, y)) ready.push(memory.hold(memory.adoptState(state)));
+      const states = spans.length > 1 ? fused.several!.advance(spans, y) : [fused.advance(span, y)];
+      for (const state of states) ready.push(memory.hold(memory.adoptState(state)));
     }
     latest = ready.shift()!;
     memory.lend(latest);

@@ -155,11 +155,15 @@ describe.each([
         const field = fusedField(engine, neuralField(2, 2), ['adjoint'], {}, 64);
         const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
           const fused = field.fuse!(tableau)!;
+          const several = fused.several!;
           return {
             ...fused,
-            adjoint(spans, ys, cotangent) {
-              calls.push(spans.length);
-              return fused.adjoint!(spans, ys, cotangent);
+            several: {
+              ...several,
+              adjoint(spans, ys, cotangent) {
+                calls.push(spans.length);
+                return several.adjoint!(spans, ys, cotangent);
+              },
             },
           };
         };

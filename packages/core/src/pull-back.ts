@@ -57,7 +57,10 @@ export function pullBackSteps<A>(
 ): Pick<Cotangents<A>, 'y' | 'parameters'> {
   memory.ledger.pullbacks += stages * spans.length;
   countEvaluations(memory.ledger, stages * spans.length);
-  const pulled = fused.adjoint!(spans, ys, cotangent);
+  const pulled =
+    spans.length > 1
+      ? fused.several!.adjoint!(spans, ys, cotangent)
+      : fused.adjoint!(spans[0]!, ys[0]!, cotangent);
   bookTransient(memory.ledger, pulled.bytes, pulled.stateBytes);
   return adopted(memory, pulled);
 }

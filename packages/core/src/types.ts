@@ -91,18 +91,28 @@ export interface VectorJacobianProduct<A> extends Cotangents<A> {
 }
 
 /**
- * A tableau's step as one call of an engine, or several steps in a row. Not used where time gradients are wanted, nor
- * where the states of its stages are.
+ * A tableau's step as one call of an engine. Not used where time gradients are wanted, nor where the states of its stages
+ * are.
  */
 export interface FusedStep<A> {
-  /** The most steps that one call may take; at least 1. */
-  readonly longest: number;
-  /** Steps over `spans`, one after the other from `y`: the state at the end of each. */
-  advance(spans: readonly Span[], y: State<A>): readonly State<A>[];
+  /** y₁, for one evaluation of each solution stage. */
+  advance(span: Span, y: State<A>): State<A>;
   /** A step with its error estimate, from the slope at its start. */
   attempt?(span: Span, y: State<A>, slope: State<A>): FusedAttempt<A>;
   /** y₁ and the activations of all stages; its pullback takes ∂ℒ/∂y₁ to ∂ℒ/∂y and the parameters. */
   linearize?(span: Span, y: State<A>): Linearization<A>;
+  /** Evaluates the stages again and pulls ∂ℒ/∂y₁ back, holding `bytes` of activations in between. */
+  adjoint?(span: Span, y: State<A>, cotangent: State<A>): FusedAdjoint<A>;
+  /** Several steps in one call, where the engine has that too. */
+  readonly several?: FusedSteps<A> | undefined;
+}
+
+/** Consecutive steps, in order of time, as one call of an engine. */
+export interface FusedSteps<A> {
+  /** The most steps that one call may take. */
+  readonly longest: number;
+  /** Steps over `spans`, one after the other from `y`: the state at the end of each. */
+  advance(spans: readonly Span[], y: State<A>): readonly State<A>[];
   /**
    * Evaluates the stages of each step again, from the state in `ys` that it starts from, and pulls ∂ℒ/∂y back from the
    * end of the last step to the start of the first.

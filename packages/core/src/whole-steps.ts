@@ -11,9 +11,9 @@ export function wholeSteps<A>(
   last: number,
   hasCotangent: (output: number) => boolean,
 ): number {
-  if (!retention.uniform || !fused?.adjoint) return last;
+  if (!retention.uniform || !fused?.adjoint || !fused.several?.adjoint) return last;
   let first = last;
-  while (first > 0 && last - first + 1 < fused.longest) {
+  while (first > 0 && last - first + 1 < fused.several.longest) {
     const before = trajectory.entry(first - 1);
     if (trajectory.level(first - 1) !== 'state') break;
     if (before.lands && hasCotangent(before.interval + 1)) break;

@@ -151,12 +151,10 @@ export function fusedStep(
   });
   const { several } = models;
   return {
-    longest: several?.longest ?? 1,
-    advance(spans, y) {
-      if (spans.length > 1) return several!.advance(spans, y, feed);
+    advance(span, y) {
       const { model, at } = models.advance();
-      at(spans[0]!);
-      return [pick(run(model, [[ys, y]]), values)];
+      at(span);
+      return pick(run(model, [[ys, y]]), values);
     },
     ...(tableau.bError && {
       attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): FusedAttempt<OnnxArray> {
@@ -210,25 +208,28 @@ export function fusedStep(
       };
     },
     ...(models.small && {
-      adjoint(spans: readonly Span[], states: readonly State<OnnxArray>[], cotangent: State<OnnxArray>) {
-        const { bytes } = models.activations();
-        if (spans.length > 1) {
-          const { results, stateBytes } = several!.adjoint(spans, states, cotangent, feed);
-          return { ...pulled(results), bytes, stateBytes };
-        }
+      adjoint(span: Span, y: State<OnnxArray>, cotangent: State<OnnxArray>) {
         const { model, at } = models.adjoint();
-        at(spans[0]!);
+        at(span);
         return {
           ...pulled(
             run(model, [
-              [ys, states[0]!],
+              [ys, y],
               [cotangents, cotangent],
             ]),
           ),
-          bytes,
+          bytes: models.activations().bytes,
         };
       },
     }),
+    several: several && {
+      longest: several.longest,
+      advance: (spans, y) => several.advance(spans, y, feed),
+      adjoint(spans, states, cotangent) {
+        const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
+        return { ...pulled(results), bytes: models.activations().bytes, stateBytes };
+      },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import {
   stateBytes,
   type ButcherTableau,
   type Cotangents,
+  type FusedAdjoint,
   type FusedStep,
   type Span,
   type State,
@@ -60,13 +61,23 @@ export function fusedField(
       );
       return { t: 0, y: step.y.map(own), parameters: parameters.map(own) };
     };
+    const adjoint = (spans: readonly Span[], ys: readonly S[], cotangent: S): FusedAdjoint<Float64Array> => {
+      for (let i = 0; i < solver.stages * spans.length; i++) options.before?.(spans[0]!.t0);
+      let pulled: Cotangents<Float64Array> | undefined;
+      for (let n = spans.length - 1; n >= 0; n--) {
+        const next = pullback(spans[n]!, ys[n]!, pulled?.y ?? cotangent);
+        const sum = next.parameters.map((x, i) =>
+          x.map((entry, e) => entry + (pulled?.parameters[i]![e] ?? 0)),
+        );
+        [...next.parameters, ...(pulled ? [...pulled.y, ...pulled.parameters] : [])].forEach((x) => {
+          engine.release(x);
+        });
+        pulled = { ...next, parameters: sum.map(own) };
+      }
+      return { ...pulled!, bytes: solver.stages * activationBytes };
+    };
     return {
-      longest,
-      advance(spans, y) {
-        const states: S[] = [];
-        for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
-        return states;
-      },
+      advance,
       ...(methods.includes('attempt')
         ? {
             attempt(span: Span, y: S, slope: S) {
@@ -97,25 +108,21 @@ export function fusedField(
           }
         : {}),
       ...(methods.includes('adjoint')
+        ? { adjoint: (span: Span, y: S, cotangent: S) => adjoint([span], [y], cotangent) }
+        : {}),
+      ...(longest > 1 && methods.includes('adjoint')
         ? {
-            adjoint(spans: readonly Span[], ys: readonly S[], cotangent: S) {
-              for (let i = 0; i < solver.stages * spans.length; i++) options.before?.(spans[0]!.t0);
-              let pulled: Cotangents<Float64Array> | undefined;
-              for (let n = spans.length - 1; n >= 0; n--) {
-                const next = pullback(spans[n]!, ys[n]!, pulled?.y ?? cotangent);
-                const sum = next.parameters.map((x, i) =>
-                  x.map((entry, e) => entry + (pulled?.parameters[i]![e] ?? 0)),
-                );
-                [...next.parameters, ...(pulled ? [...pulled.y, ...pulled.parameters] : [])].forEach((x) => {
-                  engine.release(x);
-                });
-                pulled = { ...next, parameters: sum.map(own) };
-              }
-              return {
-                ...pulled!,
-                bytes: solver.stages * activationBytes,
-                ...(spans.length > 1 ? { stateBytes: spans.length * stateBytes(engine, cotangent) } : {}),
-              };
+            several: {
+              longest,
+              advance(spans: readonly Span[], y: S) {
+                const states: S[] = [];
+                for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
+                return states;
+              },
+              adjoint: (spans: readonly Span[], ys: readonly S[], cotangent: S) => ({
+                ...adjoint(spans, ys, cotangent),
+                stateBytes: spans.length * stateBytes(engine, cotangent),
+              }),
             },
           }
         : {}),
