@@ -86,6 +86,18 @@ export function take(kind: ArrayKind): OnnxArray {
   return wrap(kind, storage(kind));
 }
 
+/** An array of zeros of that kind. */
+export function zeros(kind: ArrayKind): OnnxArray {
+  const x = take(kind);
+  (x.data as FloatData).fill(0);
+  return x;
+}
+
+/** Zeros in that precision. */
+export function floats(float: FloatType, size: number): FloatData {
+  return float === 'float64' ? new Float64Array(size) : new Float32Array(size);
+}
+
 /** An array on data that belongs to somebody else; it never enters the pool unless released. */
 export function wrap(kind: ArrayKind, data: BoundTensor['data']): OnnxArray {
   return { type: kind.type, dims: kind.dims, location: 'cpu', data, kind, holds: 0, released: false };

@@ -8,7 +8,7 @@ import {
   type VectorField,
 } from '@odegrad/core';
 
-import { hold, release, take, unhold, wrap, type OnnxArray, type Runtime } from './array.ts';
+import { floats, hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
@@ -123,10 +123,7 @@ export function vectorField(
   others: State<OnnxArray>,
 ): VectorField<OnnxArray> {
   const { engine, runtime, shapes } = field;
-  const time = wrap(
-    runtime.pool.kind([], runtime.float),
-    runtime.float === 'float64' ? new Float64Array(1) : new Float32Array(1),
-  );
+  const time = wrap(runtime.pool.kind([], runtime.float), floats(runtime.float, 1));
   const fixed: Readonly<Record<string, OnnxArray>> = {
     t: time,
     ...Object.fromEntries(parameters.map((x, i) => [`p${i}`, x])),
@@ -233,10 +230,4 @@ function createFeeder({ feeds, inputs }: Feedable, fixed: Readonly<Record<string
     for (const [name, array] of own) feeds[name] = array;
     for (let i = 0; i < names.length; i++) if (inputs.has(names[i]!)) feeds[names[i]!] = arrays[i]!;
   };
-}
-
-function zeros(kind: OnnxArray['kind']): OnnxArray {
-  const x = take(kind);
-  (x.data as Float32Array).fill(0);
-  return x;
 }

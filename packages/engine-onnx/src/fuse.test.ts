@@ -62,21 +62,20 @@ describe('a fused step', () => {
   ];
   const tableaus: readonly ButcherTableau[] = [euler, heun2, rk4, dopri5, dopri8];
 
+  /** f in doubles, and a state to start from. */
+  const opened = (): { field: VectorField<OnnxArray>; start: OnnxArray[] } => {
+    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
+    const request = { f, key: f, t0: 0, y0, parameters: [w, b], dtype: 'float64' } as const;
+    const { field, fromTensor } = engine.prepare(request);
+    return { field, start: y0.map(fromTensor) };
+  };
+
   test.each(
     strategies.flatMap(([name, strategy]) =>
       tableaus.map((tableau) => [name, tableau.name, strategy, tableau] as const),
     ),
   )('%s with %s gives what stages one by one give', (_, __, strategy, tableau) => {
-    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
-    const { field, fromTensor } = engine.prepare({
-      f,
-      key: f,
-      t0: 0,
-      y0,
-      parameters: [w, b],
-      dtype: 'float64',
-    });
-    const start = y0.map(fromTensor);
+    const { field, start } = opened();
     const { fuse, ...plain } = field;
     expect(fuse?.(tableau)).toBeDefined();
     const whole = solve(field, start, strategy, tableau);
@@ -157,16 +156,7 @@ describe('a fused step', () => {
   });
 
   test.each([dopri5, bosh3, fehlberg45])('attempts steps of $name with their error', (tableau) => {
-    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
-    const { field, fromTensor } = engine.prepare({
-      f,
-      key: f,
-      t0: 0,
-      y0,
-      parameters: [w, b],
-      dtype: 'float64',
-    });
-    const start = y0.map(fromTensor);
+    const { field, start } = opened();
     const solver = rungeKutta(tableau);
     const span = { t0: 0.2, t1: 0.5 };
     const first = { t: 0.2, y: start, slope: field.evaluate(0.2, start) };

@@ -10,7 +10,17 @@ import {
   type State,
 } from '@odegrad/core';
 
-import { hold, release, take, unhold, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
+import {
+  type FloatData,
+  floats,
+  hold,
+  type OnnxArray,
+  release,
+  type Runtime,
+  unhold,
+  wrap,
+  zeros,
+} from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { bytesOf, restrictTo, type Program } from './program.ts';
 import { split } from './split.ts';
@@ -106,10 +116,7 @@ function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtim
   const { program, weights, times } = step;
   const model = compileProgram(program, runtime);
   const input = (name: string, shape: readonly number[]): FloatData => {
-    const values =
-      runtime.float === 'float64'
-        ? new Float64Array(Math.max(...shape))
-        : new Float32Array(Math.max(...shape));
+    const values = floats(runtime.float, Math.max(...shape));
     if (model.inputs.has(name)) model.feeds[name] = wrap(runtime.pool.kind(shape, runtime.float), values);
     return values;
   };
@@ -147,7 +154,7 @@ export function fusedStep(
     results: Readonly<Record<string, OnnxArray>>,
   ): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
     y: pick(results, gradients),
-    parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!)),
+    parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
   });
   const { several } = models;
   return {
@@ -231,10 +238,4 @@ export function fusedStep(
       },
     },
   };
-}
-
-function zeros({ kind }: OnnxArray): OnnxArray {
-  const x = take(kind);
-  (x.data as FloatData).fill(0);
-  return x;
 }

@@ -1,11 +1,13 @@
 import {
-  release,
-  take,
-  wrap,
   type ArrayKind,
   type FloatData,
+  floats,
   type OnnxArray,
+  release,
   type Runtime,
+  take,
+  wrap,
+  zeros,
 } from './array.ts';
 import { lowerProgram, openSession, type Model } from './compile.ts';
 import { zip } from './lower/context.ts';
@@ -51,14 +53,13 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
     return name === undefined ? [] : [[input, graph.outputs.find((output) => output.name === name)!]];
   });
   const summed = graph.outputs.filter(({ name }) => roles.isSummed(name));
-  const zeros = new Map<string, OnnxArray>();
+  // Sums start from zero in every call.
+  const starts = new Map<string, OnnxArray>();
   for (const part of summed) {
     const before = graph.input(`sum:${part.name}`, part.shape, part.type);
     graph.output(`sum+${part.name}`, zip(graph, 'Add', before, part));
     carried.push([before, graph.outputs.at(-1)!]);
-    const zero = take(pool.kind(part.shape, part.type));
-    (zero.data as FloatData).fill(0);
-    zeros.set(`first:${before.name}`, zero);
+    starts.set(`first:${before.name}`, zeros(pool.kind(part.shape, part.type)));
   }
   // A carried output goes out once as the next round's input, once as this round's own.
   const collected = graph.outputs
@@ -97,12 +98,12 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
   }));
   // One buffer for each scanned input, as long as the longest call so far.
   const buffers = new Map<string, FloatData>();
-  const feeds = Object.fromEntries(zeros) as RoundsModel['feeds'];
+  const feeds = Object.fromEntries(starts) as RoundsModel['feeds'];
   const rowsOf = (x: FloatData, kind: ArrayKind, i: number): FloatData =>
     x.subarray(i * kind.size, (i + 1) * kind.size);
 
   return {
-    inputs: new Set(names.filter((name) => !zeros.has(name))),
+    inputs: new Set(names.filter((name) => !starts.has(name))),
     feeds,
     rows(input, rounds) {
       const edge = scanned.find(({ name }) => name === input);
@@ -110,8 +111,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
       const size = sizeOf(edge.shape);
       let buffer = buffers.get(input);
       if (!buffer || buffer.length < size * rounds) {
-        buffer =
-          runtime.float === 'float64' ? new Float64Array(size * rounds) : new Float32Array(size * rounds);
+        buffer = floats(runtime.float, size * rounds);
         buffers.set(input, buffer);
       }
       const rows = buffer.subarray(0, size * rounds);
