@@ -34,6 +34,21 @@ describe('split', () => {
     }
   });
 
+  test('keeps what several cheap values are made of, not each of them', () => {
+    const weight = tf.variable(tf.randomNormal([16, 16], 0, 1, 'float32', 3));
+    // The VJP of tanh(y W) inside f: outside it, both h and 1 − h² are read.
+    const f = (y: tf.Tensor): tf.Tensor =>
+      tf.tanh(tf.matMul(y as tf.Tensor2D, weight as unknown as tf.Tensor2D));
+    const { program } = traceGradient({
+      f: (_, [y]) => [tf.grad(f)(y!)],
+      shapes: [[8, 16]],
+      parameters: [weight],
+    });
+    // h = tanh(y W) alone: the rest follows from it by products, sums and squares.
+    expect(activations(split(program, 4).forward)).toEqual([8 * 16 * 4]);
+    weight.dispose();
+  });
+
   test('the forward half knows no cotangent, the pullback no value that the other gives', () => {
     const { program } = traceGradient({
       f: (t, [y]) => [tf.mul(tf.sin(t), tf.softplus(tf.square(y!)))],

@@ -1,3 +1,4 @@
+import { minimumCut } from './minimum-cut.ts';
 import { bytesOf, dependents, restrict, type Instruction, type Port, type Program } from './program.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
@@ -16,28 +17,14 @@ const cheap = new Set(
 );
 
 /**
- * Splits a program by what depends on the cotangents. The activations between are chosen greedily: a value
- * that is a cheap function of activations kept anyway, of inputs and of constants is computed again.
+ * Splits a program by what depends on the cotangents. The activations between are the fewest bytes from
+ * which, with inputs and constants, cheap kernels give all that the pullback reads: a minimum cut.
  */
 export function split(program: Program, floatBytes: number): Split {
-  const isCotangent = (name: string): boolean => name.startsWith('c');
-  const late = dependents(program, isCotangent);
+  const late = dependents(program, (name) => name.startsWith('c'));
   const gradients = program.outputs.filter(({ name }) => name.startsWith('g'));
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));
-  const makers = new Map(
-    program.instructions.flatMap((made) => made.outputs.map((output) => [output, made] as const)),
-  );
-  const given = new Set([...program.constants.keys(), ...program.inputs.map(({ value }) => value)]);
-
-  const kept = crossing(program, gradients, late, given);
-  // Largest first: what goes is saved, what it is made of is often smaller or kept for somebody else.
-  const order = [...kept].sort(
-    (a, b) => bytesOf(program.values[b]!, floatBytes) - bytesOf(program.values[a]!, floatBytes),
-  );
-  for (const value of order) {
-    kept.delete(value);
-    if (!recomputable(value, kept, given, makers)) kept.add(value);
-  }
+  const kept = activationsOf(program, crossing(program, gradients, late), floatBytes);
   const activations = [...kept].map((value, i) => ({ name: `a${i}`, value }));
   const cut: Program = {
     ...program,
@@ -48,34 +35,34 @@ export function split(program: Program, floatBytes: number): Split {
 }
 
 /** Values made without the cotangents that the gradients read. */
-function crossing(
-  program: Program,
-  gradients: readonly Port[],
-  late: ReadonlySet<number>,
-  given: ReadonlySet<number>,
-): Set<number> {
-  const needed = restrict(program, gradients);
-  const read = needed.instructions
-    .filter(({ outputs }) => outputs.some((output) => late.has(output)))
+function crossing(program: Program, gradients: readonly Port[], late: ReadonlySet<number>): Set<number> {
+  const read = restrict(program, gradients)
+    .instructions.filter(({ outputs }) => outputs.some((output) => late.has(output)))
     .flatMap(({ inputs }) => inputs);
-  return new Set(
-    [...read, ...gradients]
-      .map(({ value }) => value)
-      .filter((value) => !late.has(value) && !given.has(value)),
-  );
+  return new Set([...read, ...gradients].map(({ value }) => value).filter((value) => !late.has(value)));
 }
 
-/** Whether a value follows from the kept ones, the inputs and the constants by cheap kernels alone. */
-function recomputable(
-  value: number,
-  kept: ReadonlySet<number>,
-  given: ReadonlySet<number>,
-  makers: ReadonlyMap<number, Instruction>,
-): boolean {
-  if (kept.has(value) || given.has(value)) return true;
-  const maker = makers.get(value)!;
-  return (
-    cheap.has(maker.kernel) &&
-    maker.inputs.every((operand) => recomputable(operand.value, kept, given, makers))
-  );
+/** The cheapest values to keep such that `wanted` can be had again from them. */
+function activationsOf(program: Program, wanted: ReadonlySet<number>, floatBytes: number): Set<number> {
+  const made = new Set(program.instructions.flatMap(({ outputs }) => outputs));
+  const once = program.instructions.filter((instruction) => !isCheap(program, instruction));
+  return minimumCut({
+    capacities: program.values.map((value) => bytesOf(value, floatBytes)),
+    // A value that is kept, or costs much, asks for none of its operands; one that is made again asks for all.
+    edges: program.instructions
+      .filter((instruction) => isCheap(program, instruction))
+      .flatMap(({ inputs, outputs }) =>
+        outputs.flatMap((output) => inputs.map(({ value }) => [value, output] as const)),
+      ),
+    sources: once.flatMap(({ outputs }) => outputs),
+    sinks: [...wanted].filter((value) => made.has(value)),
+  });
+}
+
+/** Whether a kernel does no more than read its operands and write its result. */
+function isCheap({ values }: Program, { kernel, inputs, attrs }: Instruction): boolean {
+  if (cheap.has(kernel)) return true;
+  if (kernel !== 'BatchMatMul') return false;
+  const { shape } = values[inputs[0]!.value]!;
+  return shape.at(attrs['transposeA'] ? -2 : -1) === 1;
 }
