@@ -102,11 +102,17 @@ describe('a fused step', () => {
     expect(fuse(1024)).toBeUndefined();
   });
 
-  test('counts activations apart from stage states', () => {
+  const square = (y: tf.Tensor): tf.Tensor => tf.matMul(tf.tanh(y), y);
+  test.each<[string, FlatField, number]>([
+    // The first stage state is the point itself.
+    ['of three stages', (_, [y]) => [square(y!)], 3],
+    // Here the slopes are kept as the outputs of tanh, and the states follow from them.
+    ['that are sums of activations, none,', large, 0],
+  ])('counts activations apart from the states %s', (_title, f, states) => {
     const y0 = [tf.zeros([16, 16])];
     const { field, fromTensor } = engine.prepare({
-      f: large,
-      key: large,
+      f,
+      key: f,
       t0: 0,
       y0,
       parameters: [],
@@ -116,8 +122,7 @@ describe('a fused step', () => {
     const [one, whole] = [field.linearize(0, start), field.fuse!(rk4)!.linearize!({ t0: 0, t1: 1 }, start)];
     expect(one.bytes).toBe(16 * 16 * 4);
     expect(whole.bytes).toBe(4 * one.bytes);
-    // The first stage state is the point itself.
-    expect(whole.stateBytes).toBe(3 * 16 * 16 * 4);
+    expect(whole.stateBytes).toBe(states * 16 * 16 * 4);
     one.release();
     whole.release();
   });
