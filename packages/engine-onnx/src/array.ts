@@ -98,6 +98,11 @@ export function floats(float: FloatType, size: number): FloatData {
   return float === 'float64' ? new Float64Array(size) : new Float32Array(size);
 }
 
+/** Bytes of a number in that precision. */
+export function bytesOfFloat(float: FloatType): number {
+  return float === 'float64' ? 8 : 4;
+}
+
 /** An array on data that belongs to somebody else; it never enters the pool unless released. */
 export function wrap(kind: ArrayKind, data: BoundTensor['data']): OnnxArray {
   return { type: kind.type, dims: kind.dims, location: 'cpu', data, kind, holds: 0, released: false };

@@ -8,11 +8,21 @@ import {
   type VectorField,
 } from '@odegrad/core';
 
-import { floats, hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from './array.ts';
+import {
+  bytesOfFloat,
+  floats,
+  hold,
+  type OnnxArray,
+  release,
+  type Runtime,
+  unhold,
+  wrap,
+  zeros,
+} from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
-import { bytesOf, restrictTo, type Program } from './program.ts';
-import { split } from './split.ts';
+import { restrictTo, type Program } from './program.ts';
+import { split, type Activations } from './split.ts';
 import { operations } from './work.ts';
 
 /** The programs of a vector field, and how they are run. Models are compiled when they are first needed. */
@@ -23,7 +33,7 @@ export interface CompiledField {
   readonly engine: Engine<OnnxArray>;
   evaluation(): Model;
   vjp(withTime: boolean): { readonly model: Model; readonly bytes: number };
-  linearization(): { readonly model: Model; readonly activations: readonly string[]; readonly bytes: number };
+  linearization(): { readonly model: Model; readonly activations: Activations };
   pullback(withTime: boolean): Model;
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
@@ -60,7 +70,7 @@ export function compileField(
 ): CompiledField {
   const { runtime } = about;
   const [forward, gradient] = [once(programs.forward), once(programs.gradient)];
-  const floatBytes = runtime.float === 'float64' ? 8 : 4;
+  const floatBytes = bytesOfFloat(runtime.float);
   const halves = once(() => split(gradient(), floatBytes));
   const steps = new Map<ButcherTableau, StepModels>();
   const timed =
@@ -72,30 +82,24 @@ export function compileField(
     evaluation: once(() => compileProgram(forward(), runtime)),
     vjp: onceFor((withTime) => ({
       model: compileProgram(restrictTo(gradient(), timed(withTime)), runtime),
-      bytes: activationBytes(halves().forward, floatBytes),
+      bytes: halves().activations.bytes,
     })),
-    linearization: once(() => {
-      const program = halves().forward;
-      const activations = program.outputs.map(({ name }) => name).filter((name) => name.startsWith('a'));
-      return {
-        model: compileProgram(program, runtime),
-        activations,
-        bytes: activationBytes(program, floatBytes),
-      };
-    }),
+    linearization: once(() => ({
+      model: compileProgram(halves().forward, runtime),
+      activations: halves().activations,
+    })),
     pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
     step(tableau) {
       const work = operations(forward());
       if (work > FUSED) return undefined;
       let models = steps.get(tableau);
       if (!models) {
-        const activationBytesOfOne = (): number => activationBytes(halves().forward, floatBytes);
         const source = {
           forward,
           gradient,
           runtime,
           shapes: about.shapes,
-          activationBytes: activationBytesOfOne,
+          activationBytes: () => halves().activations.bytes,
         };
         steps.set(
           tableau,
@@ -109,11 +113,6 @@ export function compileField(
       return models;
     },
   };
-}
-
-function activationBytes(program: Program, floatBytes: number): number {
-  const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-  return kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0);
 }
 
 /** A vector field for one solve: the compiled field with the values that the variables have now. */
@@ -189,19 +188,19 @@ export function vectorField(
     },
     evaluate: (t, y) => slopes(call(field.evaluation(), t, y)),
     linearize(t, y) {
-      const { model, activations, bytes } = field.linearization();
+      const { model, activations } = field.linearization();
       const results = call(model, t, y);
-      const held = activations.map((name) => results[name]!);
+      const held = activations.names.map((name) => results[name]!);
       // The pullback reads the point itself too, which its owner may release before.
       y.forEach(hold);
       let alive = true;
       return {
         value: slopes(results),
-        bytes,
+        bytes: activations.bytes,
         pullback(cotangent, withTime) {
           if (!alive) throw new EngineError('This linearization was released.');
           const pullback = field.pullback(withTime);
-          feederOf(pullback)(activations, held);
+          feederOf(pullback)(activations.names, held);
           return cotangents(call(pullback, t, y, cotangent), withTime);
         },
         release() {

@@ -11,6 +11,7 @@ import {
 } from '@odegrad/core';
 
 import {
+  bytesOfFloat,
   type FloatData,
   floats,
   hold,
@@ -22,8 +23,8 @@ import {
   zeros,
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
-import { bytesOf, restrictTo, type Program } from './program.ts';
-import { split } from './split.ts';
+import { restrictTo, type Program } from './program.ts';
+import { split, type Activations, type Split } from './split.ts';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
 import { fillStep, stepAttempt, stepForward, stepGradient, type StepProgram } from './step-program.ts';
 
@@ -45,10 +46,8 @@ export interface StepModels {
   readonly small: boolean;
 }
 
-interface StepActivations {
-  readonly names: readonly string[];
-  /** Bytes of the activations of the evaluations of f. */
-  readonly bytes: number;
+/** `bytes` are those of the activations of the evaluations of f. */
+interface StepActivations extends Activations {
   /** Bytes of the stage states, or of the slopes that they are made of. */
   readonly stateBytes: number;
 }
@@ -89,9 +88,9 @@ export function prepareStep(
     ...gradientStep(),
     program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
   });
-  const floatBytes = runtime.float === 'float64' ? 8 : 4;
-  let halves: ReturnType<typeof split> | undefined;
-  const half = (): ReturnType<typeof split> => (halves ??= split(gradientStep().program, floatBytes));
+  const floatBytes = bytesOfFloat(runtime.float);
+  let halves: Split | undefined;
+  const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
     // The error estimate is a small difference of slopes. Core's sums of float32 slopes are formed in float64; a model's are
@@ -107,11 +106,9 @@ export function prepareStep(
       ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
       : undefined,
     activations() {
-      const program = half().forward;
-      const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-      const total = kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0);
+      const { names, bytes: total } = half().activations;
       const bytes = Math.min(total, solutionStages(tableau).length * activationBytes());
-      return { names: kept.map(({ name }) => name), bytes, stateBytes: total - bytes };
+      return { names, bytes, stateBytes: total - bytes };
     },
     small,
   };
@@ -161,16 +158,16 @@ export function fusedStep(
     y: pick(results, gradients),
     parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
   });
-  const { several } = models;
+  const { several, attempt } = models;
   return {
     advance(span, y) {
       const { model, at } = models.advance();
       at(span);
       return pick(run(model, [[ys, y]]), values);
     },
-    ...(models.attempt && {
+    ...(attempt && {
       attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): FusedAttempt<OnnxArray> {
-        const { model, at } = models.attempt!();
+        const { model, at } = attempt();
         at(span);
         const results = run(model, [
           [ys, y],

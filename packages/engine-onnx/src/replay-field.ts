@@ -1,10 +1,10 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
-import { bytesOf, restrictTo, type Program } from './program.ts';
+import { restrictTo, type Program } from './program.ts';
 import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
-import { split } from './split.ts';
+import { split, type Activations, type Split } from './split.ts';
 import type { FieldPrograms } from './field.ts';
 
 /** The replays of a vector field on one backend, made when they are first needed. */
@@ -14,7 +14,7 @@ export interface ReplayField {
   vjp(withTime: boolean): Replay;
   linearization(): Replay;
   pullback(withTime: boolean): Replay;
-  activations(): { readonly names: readonly string[]; readonly bytes: number };
+  activations(): Activations;
 }
 
 /** Prepares the replays of a field for the backend that TensorFlow.js is on. */
@@ -31,22 +31,15 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     (withTime: boolean) =>
     (name: string): boolean =>
       withTime || name !== 'gt';
-  let halves: ReturnType<typeof split> | undefined;
-  const half = (): ReturnType<typeof split> => (halves ??= split(gradient(), 4));
+  let halves: Split | undefined;
+  const half = (): Split => (halves ??= split(gradient(), 4));
   return {
     backendName,
     evaluation: () => once('f', forward),
     vjp: (withTime) => once(`vjp ${withTime}`, () => restrictTo(gradient(), timed(withTime))),
     linearization: () => once('linearize', () => half().forward),
     pullback: (withTime) => once(`pullback ${withTime}`, () => restrictTo(half().pullback, timed(withTime))),
-    activations() {
-      const program = half().forward;
-      const kept = program.outputs.filter(({ name }) => name.startsWith('a'));
-      return {
-        names: kept.map(({ name }) => name),
-        bytes: kept.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, 4), 0),
-      };
-    },
+    activations: () => half().activations,
   };
 }
 

@@ -1,4 +1,5 @@
 import { sizeOf, type Instruction, type Operand, type Port, type Program, type Value } from './program.ts';
+import { multiplications } from './work.ts';
 
 /** Multiplications of a product from which on it pays to transpose its operands first. */
 const TRANSPOSED = 2 ** 11;
@@ -163,7 +164,7 @@ function untransposed(
 ): Instruction {
   const { attrs, inputs } = product;
   const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
-  if (!(swap.a || swap.b) || work(product, values) < TRANSPOSED) return product;
+  if (!(swap.a || swap.b) || multiplications(product, values) < TRANSPOSED) return product;
   return {
     ...product,
     attrs: { ...attrs, transposeA: false, transposeB: false },
@@ -193,19 +194,11 @@ function biasedProduct(
     const value = sum.inputs[own]!.value;
     const bias = sum.inputs[other]!.value;
     const product = done.find(({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value);
-    if (!product || uses.get(value) !== 1 || work(product, values) < BIASED) continue;
+    if (!product || uses.get(value) !== 1 || multiplications(product, values) < BIASED) continue;
     const { shape } = values[value]!;
     const row = values[bias]!.shape;
     const flat = product.inputs.every((operand) => values[operand.value]!.shape.length === 2);
     if (flat && row.length === 1 && row[0] === shape.at(-1)) return { product, bias };
   }
   return undefined;
-}
-
-/** Multiplications of a product. */
-function work({ attrs, inputs, outputs }: Instruction, values: readonly Value[]): number {
-  const a = inputs.find(({ name }) => name === 'a')!;
-  return (
-    sizeOf(values[outputs[0]!]!.shape) * values[a.value]!.shape.at(attrs['transposeA'] === true ? -2 : -1)!
-  );
 }

@@ -1,6 +1,6 @@
 import type { ButcherTableau, Span, State } from '@odegrad/core';
 
-import type { FloatData, OnnxArray, Runtime } from './array.ts';
+import { bytesOfFloat, type FloatData, type OnnxArray, type Runtime } from './array.ts';
 import type { FeedModel } from './compile.ts';
 import { compileRounds, type RoundsModel } from './rounds.ts';
 import { bytesOf } from './program.ts';
@@ -38,7 +38,7 @@ export function severalSteps(
   shapes: readonly (readonly number[])[],
   runtime: Runtime,
 ): SeveralSteps {
-  const floatBytes = runtime.float === 'float64' ? 8 : 4;
+  const floatBytes = bytesOfFloat(runtime.float);
   const stateBytes = shapes.reduce((sum, shape) => sum + bytesOf({ shape, dtype: 'float32' }, floatBytes), 0);
   const names = (prefix: string): string[] => shapes.map((_, k) => `${prefix}${k}`);
   const [ys, starts, cotangents] = [names('y'), names('first:y'), names('first:c')];

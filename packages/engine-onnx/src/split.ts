@@ -1,5 +1,14 @@
 import { minimumCut } from './minimum-cut.ts';
-import { bytesOf, dependents, restrict, type Instruction, type Port, type Program } from './program.ts';
+import {
+  bytesOf,
+  dependents,
+  restrict,
+  sizeOf,
+  type Instruction,
+  type Port,
+  type Program,
+} from './program.ts';
+import { multiplications } from './work.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
 export interface Split {
@@ -7,6 +16,14 @@ export interface Split {
   readonly forward: Program;
   /** Takes the activations, cotangents and inputs, and gives the gradients. */
   readonly pullback: Program;
+  readonly activations: Activations;
+}
+
+/** What is kept from the forward half for the pullback. */
+export interface Activations {
+  /** Of the ports. */
+  readonly names: readonly string[];
+  readonly bytes: number;
 }
 
 /** Kernels so cheap that doing them again beats keeping their results. */
@@ -24,14 +41,21 @@ export function split(program: Program, floatBytes: number): Split {
   const late = dependents(program, (name) => name.startsWith('c'));
   const gradients = program.outputs.filter(({ name }) => name.startsWith('g'));
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));
-  const kept = activationsOf(program, crossing(program, gradients, late), floatBytes);
+  const kept = fewest(program, crossing(program, gradients, late), floatBytes);
   const activations = [...kept].map((value, i) => ({ name: `a${i}`, value }));
   const cut: Program = {
     ...program,
     inputs: [...program.inputs, ...activations],
     instructions: program.instructions.filter(({ outputs }) => !outputs.every((output) => kept.has(output))),
   };
-  return { forward: restrict(program, [...values, ...activations]), pullback: restrict(cut, gradients) };
+  return {
+    forward: restrict(program, [...values, ...activations]),
+    pullback: restrict(cut, gradients),
+    activations: {
+      names: activations.map(({ name }) => name),
+      bytes: activations.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0),
+    },
+  };
 }
 
 /** Values made without the cotangents that the gradients read. */
@@ -42,27 +66,25 @@ function crossing(program: Program, gradients: readonly Port[], late: ReadonlySe
   return new Set([...read, ...gradients].map(({ value }) => value).filter((value) => !late.has(value)));
 }
 
-/** The cheapest values to keep such that `wanted` can be had again from them. */
-function activationsOf(program: Program, wanted: ReadonlySet<number>, floatBytes: number): Set<number> {
+/** The fewest bytes of values such that `wanted` can be had again from them. */
+function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: number): Set<number> {
   const made = new Set(program.instructions.flatMap(({ outputs }) => outputs));
-  const once = program.instructions.filter((instruction) => !isCheap(program, instruction));
+  const again = new Set(program.instructions.filter((instruction) => isCheap(program, instruction)));
+  const once = program.instructions.filter((instruction) => !again.has(instruction));
   return minimumCut({
     capacities: program.values.map((value) => bytesOf(value, floatBytes)),
     // A value that is kept, or costs much, asks for none of its operands; one that is made again asks for all.
-    edges: program.instructions
-      .filter((instruction) => isCheap(program, instruction))
-      .flatMap(({ inputs, outputs }) =>
-        outputs.flatMap((output) => inputs.map(({ value }) => [value, output] as const)),
-      ),
+    edges: [...again].flatMap(({ inputs, outputs }) =>
+      outputs.flatMap((output) => inputs.map(({ value }) => [value, output] as const)),
+    ),
     sources: once.flatMap(({ outputs }) => outputs),
     sinks: [...wanted].filter((value) => made.has(value)),
   });
 }
 
 /** Whether a kernel does no more than read its operands and write its result. */
-function isCheap({ values }: Program, { kernel, inputs, attrs }: Instruction): boolean {
-  if (cheap.has(kernel)) return true;
-  if (kernel !== 'BatchMatMul') return false;
-  const { shape } = values[inputs[0]!.value]!;
-  return shape.at(attrs['transposeA'] ? -2 : -1) === 1;
+function isCheap({ values }: Program, instruction: Instruction): boolean {
+  const { kernel, outputs } = instruction;
+  if (kernel !== 'BatchMatMul') return cheap.has(kernel);
+  return multiplications(instruction, values) === sizeOf(values[outputs[0]!]!.shape);
 }

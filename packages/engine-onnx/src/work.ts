@@ -1,4 +1,4 @@
-import { sizeOf, type Instruction, type Program } from './program.ts';
+import { sizeOf, type Instruction, type Program, type Value } from './program.ts';
 
 /** Floating-point operations of the costliest instruction: threads share the work within one. */
 export function largestOperation(program: Program): number {
@@ -10,13 +10,20 @@ export function operations(program: Program): number {
   return program.instructions.reduce((sum, instruction) => sum + cost(instruction, program), 0);
 }
 
+/** Multiplications of a matrix product. */
+export function multiplications({ attrs, inputs, outputs }: Instruction, values: readonly Value[]): number {
+  const { shape } = values[inputs.find(({ name }) => name === 'a')!.value]!;
+  return sizeOf(values[outputs[0]!]!.shape) * shape.at(attrs['transposeA'] === true ? -2 : -1)!;
+}
+
 /** What an elementary function of one entry costs, in multiplications. */
 const FUNCTION = 10;
 const functions = new Set(
   'Tanh Sigmoid Exp Log Softplus Elu Selu Erf Sin Cos Tan Pow Expm1 Log1p Softmax LogSoftmax'.split(' '),
 );
 
-function cost({ kernel, inputs, outputs, attrs }: Instruction, program: Program): number {
+function cost(instruction: Instruction, program: Program): number {
+  const { kernel, inputs, outputs } = instruction;
   const shape = (value: number): readonly number[] => program.values[value]!.shape;
   const size = sizeOf(shape(outputs[0]!));
   const operand = (name: string): readonly number[] =>
@@ -24,7 +31,7 @@ function cost({ kernel, inputs, outputs, attrs }: Instruction, program: Program)
   switch (kernel) {
     case 'BatchMatMul':
     case '_FusedMatMul':
-      return 2 * size * operand('a').at(attrs['transposeA'] === true ? -2 : -1)!;
+      return 2 * multiplications(instruction, program.values);
     case 'Conv2D':
     case 'FusedConv2D':
       return 2 * size * sizeOf(operand('filter').slice(0, 3));
