@@ -2,19 +2,40 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { Bench } from 'tinybench';
 
-/** How often a measurement is repeated at least. */
+/** How often a measurement is repeated at least, and for how long at least. */
 export interface Repetition {
   readonly runs: number;
   readonly warmup: number;
+  /** By default half a second. */
+  readonly ms?: number;
 }
 
 const MIN_MS = 500;
 
-/** Median of the milliseconds that `work` takes, over at least so many runs and half a second. */
-export function medianMs(work: () => void, { runs, warmup }: Repetition): number {
+/** Milliseconds that `work` takes, once. */
+export function timed(work: () => void): number {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
+}
+
+/**
+ * What each turn returns, those of the warm-up left out. Things whose ratio matters are measured in the same turn: what two
+ * threads gain changes from second to second where a host moves the virtual processors.
+ */
+export function byTurns<T>(turn: () => T, { runs, warmup, ms = MIN_MS }: Repetition): T[] {
+  for (let i = 0; i < warmup; i++) turn();
+  const turns: T[] = [];
+  const end = performance.now() + ms;
+  while (turns.length < runs || performance.now() < end) turns.push(turn());
+  return turns;
+}
+
+/** Median of the milliseconds that `work` takes, over at least so many runs and that time. */
+export function medianMs(work: () => void, { runs, warmup, ms = MIN_MS }: Repetition): number {
   const bench = new Bench({
     iterations: runs,
-    time: MIN_MS,
+    time: ms,
     warmup: warmup > 0,
     warmupIterations: warmup,
     warmupTime: 0,

@@ -101,8 +101,11 @@ export interface FusedStep<A> {
   attempt?(span: Span, y: State<A>, slope: State<A>): FusedAttempt<A>;
   /** y₁ and the activations of all stages; its pullback takes ∂ℒ/∂y₁ to ∂ℒ/∂y and the parameters. */
   linearize?(span: Span, y: State<A>): Linearization<A>;
-  /** Evaluates the stages again and pulls ∂ℒ/∂y₁ back, holding `bytes` of activations in between. */
-  adjoint?(span: Span, y: State<A>, cotangent: State<A>): FusedAdjoint<A>;
+  /**
+   * Evaluates the stages again and pulls ∂ℒ/∂y₁ back, holding `bytes` of activations in between. Absent where they are too
+   * many to be held at once.
+   */
+  readonly adjoint?: ((span: Span, y: State<A>, cotangent: State<A>) => FusedAdjoint<A>) | undefined;
   /** Several steps in one call, where the engine has that too. */
   readonly several?: FusedSteps<A> | undefined;
 }

@@ -48,8 +48,6 @@ export interface FieldPrograms {
 
 /** Operations of f above which a step's arithmetic around f no longer counts. */
 const FUSED = 5e8;
-/** … and above which calls no longer dominate, while the activations of all stages at once would count. */
-const FUSED_ADJOINT = 2e6;
 /** … and below which several steps are taken in one call. */
 const FUSED_STEPS = 2e5;
 
@@ -105,7 +103,6 @@ export function compileField(
           tableau,
           (models = prepareStep(tableau, {
             ...source,
-            small: work <= FUSED_ADJOINT,
             tiny: work <= FUSED_STEPS,
           })),
         );

@@ -89,16 +89,19 @@ describe('a fused step', () => {
   });
 
   const large: FlatField = (_, [y]) => [tf.tanh(tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D))];
-  const fuse = (size: number): ReturnType<NonNullable<VectorField<OnnxArray>['fuse']>> => {
+  const fuse = (size: number, tableau = rk4): ReturnType<NonNullable<VectorField<OnnxArray>['fuse']>> => {
     const y0 = [tf.zeros([size, size])];
     const { field } = engine.prepare({ f: large, key: large, t0: 0, y0, parameters: [], dtype: 'float32' });
-    return field.fuse?.(rk4);
+    return field.fuse?.(tableau);
   };
 
-  test('does not hold the activations of all stages where calls do not dominate', () => {
-    expect(fuse(16)?.adjoint).toBeDefined();
-    expect(fuse(128)?.linearize).toBeDefined();
-    expect(fuse(128)?.adjoint).toBeUndefined();
+  test('holds the activations of all stages at once up to 4 MiB', () => {
+    // One evaluation keeps one array: 4 size² bytes.
+    expect(fuse(320)?.adjoint).toBeDefined();
+    expect(fuse(320, dopri8)?.linearize).toBeDefined();
+    expect(fuse(320, dopri8)?.adjoint).toBeUndefined();
+    expect(fuse(600)?.linearize).toBeDefined();
+    expect(fuse(600)?.adjoint).toBeUndefined();
     expect(fuse(1024)).toBeUndefined();
   });
 

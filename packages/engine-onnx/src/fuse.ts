@@ -43,7 +43,7 @@ export interface StepModels {
   /** Several steps in one call, where that pays. */
   readonly several: SeveralSteps | undefined;
   /** Whether `adjoint` is worth its memory: the activations of all stages at once. */
-  readonly small: boolean;
+  light(): boolean;
 }
 
 /** `bytes` are those of the activations of the evaluations of f. */
@@ -65,15 +65,17 @@ export interface StepSource {
   readonly runtime: Runtime;
   /** Bytes of the activations of one evaluation of f. */
   readonly activationBytes: () => number;
-  readonly small: boolean;
   /** Whether several steps are worth a model of their own. */
   readonly tiny: boolean;
 }
 
+/** Bytes of a step's activations that do not count beside what a process takes anyway. */
+const LIGHT = 2 ** 22;
+
 /** Prepares the models of a tableau's step. */
 export function prepareStep(
   tableau: ButcherTableau,
-  { forward, gradient, shapes, runtime, activationBytes, small, tiny }: StepSource,
+  { forward, gradient, shapes, runtime, activationBytes, tiny }: StepSource,
 ): StepModels {
   const made = new Map<string, StepModel>();
   const once = (key: string, make: () => StepProgram): StepModel => {
@@ -88,6 +90,7 @@ export function prepareStep(
     ...gradientStep(),
     program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
   });
+  const stages = solutionStages(tableau).length;
   const floatBytes = bytesOfFloat(runtime.float);
   let halves: Split | undefined;
   const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
@@ -107,10 +110,10 @@ export function prepareStep(
       : undefined,
     activations() {
       const { names, bytes: total } = half().activations;
-      const bytes = Math.min(total, solutionStages(tableau).length * activationBytes());
+      const bytes = Math.min(total, stages * activationBytes());
       return { names, bytes, stateBytes: total - bytes };
     },
-    small,
+    light: () => stages * activationBytes() <= LIGHT,
   };
 }
 
@@ -159,6 +162,15 @@ export function fusedStep(
     parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
   });
   const { several, attempt } = models;
+  const adjoint: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
+    const { model, at } = models.adjoint();
+    at(span);
+    const results = run(model, [
+      [ys, y],
+      [cotangents, cotangent],
+    ]);
+    return { ...pulled(results), bytes: models.activations().bytes };
+  };
   return {
     advance(span, y) {
       const { model, at } = models.advance();
@@ -216,21 +228,10 @@ export function fusedStep(
         },
       };
     },
-    ...(models.small && {
-      adjoint(span: Span, y: State<OnnxArray>, cotangent: State<OnnxArray>) {
-        const { model, at } = models.adjoint();
-        at(span);
-        return {
-          ...pulled(
-            run(model, [
-              [ys, y],
-              [cotangents, cotangent],
-            ]),
-          ),
-          bytes: models.activations().bytes,
-        };
-      },
-    }),
+    // Asked for by a gradient only: whether it is light, the program of a gradient says.
+    get adjoint() {
+      return models.light() ? adjoint : undefined;
+    },
     several: several && {
       longest: several.longest,
       advance: (spans, y) => several.advance(spans, y, feed),

@@ -1,5 +1,5 @@
 import type { State, VectorField } from '@odegrad/core';
-import { medianMs, type Repetition } from '../measure.ts';
+import { medianMs, timed, type Repetition } from '../measure.ts';
 
 /** What one call of a vector field costs, in milliseconds. */
 export interface CallTiming {
@@ -37,11 +37,4 @@ export function timeCalls<A>(field: VectorField<A>, y0: State<A>, repetition: Re
   } finally {
     release(...cotangent);
   }
-}
-
-/** Milliseconds that `work` takes, once. */
-export function timed(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
 }

@@ -1,12 +1,13 @@
 import { forward, type GradientStrategy } from '@odegrad/core';
 import type { EngineChoice } from '../engines.ts';
 import { differentiateChain } from '../gradients/chain.ts';
-import { medianMs, peakMemoryMb, resetPeakMemory, type Repetition } from '../measure.ts';
+import { median } from 'simple-statistics';
+import { byTurns, medianMs, peakMemoryMb, resetPeakMemory, timed, type Repetition } from '../measure.ts';
 import { registry } from '../registry.ts';
 import { checkRun, type CheckedRun } from './check.ts';
 import { chainOf, methodOf, openWorkload } from './open.ts';
 import type { Check, RunSpec, WorkloadSpec } from './spec.ts';
-import { timeCalls, timed } from './time-calls.ts';
+import { timeCalls } from './time-calls.ts';
 
 /** What solving a workload costs, without a gradient and with one. */
 export interface SolveTiming {
@@ -26,14 +27,18 @@ export interface SolveTiming {
   readonly traceMs: number;
   readonly loadMs: number;
   /**
-   * `gradMs` over what as many evaluations and pullbacks take when called one by one on this engine. Below 1 where whole
-   * steps are faster than their parts.
+   * Time of a value and gradient over what as many evaluations and pullbacks take when called one by one right after it: the
+   * median of these ratios. Below 1 where whole steps are faster than their parts.
    */
   readonly overhead: number;
   /** Largest resident memory of the process while gradients were taken, in MiB. */
   readonly peakMb: number;
   readonly check: Check;
 }
+
+/** Of each thing in a turn: so many that the first ones, which find other data in the caches, do not count. */
+const SOLVES = { runs: 1, warmup: 0, ms: 100 };
+const CALLS = { runs: 3, warmup: 1, ms: 50 };
 
 /** Times one run of a workload with one strategy. */
 export function timeSolve(
@@ -54,15 +59,20 @@ export function timeSolve(
     });
     const { check, nfe, steps, evaluations, pullbacks } = first!;
     const [field] = chain.fields;
-    const forwardMs = medianMs(() => {
-      forward.solve({ field: field!, y0: chain.y0, ts: chain.ts }, method).release();
-    }, repetition);
     resetPeakMemory();
-    const gradMs = medianMs(() => {
-      differentiateChain(chain, strategy, method).release();
+    const turns = byTurns(() => {
+      const forwardMs = medianMs(() => {
+        forward.solve({ field: field!, y0: chain.y0, ts: chain.ts }, method).release();
+      }, SOLVES);
+      const gradMs = medianMs(() => {
+        differentiateChain(chain, strategy, method).release();
+      }, SOLVES);
+      const { evaluateMs, vjpMs } = timeCalls(field!, chain.y0, CALLS);
+      const callsMs = evaluations * evaluateMs + pullbacks * (vjpMs - evaluateMs);
+      return { forwardMs, gradMs, overhead: gradMs / callsMs };
     }, repetition);
     const peakMb = peakMemoryMb();
-    const { evaluateMs, vjpMs } = timeCalls(field!, chain.y0, repetition);
+    const gradMs = median(turns.map((turn) => turn.gradMs));
     return {
       workload: spec.name,
       engine: label,
@@ -72,11 +82,11 @@ export function timeSolve(
       nfe,
       evaluations,
       pullbacks,
-      forwardMs,
+      forwardMs: median(turns.map((turn) => turn.forwardMs)),
       gradMs,
       traceMs: open.prepareMs,
       loadMs: Math.max(0, firstMs - gradMs),
-      overhead: gradMs / (evaluations * evaluateMs + pullbacks * (vjpMs - evaluateMs)),
+      overhead: median(turns.map((turn) => turn.overhead)),
       peakMb,
       check,
     };
