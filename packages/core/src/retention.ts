@@ -11,6 +11,8 @@ export interface Outlook {
   readonly t0: number;
   /** Bytes of a state. */
   readonly stateBytes: number;
+  /** Whether the engine pulls a step back from its state in one call, for one evaluation of each stage. */
+  readonly wholeSteps: boolean;
   /** The most bytes that the ledger is to show, where the user named a budget. */
   readonly maxBytes: number | undefined;
   /** Bytes that the ledger shows already: what other solves hold. */

@@ -1,4 +1,5 @@
 import { ArgumentError } from './errors.ts';
+import { fusedStep } from './evaluator.ts';
 import { integrate } from './integrate.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, stepsBetween } from './pace.ts';
@@ -41,6 +42,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
             stages: solver.stages,
             t0: ts[0]!,
             stateBytes: stateBytes(field.engine, y0),
+            wholeSteps: fusedStep(problem, solver.tableau)?.adjoint !== undefined,
             maxBytes: method.maxBytes,
             heldBytes: memory.ledger.bytes,
             measure: () => (trial ??= measure(problem, method, memory)),
