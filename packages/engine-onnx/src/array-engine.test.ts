@@ -27,6 +27,22 @@ describe('array pool', () => {
     expect(take(kind)).not.toBe(x);
   });
 
+  test('keeps free arrays up to 1 GiB, and then begins anew', () => {
+    const pool = createPool();
+    const [small, large] = [pool.kind([3], 'float32'), pool.kind([1e8], 'float32')];
+    const [x, a, b, c] = [take(small), take(large), take(large), take(large)];
+    for (const array of [x, a, b]) release(array);
+    expect(pool.freeBytes).toBe(12 + 8e8);
+    expect(take(small)).toBe(x);
+    expect(pool.freeBytes).toBe(8e8);
+    release(x);
+    release(c);
+    expect(pool.freeBytes).toBe(4e8);
+    expect(take(small)).not.toBe(x);
+    expect(take(large)).toBe(c);
+    expect(pool.freeBytes).toBe(0);
+  });
+
   test('sums of any number of terms agree with float64 sums', () => {
     const pool = createPool();
     const engine = arrayEngine('onnx', 'float64');

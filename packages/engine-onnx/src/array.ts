@@ -22,16 +22,24 @@ export interface ArrayKind {
   readonly size: number;
   readonly bytes: number;
   readonly free: OnnxArray[];
+  readonly pool: ArrayPool;
 }
 
 /** Where arrays come from and go back to. */
 export interface ArrayPool {
+  /** Bytes of arrays that are free. */
+  freeBytes: number;
+  /** Lets them go. */
+  clear(): void;
   kind(shape: readonly number[], type: BoundTensor['type']): ArrayKind;
 }
 
-/** Bytes of free arrays that a kind keeps at most. Fresh pages cost more than the arithmetic on them. */
-const FREE_BYTES = 2 ** 26;
-/** A solve may hold the activations of thousands of stages, and the next one wants as many again. */
+/**
+ * Bytes of free arrays that a pool keeps at most: what one solve held, the next one wants, and fresh pages cost more than the
+ * arithmetic on them.
+ */
+const FREE_BYTES = 2 ** 30;
+/** … and how many of a kind. */
 const FREE_COUNT = 2 ** 14;
 
 const bytesPerElement: Readonly<Record<string, number>> = {
@@ -46,18 +54,24 @@ const bytesPerElement: Readonly<Record<string, number>> = {
 /** A pool: each kind is made once. */
 export function createPool(): ArrayPool {
   const kinds = new Map<string, ArrayKind>();
-  return {
+  const pool: ArrayPool = {
+    freeBytes: 0,
+    clear() {
+      for (const { free } of kinds.values()) free.length = 0;
+      pool.freeBytes = 0;
+    },
     kind(shape, type) {
       const key = `${type}[${shape.join()}]`;
       let kind = kinds.get(key);
       if (!kind) {
         const size = sizeOf(shape);
-        kind = { type, dims: [...shape], size, bytes: size * bytesPerElement[type]!, free: [] };
+        kind = { type, dims: [...shape], size, bytes: size * bytesPerElement[type]!, free: [], pool };
         kinds.set(key, kind);
       }
       return kind;
     },
   };
+  return pool;
 }
 
 function storage({ type, size }: ArrayKind): BoundTensor['data'] {
@@ -80,6 +94,7 @@ function storage({ type, size }: ArrayKind): BoundTensor['data'] {
 export function take(kind: ArrayKind): OnnxArray {
   const used = kind.free.pop();
   if (used) {
+    kind.pool.freeBytes -= kind.bytes;
     used.released = false;
     return used;
   }
@@ -124,8 +139,12 @@ export function unhold(x: OnnxArray): void {
 }
 
 function recycle(x: OnnxArray): void {
-  const { free, bytes } = x.kind;
-  if (free.length < FREE_COUNT && free.length * bytes < FREE_BYTES) free.push(x);
+  const { free, bytes, pool } = x.kind;
+  if (free.length === FREE_COUNT || bytes > FREE_BYTES) return;
+  // What fills it may be of kinds that nobody asks for any more.
+  if (pool.freeBytes + bytes > FREE_BYTES) pool.clear();
+  pool.freeBytes += bytes;
+  free.push(x);
 }
 
 /** How models are run for arrays of one precision. */
