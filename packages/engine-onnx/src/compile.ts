@@ -26,6 +26,9 @@ export type FeedModel = (
 /** Operations of one operator from which on the other cores are worth waking. */
 const PARALLEL = 2e6;
 
+/** Bytes of outputs from which on an error costs less than copies of them. */
+const COPIED = 2 ** 14;
+
 /** Compiles a program as it stands. */
 export function compileProgram(program: Program, runtime: Runtime): Model {
   return compileGraph(lowerProgram(program, createGraph(runtime.float)), largestOperation(program), runtime);
@@ -44,11 +47,13 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
 
 /** Compiles a graph whose costliest operator takes so many floating-point operations. */
 export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
-  const session = openSession(encodeModel(graph), work, runtime);
   const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [
     edge.name,
     runtime.pool.kind(edge.shape, edge.type),
   ]);
+  const bytes = kinds.reduce((sum, [, kind]) => sum + kind.bytes, 0);
+  const withUnreadable = bytes > COPIED && runtime.providers.every((provider) => provider === 'cpu');
+  const session = openSession(encodeModel(graph, withUnreadable), work, runtime);
   const feeds: Feeds = {};
   return {
     inputs: new Set(graph.inputs.map((edge) => edge.name)),
@@ -66,7 +71,10 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
 }
 
 /** A session with as many threads as pay. */
-export function openSession(model: Uint8Array, work: number, runtime: Runtime): Session {
-  const threads = runtime.threads ?? (work > PARALLEL ? runtime.cores : 1);
-  return createSession(model, { providers: runtime.providers, threads });
+export function openSession(
+  model: Uint8Array,
+  work: number,
+  { providers, threads, cores }: Runtime,
+): Session {
+  return createSession(model, { providers, threads: threads ?? (work > PARALLEL ? cores : 1) });
 }

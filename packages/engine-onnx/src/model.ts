@@ -10,9 +10,24 @@ const { AttributeType } = onnx.AttributeProto;
 const OPSET = 17;
 const IR_VERSION = 8;
 
-/** The graph as the bytes of an ONNX model; the graph is tidied on the way. */
-export function encodeModel(graph: Graph): Uint8Array {
-  return encode(graphProto(graph, graph.inputs.map(valueInfo)));
+/**
+ * A first output of no entries, of a type that onnxruntime-node cannot hand over (`Session.run` says what for). A node
+ * cannot have its name.
+ */
+export const unreadable = { name: 'unreadable', bfloat16: 16 } as const;
+
+/** The graph as the bytes of an ONNX model, with an unreadable output if told; the graph is tidied on the way. */
+export function encodeModel(graph: Graph, withUnreadable = false): Uint8Array {
+  const proto = graphProto(graph, graph.inputs.map(valueInfo));
+  if (withUnreadable) {
+    const { name, bfloat16 } = unreadable;
+    proto.initializer!.push({ name, dims: [0], dataType: bfloat16, rawData: new Uint8Array(0) });
+    proto.output!.unshift({
+      name,
+      type: { tensorType: { elemType: bfloat16, shape: { dim: [{ dimValue: 0 }] } } },
+    });
+  }
+  return encode(proto);
 }
 
 /** How a graph is run round after round on the rows of its inputs, within one model. */

@@ -46,6 +46,30 @@ describe('ONNX Runtime under its public interface', () => {
     session.release();
   });
 
+  test('copies no output of a model with an unreadable one, fills all, and passes errors on', () => {
+    const size = 2 ** 20;
+    const graph = createGraph('float32');
+    const x = graph.input('x', [size]);
+    for (const name of ['y', 'z']) graph.output(name, zip(graph, 'Add', x, x));
+    const taken = (withUnreadable: boolean): number => {
+      const session = createSession(encodeModel(graph, withUnreadable), { providers: ['cpu'], threads: 1 });
+      const ones = tensor(new Float32Array(size).fill(1), [size]);
+      const [y, z] = [tensor(new Float32Array(size), [size]), tensor(new Float32Array(size), [size])];
+      const [before, limit] = [process.memoryUsage().arrayBuffers, Error.stackTraceLimit];
+      session.run({ x: ones }, { y, z });
+      const bytes = process.memoryUsage().arrayBuffers - before;
+      for (const { data } of [y, z]) expect(data.every((value) => value === 2)).toBe(true);
+      expect(() => {
+        session.run({ x: tensor(new Float32Array(2), [2]) }, { y, z });
+      }).toThrow(/dimensions/);
+      expect(Error.stackTraceLimit).toBe(limit);
+      session.release();
+      return bytes;
+    };
+    expect(taken(false)).toBeGreaterThanOrEqual(8 * size);
+    expect(taken(true)).toBeLessThan(size);
+  });
+
   test('says why a model is refused', () => {
     const graph = createGraph('float64');
     const x = graph.input('x', [2]);
