@@ -1,6 +1,6 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { FusedStep, Problem, Solver, Span, StageEvaluator, State } from './types.ts';
+import type { FusedStep, Problem, Solver, Span, StageEvaluator, State, VectorField } from './types.ts';
 
 /**
  * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
@@ -24,6 +24,7 @@ export function stageEvaluator<A>(
   memory: Memory<A>,
   activations: boolean,
   upcoming: Upcoming = () => [],
+  evaluate: VectorField<A>['evaluate'] = (t, y) => problem.field.evaluate(t, y),
 ): StageEvaluator<A> {
   const { field } = problem;
   const ready: State<A>[] = [];
@@ -48,7 +49,7 @@ export function stageEvaluator<A>(
     engine: memory.engine,
     at(t, y) {
       countEvaluations(memory.ledger, 1);
-      if (!activations) return { t, y, slope: memory.adoptState(field.evaluate(t, y)) };
+      if (!activations) return { t, y, slope: memory.adoptState(evaluate(t, y)) };
       const linearization = memory.adoptLinearization(field.linearize(t, y));
       return { t, y, slope: linearization.value, linearization };
     },

@@ -56,7 +56,7 @@ describe.each([
 
   it('lets the states of stages go where it pulls steps back from theirs', () => {
     const keeping = (methods: FusedMethods): number | undefined =>
-      runTrial(stages, fused(methods)).forward?.keptStateBytes;
+      runTrial(stages, fused(methods)).forward.keptStateBytes;
     expect(keeping(['linearize'])).toBe(16 * s * N);
     for (const methods of [['adjoint'], ['linearize', 'adjoint']] as const) {
       expect(keeping(methods)).toBe(16 * N);
@@ -66,7 +66,7 @@ describe.each([
     }
     // Time gradients go stage by stage.
     const timed = { ...fused(['adjoint']), timeGradients: true };
-    expect(runTrial(stages, timed).forward?.keptStateBytes).toBe(16 * s * N);
+    expect(runTrial(stages, timed).forward.keptStateBytes).toBe(16 * s * N);
   });
 
   it('lets a step with all its activations be kept as one, at the cost of its stages', () => {

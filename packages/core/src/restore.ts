@@ -50,7 +50,9 @@ export function restore<A>(work: Sweep<A>, last: number): void {
 /** What the pullback of a step from `y` needs at `level`: its stages, or less where the engine fuses steps. */
 function remake<A>({ problem, solver, memory }: Sweep<A>, span: Span, y: State<A>, level: Level): Made<A> {
   const activations = level === 'activations';
-  const evaluator = stageEvaluator(problem, memory, activations);
+  // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
+  const { evaluateRead } = problem.field;
+  const evaluator = stageEvaluator(problem, memory, activations, undefined, evaluateRead);
   const fused = fusedStep(problem, solver.tableau);
   // It is about to be pulled back, and the engine does that from its state, holding its activations meanwhile.
   if (fused?.adjoint) return { stages: [] };

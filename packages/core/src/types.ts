@@ -74,6 +74,11 @@ export interface VectorField<A> {
   /** The arrays that gradients are taken for besides y; never released by core. */
   readonly parameters: State<A>;
   evaluate(t: number, y: State<A>): State<A>;
+  /**
+   * Slopes from which only points for pulling f back are made. Of the parts of y that f does not read (integrals along
+   * the way) any value will do, where an engine can save theirs.
+   */
+  readonly evaluateRead?: (t: number, y: State<A>) => State<A>;
   linearize(t: number, y: State<A>): Linearization<A>;
   /**
    * Evaluates and pulls back in one go, where an engine has a faster way than `linearize` followed by

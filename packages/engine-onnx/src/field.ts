@@ -32,6 +32,8 @@ export interface CompiledField {
   readonly runtime: Runtime;
   readonly engine: Engine<OnnxArray>;
   evaluation(): Model;
+  /** f without the parts of its value that belong to parts of y that it does not read. */
+  readEvaluation(): Model;
   vjp(withTime: boolean): { readonly model: Model; readonly bytes: number };
   linearization(): { readonly model: Model; readonly activations: Activations };
   pullback(withTime: boolean): Model;
@@ -71,13 +73,23 @@ export function compileField(
   const floatBytes = bytesOfFloat(runtime.float);
   const halves = once(() => split(gradient(), floatBytes));
   const steps = new Map<ButcherTableau, StepModels>();
+  const evaluation = once(() => compileProgram(forward(), runtime));
   const timed =
     (withTime: boolean) =>
     (name: string): boolean =>
       withTime || name !== 'gt';
   return {
     ...about,
-    evaluation: once(() => compileProgram(forward(), runtime)),
+    evaluation,
+    readEvaluation: once(() => {
+      const read = new Set(forward().inputs.map(({ name }) => name));
+      return about.shapes.every((_, i) => read.has(`y${i}`))
+        ? evaluation()
+        : compileProgram(
+            restrictTo(forward(), (name) => read.has(name.replace('f', 'y'))),
+            runtime,
+          );
+    }),
     vjp: onceFor((withTime) => ({
       model: compileProgram(restrictTo(gradient(), timed(withTime)), runtime),
       bytes: halves().activations.bytes,
@@ -184,6 +196,7 @@ export function vectorField(
       return fused.get(tableau);
     },
     evaluate: (t, y) => slopes(call(field.evaluation(), t, y)),
+    evaluateRead: (t, y) => slopes(call(field.readEvaluation(), t, y)),
     linearize(t, y) {
       const { model, activations } = field.linearization();
       const results = call(model, t, y);

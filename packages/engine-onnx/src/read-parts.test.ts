@@ -1,0 +1,90 @@
+import { createLedger, rungeKutta, type GradientStrategy, type VectorField } from '@odegrad/core';
+import type { FlatField } from '@odegrad/engine-tfjs';
+import { backprop } from '@odegrad/grad-backprop';
+import { binomial } from '@odegrad/grad-checkpoint';
+import { symplectic } from '@odegrad/grad-symplectic';
+import { dopri5 } from '@odegrad/tableaux';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import type { OnnxArray } from './array.ts';
+import { onnxEngine } from './onnx.ts';
+
+const engine = onnxEngine({ threads: 1 });
+let w: tf.Variable;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  w = tf.variable(tf.tensor2d([0.3, -0.2, 0.5, 0.7], [2, 2]));
+});
+
+const numbers = (arrays: readonly OnnxArray[]): number[] =>
+  arrays.flatMap(({ data }) => Array.from(data, Number));
+
+/** z, and the integrals of |z|² and of what that has become: f reads all but the last. */
+const f: FlatField = (t, [z, energy]) => {
+  const zw = tf.tanh(tf.matMul(z as tf.Tensor2D, w as unknown as tf.Tensor2D));
+  return [tf.mul(zw, tf.cos(t)), tf.sum(tf.square(z!), 1), tf.mul(energy!, tf.sum(zw, 1))];
+};
+
+/** A field that goes stage by stage, and a state to start from. */
+function opened(): { field: VectorField<OnnxArray>; start: OnnxArray[] } {
+  const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.tensor1d([0.4, 0.6])];
+  const { field, fromTensor } = engine.prepare({ f, key: f, t0: 0, y0, parameters: [w], dtype: 'float64' });
+  const { fuse, ...plain } = field;
+  expect(fuse).toBeDefined();
+  return { field: plain, start: y0.map(fromTensor) };
+}
+
+describe('parts of y that f does not read', () => {
+  test('are left out of slopes that only points for pullbacks are made of', () => {
+    const { field, start } = opened();
+    const [whole, read] = [field.evaluate(0.3, start), field.evaluateRead!(0.3, start)];
+    expect(read.slice(0, 2).map((x) => numbers([x]))).toEqual(whole.slice(0, 2).map((x) => numbers([x])));
+    expect(numbers([whole[2]!])).not.toContain(0);
+    expect(numbers([read[2]!])).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['symplectic', symplectic],
+    ['binomial', binomial({ checkpoints: 2 })],
+  ] as const)('may be anything there, and %s gives the same gradient', (_, strategy) => {
+    const { field, start } = opened();
+    const { evaluateRead, ...without } = field;
+    const spoilt: typeof field = {
+      ...without,
+      evaluateRead(t, y) {
+        const slopes = evaluateRead!(t, y);
+        slopes[2]!.data.fill(NaN as never);
+        return slopes;
+      },
+    };
+    const gradient = (of: typeof field, by: GradientStrategy): number[] => {
+      const method = { solver: rungeKutta(dopri5), stepping: { numSteps: 3 }, ledger: createLedger() };
+      const solution = by.solve({ field: of, y0: start, ts: [0, 0.7, 1] }, method);
+      const { y0, parameters } = solution.pullback(solution.ys.map((state) => state));
+      solution.release();
+      return numbers([...y0, ...parameters]);
+    };
+    const expected = gradient(without, strategy);
+    expect(gradient(field, strategy)).toEqual(expected);
+    expect(gradient(spoilt, strategy)).toEqual(expected);
+    gradient(without, backprop).forEach((x, i) => {
+      expect(Math.abs(x - expected[i]!)).toBeLessThan(1e-13);
+    });
+  });
+
+  test('are none where f reads all', () => {
+    const y0 = [tf.tensor2d([0.5, -0.4], [1, 2])];
+    const all: FlatField = (_, [z]) => [tf.sin(z!)];
+    const { field, fromTensor } = engine.prepare({
+      f: all,
+      key: all,
+      t0: 0,
+      y0,
+      parameters: [],
+      dtype: 'float64',
+    });
+    const start = y0.map(fromTensor);
+    expect(numbers(field.evaluateRead!(0, start))).toEqual(numbers(field.evaluate(0, start)));
+  });
+});
