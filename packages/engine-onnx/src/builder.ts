@@ -13,6 +13,7 @@ export interface ProgramBuilder {
     inputs: Readonly<Record<string, number>>,
     shape: readonly number[],
     attrs?: Attributes,
+    dtype?: ElementType,
   ): number;
   /** A kernel call with several results. */
   callAll(
@@ -20,6 +21,7 @@ export interface ProgramBuilder {
     inputs: Readonly<Record<string, number>>,
     shapes: readonly (readonly number[])[],
     attrs?: Attributes,
+    dtype?: ElementType,
   ): readonly number[];
   /** Adds another program's instructions, with values for its input ports; gives the values of its output ports. */
   inline(program: Program, inputs: ReadonlyMap<string, number>): Map<string, number>;
@@ -51,9 +53,10 @@ export function createBuilder(): ProgramBuilder {
     },
     shape: (value) => values[value]!.shape,
     maker: (value) => makers.get(value),
-    call: (kernel, operands, shape, attrs) => builder.callAll(kernel, operands, [shape], attrs)[0]!,
-    callAll(kernel, operands, shapes, attrs = {}) {
-      const outputs = shapes.map((shape) => assign({ shape, dtype: 'float32' }));
+    call: (kernel, operands, shape, attrs, dtype) =>
+      builder.callAll(kernel, operands, [shape], attrs, dtype)[0]!,
+    callAll(kernel, operands, shapes, attrs = {}, dtype = 'float32') {
+      const outputs = shapes.map((shape) => assign({ shape, dtype }));
       add({
         kernel,
         attrs,

@@ -192,24 +192,26 @@ describe('a fused step', () => {
     expect(numbers(whole.error).some((x) => Math.abs(x) > 1e-9)).toBe(true);
   });
 
-  test('in float32, adaptive steps are the same whatever the strategy keeps', () => {
-    const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2])];
-    const g: FlatField = (t, [y]) => [
-      tf.tanh(tf.add(tf.matMul(y as tf.Tensor2D, w as unknown as tf.Tensor2D), tf.mul(b, tf.cos(t)))),
-    ];
-    const request = { f: g, key: g, t0: 0, y0, parameters: [w, b], dtype: 'float32' } as const;
-    const { field, fromTensor } = engine.prepare(request);
-    const start = y0.map(fromTensor);
-    const steps = (strategy: GradientStrategy): readonly number[] => {
-      const sizes: number[] = [];
-      const stepping = { rtol: 1e-4, atol: 1e-6, controller: pi };
-      const solver = rungeKutta(dopri5);
-      const onStep = ({ h }: { h: number }): void => void sizes.push(h);
-      strategy.solve({ field, y0: start, ts: [0, 3] }, { solver, stepping, onStep }).release();
-      return sizes;
-    };
-    expect(field.fuse?.(dopri5)?.attempt).toBeUndefined();
-    expect(steps(backprop).length).toBeGreaterThan(3);
-    expect(steps(symplectic)).toEqual(steps(backprop));
-  });
+  test.each([dopri5, bosh3, fehlberg45])(
+    'in float32, adaptive steps of $name are the same whatever the strategy keeps',
+    (tableau) => {
+      const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.scalar(0.6)];
+      const request = { f, key: f, t0: 0, y0, parameters: [w, b], dtype: 'float32' } as const;
+      const { field, fromTensor } = engine.prepare(request);
+      const start = y0.map(fromTensor);
+      const steps = (strategy: GradientStrategy, of: VectorField<OnnxArray>): readonly number[] => {
+        const sizes: number[] = [];
+        const stepping = { rtol: 1e-5, atol: 1e-6, controller: pi };
+        const solver = rungeKutta(tableau);
+        const onStep = ({ h }: { h: number }): void => void sizes.push(h);
+        strategy.solve({ field: of, y0: start, ts: [0, 3] }, { solver, stepping, onStep }).release();
+        return sizes;
+      };
+      const { fuse: whole, ...plain } = field;
+      expect(whole?.(tableau)?.attempt).toBeDefined();
+      expect(steps(backprop, field).length).toBeGreaterThan(3);
+      expect(steps(symplectic, field)).toEqual(steps(backprop, field));
+      expect(steps(symplectic, field)).toEqual(steps(symplectic, plain));
+    },
+  );
 });

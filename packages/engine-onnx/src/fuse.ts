@@ -32,7 +32,7 @@ import { fillStep, stepAttempt, stepForward, stepGradient, type StepProgram } fr
 export interface StepModels {
   /** y₁. */
   advance(): StepModel;
-  /** y₁ and the error estimate, of a tableau that has one, in float64. */
+  /** y₁ and the error estimate, of a tableau that has one. */
   readonly attempt: (() => StepModel) | undefined;
   /** y₁ and the activations of all stages. */
   linearization(): StepModel;
@@ -96,12 +96,7 @@ export function prepareStep(
   const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
-    // The error estimate is a small difference of slopes. Core's sums of float32 slopes are formed in float64; a model's are
-    // not, and what rounding makes of the estimate there changes the sizes of steps in their third digit.
-    attempt:
-      tableau.bError && runtime.float === 'float64'
-        ? () => once('attempt', () => stepAttempt(tableau, forward(), shapes))
-        : undefined,
+    attempt: tableau.bError && (() => once('attempt', () => stepAttempt(tableau, forward(), shapes))),
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
     adjoint: () => once('adjoint', adjointStep),
@@ -121,8 +116,10 @@ function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtim
   const { program, weights, times } = step;
   const model = compileProgram(program, runtime);
   const input = (name: string, shape: readonly number[]): FloatData => {
-    const values = floats(runtime.float, Math.max(...shape));
-    if (model.inputs.has(name)) model.feeds[name] = wrap(runtime.pool.kind(shape, runtime.float), values);
+    const port = program.inputs.find((other) => other.name === name);
+    const type = port && program.values[port.value]!.dtype === 'float64' ? 'float64' : runtime.float;
+    const values = floats(type, Math.max(...shape));
+    if (port) model.feeds[name] = wrap(runtime.pool.kind(shape, type), values);
     return values;
   };
   const coefficients = input('h', [1, weights.length]);

@@ -1,17 +1,17 @@
 import { backend_util, slice_util, util, type TensorInfo } from '@tensorflow/tfjs-core';
 
-import { sizeOf, type Attributes, type ElementType } from './program.ts';
+import { sizeOf, type Attributes, type TensorType } from './program.ts';
 
 /** Shape and type of a kernel's result. */
 export interface ResultType {
   readonly shape: readonly number[];
-  readonly dtype: ElementType;
+  readonly dtype: TensorType;
 }
 
 type Inputs = Readonly<Record<string, TensorInfo>>;
 type Rule = (inputs: Inputs, attrs: Attributes) => ResultType | readonly ResultType[];
 
-const of = (shape: readonly number[], dtype: string): ResultType => ({ shape, dtype: dtype as ElementType });
+const of = (shape: readonly number[], dtype: string): ResultType => ({ shape, dtype: dtype as TensorType });
 const axes = (axis: unknown, shape: readonly number[]): number[] =>
   util.parseAxisParam(axis as number | number[], [...shape]);
 

@@ -1,5 +1,8 @@
-/** Element types that a program knows: those of TensorFlow.js, complex numbers and strings excepted. */
-export type ElementType = 'float32' | 'int32' | 'bool';
+/** Element types of TensorFlow.js, complex numbers and strings excepted. */
+export type TensorType = 'float32' | 'int32' | 'bool';
+
+/** Element types that a program knows: those of what is recorded, and doubles for sums. */
+export type ElementType = TensorType | 'float64';
 
 /** Data of a constant, as TensorFlow.js holds it. */
 export type ConstantData = Float32Array | Int32Array | Uint8Array;
@@ -52,7 +55,7 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** Bytes of a value in the given precision; truth values take one byte each. */
 export function bytesOf(value: Value, floatBytes: number): number {
-  return sizeOf(value.shape) * (value.dtype === 'bool' ? 1 : value.dtype === 'int32' ? 4 : floatBytes);
+  return sizeOf(value.shape) * { bool: 1, int32: 4, float32: floatBytes, float64: 8 }[value.dtype];
 }
 
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {

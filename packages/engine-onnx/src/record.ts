@@ -16,7 +16,7 @@ import { reshapedTo, resultTypes, type ResultType } from './kernel-shapes.ts';
 import {
   sameShape,
   type ConstantData,
-  type ElementType,
+  type TensorType,
   type Instruction,
   type Operand,
   type Port,
@@ -51,7 +51,7 @@ export function unrecordable(what: string): EngineError {
   return new EngineError(`f cannot be recorded: ${what}. ${remedy}`);
 }
 
-function elementType(dtype: DataType, kernel: string): ElementType {
+function elementType(dtype: DataType, kernel: string): TensorType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
   throw unrecordable(`${kernel} works on values of type ${dtype}`);
 }
@@ -67,13 +67,13 @@ function operandsOf(kernel: string, inputs: KernelInputs): [string, TensorInfo][
 
 /** Runs `body` while every kernel call of TensorFlow.js is recorded instead of computed. */
 export function record<T>(body: (recorder: Recorder) => T): T {
-  const values: Value[] = [];
+  const values: (Value & { readonly dtype: TensorType })[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
   const ports: Port[] = [];
   const known = new Map<DataId, number>();
 
-  const assign = (shape: readonly number[], dtype: ElementType): number =>
+  const assign = (shape: readonly number[], dtype: TensorType): number =>
     values.push({ shape: [...shape], dtype }) - 1;
 
   const emit = (

@@ -2,7 +2,7 @@ import { EngineError } from '@odegrad/core';
 import { engine, getKernel, keep, Tensor, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { createWasmMemory, directCall, privateValues, type WasmMemory } from './wasm-calls.ts';
-import type { ConstantData, Instruction, Program } from './program.ts';
+import type { ConstantData, Instruction, Program, TensorType } from './program.ts';
 
 /** A program made ready for one backend of TensorFlow.js. */
 export interface Replay {
@@ -144,7 +144,9 @@ function stepsOf(
 function upload(program: Program, backend: KernelBackend): Map<number, TensorInfo> {
   const infos = new Map<number, TensorInfo>();
   for (const [value, data] of program.constants) {
-    const { shape, dtype } = program.values[value]!;
+    const { shape } = program.values[value]!;
+    // What is replayed is what was recorded: no doubles.
+    const dtype = program.values[value]!.dtype as TensorType;
     const dataId = backend.write(data.slice() as ConstantData, [...shape], dtype);
     infos.set(value, { dataId, shape: [...shape], dtype });
   }

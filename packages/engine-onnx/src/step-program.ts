@@ -2,7 +2,7 @@ import { isFirstSameAsLast, solutionStages, type ButcherTableau, type Span } fro
 
 import type { FloatData } from './array.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
-import { sizeOf, type Port, type Program } from './program.ts';
+import { sizeOf, type ElementType, type Port, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
 import { sumOf } from './sum-terms.ts';
 
@@ -75,7 +75,9 @@ export function stepForward(
 
 /**
  * An attempted step from the slope at its start, ports `k…`: y₁ as `f…`, the error estimate h Σ (b_i − b̂_i) k_i as `e…`,
- * and, of methods whose last stage is at y₁, its slope as `l…`.
+ * and, of methods whose last stage is at y₁, its slope as `l…`. Sums are formed in doubles and rounded once, as those of
+ * `arrayEngine` are: the estimate is a small difference of slopes, and other roundings would steer the steps elsewhere than
+ * stages one by one do.
  */
 export function stepAttempt(
   tableau: ButcherTableau,
@@ -83,7 +85,7 @@ export function stepAttempt(
   shapes: readonly (readonly number[])[],
 ): StepProgram {
   const { a, b, bError } = tableau;
-  const scene = createScene(tableau, f, shapes);
+  const scene = createScene(tableau, f, shapes, 'float64');
   const slopes: Parts[] = [shapes.map((shape, k) => scene.builder.input(`k${k}`, shape))];
   const evaluate = (i: number, at: () => Parts): void => {
     if (i > 0) slopes[i] = scene.parts(scene.builder.inline(f, scene.at(i, at())), 'f');
@@ -178,7 +180,12 @@ const along = (
     weights.flatMap((weight, j) => (weight === 0 ? [] : [{ weight, parts: slopes[j]! }])),
   );
 
-function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readonly number[])[]): Scene {
+function createScene(
+  { c }: ButcherTableau,
+  f: Program,
+  shapes: readonly (readonly number[])[],
+  sums: 'float32' | 'float64' = 'float32',
+): Scene {
   const builder = createBuilder();
   const y = shapes.map((shape, k) => builder.input(`y${k}`, shape));
   const shared = new Map<string, number>();
@@ -193,7 +200,7 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
   const row = (weights: readonly number[]): number => {
     const known = rows.find((other) => other.weights.join() === weights.join());
     if (known) return known.value;
-    const value = builder.input(`h:${rows.length}`, [1, weights.length]);
+    const value = builder.input(`h:${rows.length}`, [1, weights.length], sums);
     rows.push({ weights, value });
     return value;
   };
@@ -204,8 +211,10 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
     times.set(stage, value);
     return value;
   };
-  const reshape = (x: number, shape: readonly number[]): number =>
-    builder.call('Reshape', { x }, shape, { shape: [...shape] });
+  const reshape = (x: number, shape: readonly number[], dtype?: ElementType): number =>
+    builder.call('Reshape', { x }, shape, { shape: [...shape] }, dtype);
+  const cast = (x: number, dtype: ElementType): number =>
+    sums === 'float32' ? x : builder.call('Cast', { x }, builder.shape(x), { dtype }, dtype);
   const usesTime = f.inputs.some(({ name }) => name === 't');
 
   const combinePart = (
@@ -213,42 +222,49 @@ function createScene({ c }: ButcherTableau, f: Program, shapes: readonly (readon
     terms: readonly { weight: number; value: number }[],
     shape: readonly number[],
   ): number => {
+    const from = base === undefined ? undefined : cast(base, sums);
+    const values = terms.map(({ value }) => cast(value, sums));
+    const call = (kernel: string, operands: Record<string, number>, result: readonly number[]): number =>
+      builder.call(kernel, operands, result, {}, sums);
     // The sum of two or less is written out; that of more is one matrix product.
     if (terms.length <= 2) {
-      const scaled = terms.map(({ weight, value }) => {
+      const scaled = values.map((value, i) => {
         const flat = shape.length < 2;
-        const product = builder.call(
+        const line = flat ? [1, sizeOf(shape)] : shape;
+        const product = call(
           'Multiply',
-          { a: flat ? reshape(value, [1, sizeOf(shape)]) : value, b: row([weight]) },
-          flat ? [1, sizeOf(shape)] : shape,
+          { a: flat ? reshape(value, line, sums) : value, b: row([terms[i]!.weight]) },
+          line,
         );
-        return flat ? reshape(product, shape) : product;
+        return flat ? reshape(product, shape, sums) : product;
       });
-      return [...(base === undefined ? [] : [base]), ...scaled].reduce((a, b) =>
-        builder.call('Add', { a, b }, shape),
+      const sum = [...(from === undefined ? [] : [from]), ...scaled].reduce((a, b) =>
+        call('Add', { a, b }, shape),
       );
+      return cast(sum, 'float32');
     }
     const size = sizeOf(shape);
     const [rows, ...rest] = shape.length === 0 ? [1] : shape;
-    const lines = terms.map(({ value }) => (shape.length === 0 ? reshape(value, [1]) : value));
+    const lines = values.map((value) => (shape.length === 0 ? reshape(value, [1], sums) : value));
     const stacked = builder.call(
       'Concat',
       Object.fromEntries(lines.map((line, i) => [String(i), line])),
       [rows! * terms.length, ...rest],
       { axis: 0 },
+      sums,
     );
     const product = builder.call(
       'BatchMatMul',
-      { a: row(terms.map(({ weight }) => weight)), b: reshape(stacked, [terms.length, size]) },
+      { a: row(terms.map(({ weight }) => weight)), b: reshape(stacked, [terms.length, size], sums) },
       [1, size],
       { transposeA: false, transposeB: false },
+      sums,
     );
-    return reshape(
-      base === undefined
+    const sum =
+      from === undefined
         ? product
-        : builder.call('Add', { a: product, b: reshape(base, [1, size]) }, [1, size]),
-      shape,
-    );
+        : call('Add', { a: product, b: reshape(from, [1, size], sums) }, [1, size]);
+    return cast(reshape(sum, shape, sums), 'float32');
   };
 
   return {
@@ -307,7 +323,10 @@ function join(program: Program, name: string, pieces: readonly number[], axis: n
   const whole = program.values.length;
   return {
     ...program,
-    values: [...program.values, { shape: axis === 1 ? [1, total] : [total], dtype: 'float32' }],
+    values: [
+      ...program.values,
+      { shape: axis === 1 ? [1, total] : [total], dtype: program.values[pieces[0]!]!.dtype },
+    ],
     inputs: [...program.inputs.filter(({ value }) => !pieces.includes(value)), { name, value: whole }],
     instructions: [
       {

@@ -1,6 +1,7 @@
 import { cast, LoweringError, map, where, zip, type Lowering, type LoweringTable } from './context.ts';
 import { acos, acosh, asin, asinh, atan, atanh, cosh, erf, expm1, log1p, sinh, tan } from './elementary.ts';
-import type { Edge, Graph } from './graph.ts';
+import type { ElementType } from '../program.ts';
+import { onnxTypeOf, type Edge, type Graph } from './graph.ts';
 
 const unary =
   (op: string): Lowering =>
@@ -94,7 +95,7 @@ export const elementwise: LoweringTable = {
       x!.shape,
     ),
   Cast: ({ graph, attrs, operands: [x] }) =>
-    cast(graph, x!, attrs['dtype'] === 'float32' ? graph.float : (attrs['dtype'] as 'int32' | 'bool')),
+    cast(graph, x!, onnxTypeOf(attrs['dtype'] as ElementType, graph.float)),
 
   Add: binary('Add'),
   Sub: binary('Sub'),
