@@ -18,6 +18,7 @@ export type Upcoming = (limit: number) => readonly Span[];
 /**
  * Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation.
  * An engine that takes whole steps takes those of `upcoming` along, and has them ready when they are asked for.
+ * `evaluate` stands in for the field's own, for stages without activations.
  */
 export function stageEvaluator<A>(
   problem: Problem<A>,

@@ -42,7 +42,9 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
             stages: solver.stages,
             t0: ts[0]!,
             stateBytes: stateBytes(field.engine, y0),
-            wholeSteps: fusedStep(problem, solver.tableau)?.adjoint !== undefined,
+            get wholeSteps() {
+              return fusedStep(problem, solver.tableau)?.adjoint !== undefined;
+            },
             maxBytes: method.maxBytes,
             heldBytes: memory.ledger.bytes,
             measure: () => (trial ??= measure(problem, method, memory)),

@@ -83,12 +83,10 @@ export function compileField(
     evaluation,
     readEvaluation: once(() => {
       const read = new Set(forward().inputs.map(({ name }) => name));
-      return about.shapes.every((_, i) => read.has(`y${i}`))
-        ? evaluation()
-        : compileProgram(
-            restrictTo(forward(), (name) => read.has(name.replace('f', 'y'))),
-            runtime,
-          );
+      const part = restrictTo(forward(), (name) => read.has(name.replace('f', 'y')));
+      // ONNX Runtime takes no model without outputs.
+      const saves = part.outputs.length > 0 && part.outputs.length < forward().outputs.length;
+      return saves ? compileProgram(part, runtime) : evaluation();
     }),
     vjp: onceFor((withTime) => ({
       model: compileProgram(restrictTo(gradient(), timed(withTime)), runtime),

@@ -87,4 +87,22 @@ describe('parts of y that f does not read', () => {
     const start = y0.map(fromTensor);
     expect(numbers(field.evaluateRead!(0, start))).toEqual(numbers(field.evaluate(0, start)));
   });
+
+  test('may be all of them: the gradient then is that of the parameters and of time', () => {
+    const y0 = [tf.tensor2d([0.5, -0.25], [1, 2])];
+    const none: FlatField = (t) => [tf.mul(tf.slice(w as unknown as tf.Tensor2D, [0, 0], [1, 2]), tf.cos(t))];
+    const request = { f: none, key: none, t0: 0, y0, parameters: [w], dtype: 'float64' } as const;
+    const { field, fromTensor } = engine.prepare(request);
+    const problem = { field, y0: y0.map(fromTensor), ts: [0, 1.2], timeGradients: true };
+    const solution = symplectic.solve(problem, { solver: rungeKutta(dopri5), stepping: { numSteps: 12 } });
+    const gradient = solution.pullback([undefined, problem.y0]);
+    // ∂/∂w of ⟨y0, y(1.2)⟩ is y0 sin 1.2, in w's first row; ∂/∂t1 is ⟨y0, w⟩ cos 1.2.
+    const wanted = [0.5, -0.25].map((x) => x * Math.sin(1.2));
+    numbers(gradient.parameters).forEach((x, i) => {
+      expect(Math.abs(x - (wanted[i] ?? 0))).toBeLessThan(1e-9);
+    });
+    expect(numbers(gradient.y0)).toEqual(numbers(problem.y0));
+    expect(Math.abs(gradient.ts[1]! - (0.5 * 0.3 + 0.25 * 0.2) * Math.cos(1.2))).toBeLessThan(1e-7);
+    solution.release();
+  });
 });

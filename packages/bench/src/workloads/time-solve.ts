@@ -31,7 +31,7 @@ export interface SolveTiming {
    * median of these ratios. Below 1 where whole steps are faster than their parts.
    */
   readonly overhead: number;
-  /** Largest resident memory of the process while gradients were taken, in MiB. */
+  /** Largest resident memory of the process while it was timed, in MiB: that of gradients. */
   readonly peakMb: number;
   readonly check: Check;
 }
