@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { medianMs, peakMemoryMb, resetPeakMemory } from './measure.ts';
+import { byTurns, medianMs, peakMemoryMb, resetPeakMemory } from './measure.ts';
 
 describe('measurements', () => {
   it('repeat as often as they are told, and more while they are short', () => {
@@ -12,6 +12,11 @@ describe('measurements', () => {
     const median = medianMs(spin, { runs: 12, warmup: 2 });
     expect(count).toBeGreaterThanOrEqual(14);
     expect(median).toBeGreaterThanOrEqual(60);
+  });
+
+  it('of things by turns keep each turn but those of the warm-up', () => {
+    let count = 0;
+    expect(byTurns(() => count++, { runs: 3, warmup: 2, ms: 0 })).toEqual([2, 3, 4]);
   });
 
   it('pass errors on', () => {

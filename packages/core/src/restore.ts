@@ -49,14 +49,14 @@ export function restore<A>(work: Sweep<A>, last: number): void {
 
 /** What the pullback of a step from `y` needs at `level`: its stages, or less where the engine fuses steps. */
 function remake<A>({ problem, solver, memory }: Sweep<A>, span: Span, y: State<A>, level: Level): Made<A> {
+  const fused = fusedStep(problem, solver.tableau);
+  // It is about to be pulled back, and the engine does that from its state, holding its activations meanwhile.
+  if (fused?.adjoint) return { stages: [] };
   const activations = level === 'activations';
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
   const { field } = problem;
   const evaluate = field.evaluateRead && ((t: number, y: State<A>) => field.evaluateRead!(t, y));
   const evaluator = stageEvaluator(problem, memory, activations, undefined, evaluate);
-  const fused = fusedStep(problem, solver.tableau);
-  // It is about to be pulled back, and the engine does that from its state, holding its activations meanwhile.
-  if (fused?.adjoint) return { stages: [] };
   if (activations && fused?.linearize) return evaluator.fused!(solver.tableau!, solver.stages, span, y)!;
   return { stages: solver.restage(evaluator, span, y, activations ? 'all' : 'needed') };
 }

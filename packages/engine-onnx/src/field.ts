@@ -102,20 +102,15 @@ export function compileField(
       if (work > FUSED) return undefined;
       let models = steps.get(tableau);
       if (!models) {
-        const source = {
+        models = prepareStep(tableau, {
           forward,
           gradient,
           runtime,
           shapes: about.shapes,
           activationBytes: () => halves().activations.bytes,
-        };
-        steps.set(
-          tableau,
-          (models = prepareStep(tableau, {
-            ...source,
-            tiny: work <= FUSED_STEPS,
-          })),
-        );
+          tiny: work <= FUSED_STEPS,
+        });
+        steps.set(tableau, models);
       }
       return models;
     },

@@ -106,7 +106,7 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
     session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
   } catch (error) {
     const missing = providers.filter((provider) => provider !== 'cpu');
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     if (missing.length === 0)
       throw new EngineError(`ONNX Runtime refuses the model of f: ${why}`, { cause: error });
     const remedies = missing
@@ -137,19 +137,22 @@ const expected = `Tensor type (${unreadable.bfloat16}) is not supported`;
 function runUncopied(session: NativeSession, feeds: Feeds, outputs: Feeds): void {
   // The expected error's trace would cost more than all the rest of it. (Where Error is frozen, it does.)
   const limit = Error.stackTraceLimit;
-  let why = '';
-  let cause: unknown;
+  let failure: unknown;
   Reflect.set(Error, 'stackTraceLimit', 0);
   try {
     session.run(feeds, { ...outputs, [unreadable.name]: null }, noOptions);
   } catch (error) {
-    // Not `instanceof`: the binding may be of another realm than this module, as under Jest.
-    why = String((error as { message?: unknown } | undefined)?.message ?? error);
-    cause = error;
+    failure = error;
   } finally {
     Reflect.set(Error, 'stackTraceLimit', limit);
   }
-  if (why && !why.includes(expected)) throw new EngineError(`The model failed: ${why}`, { cause });
+  if (failure !== undefined && !messageOf(failure).includes(expected))
+    throw new EngineError(`The model failed: ${messageOf(failure)}`, { cause: failure });
+}
+
+/** Not by `instanceof Error`: the binding may be of another realm than this module, as under Jest. */
+function messageOf(error: unknown): string {
+  return String((error as { message?: unknown } | undefined)?.message ?? error);
 }
 
 const supported = (): string =>

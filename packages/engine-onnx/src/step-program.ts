@@ -1,6 +1,6 @@
 import { isFirstSameAsLast, solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
 
-import type { FloatData } from './array.ts';
+import type { FloatData, FloatType } from './array.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
 import { sizeOf, type ElementType, type Port, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
@@ -184,7 +184,7 @@ function createScene(
   { c }: ButcherTableau,
   f: Program,
   shapes: readonly (readonly number[])[],
-  sums: 'float32' | 'float64' = 'float32',
+  sums: FloatType = 'float32',
 ): Scene {
   const builder = createBuilder();
   const y = shapes.map((shape, k) => builder.input(`y${k}`, shape));

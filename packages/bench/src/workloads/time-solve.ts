@@ -1,7 +1,7 @@
 import { forward, type GradientStrategy } from '@odegrad/core';
+import { median } from 'simple-statistics';
 import type { EngineChoice } from '../engines.ts';
 import { differentiateChain } from '../gradients/chain.ts';
-import { median } from 'simple-statistics';
 import { byTurns, medianMs, peakMemoryMb, resetPeakMemory, timed, type Repetition } from '../measure.ts';
 import { registry } from '../registry.ts';
 import { checkRun, type CheckedRun } from './check.ts';
@@ -38,7 +38,8 @@ export interface SolveTiming {
 
 /** Of each thing in a turn: so many that the first ones, which find other data in the caches, do not count. */
 const SOLVES = { runs: 1, warmup: 0, ms: 100 };
-const CALLS = { runs: 3, warmup: 1, ms: 50 };
+/** `timeCalls` has a first call of its own. */
+const CALLS = { runs: 3, warmup: 0, ms: 50 };
 
 /** Times one run of a workload with one strategy. */
 export function timeSolve(
