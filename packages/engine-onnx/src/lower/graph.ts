@@ -63,6 +63,9 @@ export function onnxTypeOf(dtype: ElementType, float: 'float32' | 'float64'): On
   return dtype === 'float32' ? float : dtype;
 }
 
+/** Bytes of a constant up to which an equal one is looked for. */
+const MERGED = 2 ** 16;
+
 export function createGraph(float: 'float32' | 'float64'): Graph {
   let count = 0;
   const initializers: Initializer[] = [];
@@ -112,7 +115,7 @@ export function createGraph(float: 'float32' | 'float64'): Graph {
     constant(values, shape, type = float) {
       const bytes = encode(values, type);
       const twin =
-        bytes.length <= 256 ? initializers.find((other) => same(other, bytes, shape, type)) : undefined;
+        bytes.length <= MERGED ? initializers.find((other) => same(other, bytes, shape, type)) : undefined;
       if (twin) return twin;
       const initializer = known({ name: fresh(), shape, type, bytes });
       initializers.push(initializer);

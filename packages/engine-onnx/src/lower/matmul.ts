@@ -2,10 +2,21 @@ import { LoweringError, reshape, transpose, zip, type Call, type LoweringTable }
 import { activate } from './activations.ts';
 import type { Edge, Graph } from './graph.ts';
 
+/**
+ * Columns of a float32 product from which on a transposed left factor is worth a copy: ONNX Runtime's kernel transposes it
+ * once for every 128 of them.
+ */
+const COPIED_COLUMNS = 512;
+
 /** Matrix product of two edges of rank 2, each possibly transposed. */
 export function multiply(graph: Graph, a: Edge, b: Edge, transA = false, transB = false): Edge {
   const shape = [a.shape[transA ? 1 : 0]!, b.shape[transB ? 0 : 1]!];
   if (!transA && !transB) return graph.node('MatMul', [a, b], shape);
+  if (transA && !transB && a.type === 'float32' && shape[1]! >= COPIED_COLUMNS) {
+    // Of rank 3, where the runtime does not take the transposition into the product again.
+    const copy = reshape(graph, transpose(graph, a, [1, 0]), [1, shape[0]!, a.shape[0]!]);
+    return reshape(graph, graph.node('MatMul', [copy, b], [1, ...shape]), shape);
+  }
   return graph.node('Gemm', [a, b], shape, {
     attributes: { transA: transA ? 1 : 0, transB: transB ? 1 : 0 },
   });

@@ -10,7 +10,8 @@ import {
   type Lowering,
   type LoweringTable,
 } from './context.ts';
-import type { Edge } from './graph.ts';
+import { sizeOf } from '../program.ts';
+import type { Edge, Graph } from './graph.ts';
 import { pad, slice } from './shape.ts';
 
 function axesOf({ attrs, operands: [x] }: Call): number[] {
@@ -24,9 +25,27 @@ function reduce(call: Call, op: string, x: Edge): Edge {
   const axes = axesOf(call);
   if (axes.length === 0) return x;
   const keepdims = shape.length === x.shape.length ? 1 : 0;
+  if (op === 'ReduceSum' && summedByProduct(x, axes)) return sumOfRows(call.graph, x, axes.length, shape);
   if (op === 'ReduceSum')
     return graph.node(op, [x, graph.integers(axes)], shape, { attributes: { keepdims } });
   return graph.node(op, [x], shape, { attributes: { axes, keepdims } });
+}
+
+/** Rows whose sum is made by a product: the row of ones is a constant of the model. */
+const ROWS = 2 ** 13;
+
+/** A sum over the first axes, as a bias's gradient is one. ONNX Runtime's products of a row are faster than its sums of rows. */
+function summedByProduct({ shape, type }: Edge, axes: readonly number[]): boolean {
+  const leading = [...axes].sort((a, b) => a - b).every((axis, i) => axis === i);
+  const rows = sizeOf(shape.slice(0, axes.length));
+  return leading && axes.length < shape.length && rows <= ROWS && (type === 'float32' || type === 'float64');
+}
+
+function sumOfRows(graph: Graph, x: Edge, summed: number, shape: readonly number[]): Edge {
+  const [rows, columns] = [sizeOf(x.shape.slice(0, summed)), sizeOf(x.shape.slice(summed))];
+  const ones = graph.constant(new Float64Array(rows).fill(1), [1, rows], x.type);
+  const flat = reshape(graph, x, [rows, columns]);
+  return reshape(graph, graph.node('MatMul', [ones, flat], [1, columns]), shape);
 }
 
 const reduction =
