@@ -77,7 +77,7 @@ export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptiv
     else {
       eachStage(() => {
         const product = vjp!.call(field, span.t0, y0, y0, false);
-        memory.adoptState(product.value);
+        if (product.value) memory.adoptState(product.value);
         adoptCotangents(memory, product);
       });
     }

@@ -26,7 +26,7 @@ export function pullBackStage<A>(
     const result = field.vjp(stage.t, stage.y, cotangent, timeGradients);
     countEvaluations(ledger, 1);
     bookTransient(ledger, result.bytes);
-    memory.adoptState(result.value);
+    if (result.value) memory.adoptState(result.value);
     return adopted(memory, result);
   }
   const { linearization } = stage.linearization

@@ -45,7 +45,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       const pulled = pullBackStage(problem, memory, stage, cotangent);
       memory.hold(pulled.y);
       accumulate(pulled.parameters);
-      return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value) } : {}) };
+      return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value!) } : {}) };
     });
 
   /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, which is n but where an engine takes several. */

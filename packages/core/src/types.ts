@@ -82,16 +82,16 @@ export interface VectorField<A> {
   linearize(t: number, y: State<A>): Linearization<A>;
   /**
    * Evaluates and pulls back in one go, where an engine has a faster way than `linearize` followed by
-   * `pullback`. `bytes` are the activations that it holds in between.
+   * `pullback`. `bytes` are the activations that it holds in between. The value of f is wanted with the time alone.
    */
   readonly vjp?: (t: number, y: State<A>, cotangent: State<A>, withTime: boolean) => VectorJacobianProduct<A>;
   /** A whole step, or its whole backward recursion, in one call of the engine, where it has such a thing. */
   readonly fuse?: (tableau: ButcherTableau) => FusedStep<A> | undefined;
 }
 
-/** The value of f at a point and the cotangents pulled back there. */
+/** The cotangents pulled back at a point, and the value of f there; without time gradients it may be left out. */
 export interface VectorJacobianProduct<A> extends Cotangents<A> {
-  readonly value: State<A>;
+  readonly value?: State<A>;
   readonly bytes: number;
 }
 

@@ -21,7 +21,7 @@ import {
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
-import { restrictTo, type Program } from './program.ts';
+import { pulledBack, restrictTo, type Program } from './program.ts';
 import { split, type Activations } from './split.ts';
 import { operations } from './work.ts';
 
@@ -89,7 +89,7 @@ export function compileField(
       return saves ? compileProgram(part, runtime) : evaluation();
     }),
     vjp: onceFor((withTime) => ({
-      model: compileProgram(restrictTo(gradient(), timed(withTime)), runtime),
+      model: compileProgram(pulledBack(gradient(), withTime), runtime),
       bytes: halves().activations.bytes,
     })),
     linearization: once(() => ({
@@ -217,7 +217,8 @@ export function vectorField(
     vjp(t, y, cotangent, withTime) {
       const { model, bytes } = field.vjp(withTime);
       const results = call(model, t, y, cotangent);
-      return { value: slopes(results), bytes, ...cotangents(results, withTime) };
+      const value = slopeNames.some((name) => results[name]) ? { value: slopes(results) } : {};
+      return { ...value, bytes, ...cotangents(results, withTime) };
     },
   };
 }

@@ -93,6 +93,13 @@ export function restrictTo(program: Program, wanted: (name: string) => boolean):
   );
 }
 
+/** Of f and its pullback, the pullback alone; with the time's cotangent comes f, which only time gradients want. */
+export function pulledBack(gradient: Program, withTime: boolean): Program {
+  const part = restrictTo(gradient, (name) => withTime || /^g[yp]/.test(name));
+  // ONNX Runtime takes no model without outputs.
+  return part.outputs.length > 0 ? part : restrictTo(gradient, (name) => name !== 'gt');
+}
+
 /** Every value that depends on one of the inputs that `chosen` accepts. */
 export function dependents(program: Program, chosen: (name: string) => boolean): Set<number> {
   const depending = new Set(program.inputs.filter((port) => chosen(port.name)).map((port) => port.value));

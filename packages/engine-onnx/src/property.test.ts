@@ -312,7 +312,7 @@ function run<A>(engine: FieldEngine<A>, { f, y0, cotangent, parameters }: Sample
     ...linearization.value,
     ...pulled.y,
     ...pulled.parameters,
-    ...whole.value,
+    ...(whole.value ?? []),
     ...whole.y,
     ...whole.parameters,
   ]);

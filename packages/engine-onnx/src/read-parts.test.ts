@@ -35,6 +35,27 @@ function opened(): { field: VectorField<OnnxArray>; start: OnnxArray[] } {
   return { field: plain, start: y0.map(fromTensor) };
 }
 
+test('the value of f is left out of a pullback, unless the time is pulled back too', () => {
+  const { field, start } = opened();
+  const alone = field.vjp!(0.3, start, start, false);
+  const timed = field.vjp!(0.3, start, start, true);
+  expect(alone).not.toHaveProperty('value');
+  expect(numbers(timed.value!)).toEqual(numbers(field.evaluate(0.3, start)));
+  expect(numbers([...alone.y, ...alone.parameters])).toEqual(numbers([...timed.y, ...timed.parameters]));
+});
+
+test('a field that neither reads y nor has parameters is pulled back to zeros', () => {
+  const f: FlatField = (t, [y]) => [tf.mul(tf.onesLike(y!), t)];
+  const y0 = [tf.tensor1d([0.5, -0.4])];
+  const { field, fromTensor } = engine.prepare({ f, key: f, t0: 0, y0, parameters: [], dtype: 'float64' });
+  const start = y0.map(fromTensor);
+  for (const withTime of [false, true]) {
+    const pulled = field.vjp!(0.3, start, start, withTime);
+    expect(numbers(pulled.y)).toEqual([0, 0]);
+    expect(pulled.t).toBeCloseTo(withTime ? 0.1 : 0, 6);
+  }
+});
+
 describe('parts of y that f does not read', () => {
   test('are left out of slopes that only points for pullbacks are made of', () => {
     const { field, start } = opened();

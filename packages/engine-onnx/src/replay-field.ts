@@ -1,7 +1,7 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
-import { restrictTo, type Program } from './program.ts';
+import { pulledBack, restrictTo, type Program } from './program.ts';
 import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
 import { split, type Activations, type Split } from './split.ts';
@@ -36,7 +36,7 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
   return {
     backendName,
     evaluation: () => once('f', forward),
-    vjp: (withTime) => once(`vjp ${withTime}`, () => restrictTo(gradient(), timed(withTime))),
+    vjp: (withTime) => once(`vjp ${withTime}`, () => pulledBack(gradient(), withTime)),
     linearization: () => once('linearize', () => half().forward),
     pullback: (withTime) => once(`pullback ${withTime}`, () => restrictTo(half().pullback, timed(withTime))),
     activations: () => half().activations,
@@ -132,7 +132,8 @@ export function replayedField(
     },
     vjp(t, y, cotangent, withTime) {
       const results = call(replays.vjp(withTime), t, { ...point(y), ...point(cotangent, 'c') });
-      return { value: values(results), bytes: replays.activations().bytes, ...cotangents(results) };
+      const value = slopes.some((name) => results[name]) ? { value: values(results) } : {};
+      return { ...value, bytes: replays.activations().bytes, ...cotangents(results) };
     },
   };
 }

@@ -75,8 +75,10 @@ describe('replay on wasm', () => {
     const [eager, replayed] = [tfjsEngine.prepare(request).field, replayEngine.prepare(request).field];
     const linearization = eager.linearize(0, [y0]);
     const wanted = linearization.pullback([y0], false);
+    const value = replayed.evaluate(0, [y0]);
     const found = replayed.vjp!(0, [y0], [y0], false);
-    expect(distance(found.value[0]!, linearization.value[0]!)).toBeLessThan(1e-6);
+    expect(found).not.toHaveProperty('value');
+    expect(distance(value[0]!, linearization.value[0]!)).toBeLessThan(1e-6);
     for (const [i, x] of [...wanted.y, ...wanted.parameters].entries()) {
       expect(distance([...found.y, ...found.parameters][i]!, x)).toBeLessThan(1e-6);
     }
@@ -84,7 +86,7 @@ describe('replay on wasm', () => {
       ...linearization.value,
       ...wanted.y,
       ...wanted.parameters,
-      ...found.value,
+      ...value,
       ...found.y,
       ...found.parameters,
     ]);

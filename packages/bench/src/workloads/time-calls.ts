@@ -4,7 +4,7 @@ import { medianMs, timed, type Repetition } from '../measure.ts';
 /** What one call of a vector field costs, in milliseconds. */
 export interface CallTiming {
   readonly evaluateMs: number;
-  /** One evaluation with its vector–Jacobian product. */
+  /** One vector–Jacobian product, with what it evaluates of f. */
   readonly vjpMs: number;
   /** What the first of each took beyond the later ones. */
   readonly loadMs: number;
@@ -21,7 +21,7 @@ export function timeCalls<A>(field: VectorField<A>, y0: State<A>, repetition: Re
   };
   const vjp = (): void => {
     if (field.vjp) {
-      const { value, y, parameters } = field.vjp(0, y0, cotangent, false);
+      const { value = [], y, parameters } = field.vjp(0, y0, cotangent, false);
       release(...value, ...y, ...parameters);
       return;
     }
