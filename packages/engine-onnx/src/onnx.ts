@@ -8,6 +8,7 @@ import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, type TracedField } from './cache.ts';
 import { flatten } from './flatten.ts';
+import { regroup } from './products.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
@@ -51,7 +52,10 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     const runtime = runtimeFor(dtype);
     return {
       field: compileField(
-        { forward: () => flatten(traced.forward), gradient: () => flatten(traced.gradient()) },
+        {
+          forward: () => regroup(flatten(traced.forward)),
+          gradient: () => regroup(flatten(traced.gradient())),
+        },
         {
           runtime,
           engine: arrayEngine('onnx', dtype),

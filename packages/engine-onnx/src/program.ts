@@ -100,6 +100,14 @@ export function pulledBack(gradient: Program, withTime: boolean): Program {
   return part.outputs.length > 0 ? part : restrictTo(gradient, (name) => name !== 'gt');
 }
 
+/** How often each value is read, as an operand or from outside. */
+export function countUses({ instructions, outputs }: Program): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { value } of [...instructions.flatMap(({ inputs }) => inputs), ...outputs])
+    uses.set(value, (uses.get(value) ?? 0) + 1);
+  return uses;
+}
+
 /** Every value that depends on one of the inputs that `chosen` accepts. */
 export function dependents(program: Program, chosen: (name: string) => boolean): Set<number> {
   const depending = new Set(program.inputs.filter((port) => chosen(port.name)).map((port) => port.value));

@@ -6,6 +6,7 @@ import { createPool, type FloatData, type Runtime } from './array.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
 import { compileProgram } from './compile.ts';
 import { flatten } from './flatten.ts';
+import { regroup } from './products.ts';
 import type { Program } from './program.ts';
 import { simplify } from './simplify.ts';
 import { sumOf } from './sum-terms.ts';
@@ -152,5 +153,112 @@ describe('a sum of values made alike', () => {
     const [x, y] = [b.input('x', [2]), b.input('y', [2])];
     expect(sumOf(b, [x])).toBe(x);
     expect(b.maker(sumOf(b, [x, y]))?.kernel).toBe('AddN');
+  });
+});
+
+/** Makes the regrouped program, after having compared its results. */
+function regrouped(program: Program): Program {
+  const other = regroup(program);
+  const [found, wanted] = [run(other), run(program)];
+  expect(Object.keys(found)).toEqual(Object.keys(wanted));
+  for (const [name, values] of Object.entries(wanted))
+    values.forEach((x, i) => {
+      expect(Math.abs(found[name]![i]! - x)).toBeLessThan(1e-14);
+    });
+  return other;
+}
+
+const passes = (program: Program): number =>
+  kernels(program).filter((kernel) => ['Multiply', 'Neg', 'Add', 'Sub'].includes(kernel)).length;
+
+const SHAPE = [3, 2];
+
+/** A program on the inputs c0, c1, … of one shape, and what else the outputs are. */
+function built(count: number, make: (b: ProgramBuilder, x: readonly number[]) => readonly number[]): Program {
+  const b = createBuilder();
+  const x = Array.from({ length: count }, (_, i) => b.input(`c${i}`, SHAPE));
+  return simplify(b.finish(make(b, x).map((value, i) => ({ name: `f${i}`, value }))));
+}
+const times = (b: ProgramBuilder, a: number, c: number): number => b.call('Multiply', { a, b: c }, SHAPE);
+const number = (b: ProgramBuilder, x: number): number => b.constant(Float32Array.of(x), []);
+
+describe('products of arrays', () => {
+  test('take up a product that is at hand', () => {
+    // x₀x₁ is an output; (x₂x₀)x₁ is x₂(x₀x₁), one pass less.
+    const program = built(3, (b, [x, y, z]) => [times(b, x!, y!), times(b, times(b, z!, x!), y!)]);
+    expect(passes(program)).toBe(3);
+    expect(passes(regrouped(program))).toBe(2);
+  });
+
+  test('leave a product alone that is made of what nothing else needs', () => {
+    const program = built(3, (b, [x, y, z]) => [times(b, times(b, z!, x!), y!)]);
+    expect(regrouped(program).instructions).toEqual(program.instructions);
+    const other = built(3, (b, [x, y, z]) => {
+      const part = times(b, z!, x!);
+      return [times(b, part, y!), b.call('Sin', { x: part }, SHAPE)];
+    });
+    expect(regrouped(other).instructions).toEqual(other.instructions);
+  });
+
+  test('gather signs and whole numbers, and leave fractions', () => {
+    const negative = (b: ProgramBuilder, x: number): number => b.call('Neg', { x }, SHAPE);
+    const program = built(2, (b, [x, y]) => [
+      times(b, negative(b, x!), negative(b, times(b, y!, number(b, 2)))),
+    ]);
+    expect(passes(program)).toBe(4);
+    expect(kernels(regrouped(program))).toEqual(['Multiply', 'Multiply']);
+    const tenth = built(2, (b, [x, y]) => [
+      times(b, times(b, x!, number(b, 0.1)), times(b, y!, number(b, 0.1))),
+    ]);
+    expect(regrouped(tenth).instructions).toEqual(tenth.instructions);
+  });
+
+  test('of rows and matrices are left', () => {
+    const b = createBuilder();
+    const [x, row] = [b.input('c0', SHAPE), b.input('c1', [2])];
+    const program = b.finish([{ name: 'f0', value: times(b, times(b, x, row), times(b, x, row)) }]);
+    expect(kernels(regrouped(simplify(program)))).toEqual(['Multiply', 'Multiply']);
+  });
+
+  test('weighted by s and 1 − s become one of the difference', () => {
+    const mix = (
+      weights: (b: ProgramBuilder, s: number) => readonly [number, number, ...number[]],
+    ): Program =>
+      built(3, (b, [x, y, s]) => {
+        const [weight, rest, ...others] = weights(b, s!);
+        return [b.call('Add', { a: times(b, x!, weight), b: times(b, rest, y!) }, SHAPE), ...others];
+      });
+    const less = (b: ProgramBuilder, one: number, s: number): number =>
+      b.call('Sub', { a: number(b, one), b: s }, SHAPE);
+    expect(kernels(regrouped(mix((b, s) => [s, less(b, 1, s)])))).toEqual(['Sub', 'Multiply', 'Add']);
+    expect(kernels(regrouped(mix((b, s) => [less(b, 1, s), s])))).toEqual(['Sub', 'Multiply', 'Add']);
+    // Another number than 1, and a weight that is wanted besides.
+    expect(passes(regrouped(mix((b, s) => [s, less(b, 2, s)])))).toBe(4);
+    expect(
+      passes(
+        regrouped(
+          mix((b, s) => {
+            const rest = less(b, 1, s);
+            return [s, rest, rest];
+          }),
+        ),
+      ),
+    ).toBe(4);
+  });
+
+  test.each([
+    ['softplus', (x: tf.Tensor): tf.Tensor => tf.softplus(x), 3],
+    ['tanh', (x: tf.Tensor): tf.Tensor => tf.tanh(x), 3],
+  ] as const)('save passes in the gradient of a network’s divergence, with %s', (_, activation, saved) => {
+    const weights = [2, 3, 5].map((seed) => tf.variable(tf.randomNormal([2, 2], 0, 1, 'float32', seed)));
+    const net = (y: tf.Tensor): tf.Tensor =>
+      weights.reduce<tf.Tensor>((x, w, i) => {
+        const product = tf.matMul(x, w);
+        return i < 2 ? activation(product) : product;
+      }, y);
+    const f = (_t: tf.Tensor, [y]: readonly tf.Tensor[]): tf.Tensor[] => [tf.grad(net)(y!)];
+    const program = flatten(traceGradient({ f, shapes: [SHAPE], parameters: weights }).program);
+    expect(passes(program) - passes(regrouped(program))).toBe(saved);
+    tf.dispose(weights);
   });
 });
