@@ -1,3 +1,4 @@
+import { biasesInProducts } from './biases.ts';
 import type { Attributes, Instruction, Operand, Program, Value } from './program.ts';
 import { simplify } from './simplify.ts';
 
@@ -50,6 +51,28 @@ export function flatten(program: Program): Program {
       inner(instruction, matrices, result.slice(-2));
       continue;
     }
+    if (kernel === 'BatchMatMul' && result.length === 2 && isOnes(program, inputs[0]!.value, result[0]!)) {
+      // A column of ones times a row is that row, repeated; whoever reads it broadcasts as well.
+      const row = view(inputs[1]!.value, [1, result[1]!]);
+      instructions.push({
+        kernel: 'Multiply',
+        attrs: {},
+        inputs: [inputs[0]!, { name: 'b', value: row }],
+        outputs,
+      });
+      continue;
+    }
+    if (
+      kernel === 'BatchMatMul' &&
+      attrs['transposeA'] === true &&
+      attrs['transposeB'] !== true &&
+      isOnes(program, inputs[1]!.value, shape(inputs[0]!.value)[0]!)
+    ) {
+      // Its transpose times a column of ones is a matrix's sum over rows.
+      const x = { name: 'x', value: inputs[0]!.value };
+      inner({ kernel: 'Sum', attrs: { axis: [0], keepDims: false }, inputs, outputs }, [x], [result[0]!]);
+      continue;
+    }
     const whole = kernel === 'Sum' ? shape(inputs[0]!.value) : [];
     const axes = ([attrs['axis'] ?? []].flat() as number[]).map(
       (axis) => (axis + whole.length) % whole.length,
@@ -67,7 +90,15 @@ export function flatten(program: Program): Program {
     }
     instructions.push(instruction);
   }
-  return simplify({ ...program, values, instructions });
+  return simplify(biasesInProducts(simplify({ ...program, values, instructions })));
+}
+
+/** Whether a value is a constant column of so many ones. */
+function isOnes({ values, constants }: Program, value: number, rows: number): boolean {
+  const { shape } = values[value]!;
+  return (
+    shape.length === 2 && shape[0] === rows && shape[1] === 1 && !!constants.get(value)?.every((x) => x === 1)
+  );
 }
 
 /** Whether an array is one matrix in a batch. */

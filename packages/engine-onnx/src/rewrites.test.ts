@@ -88,6 +88,74 @@ describe('flatten', () => {
   });
 });
 
+describe('products with a column of ones', () => {
+  const traced = (f: (y: tf.Tensor2D) => tf.Tensor, shape: number[]): Program =>
+    traceGradient({ f: (_, [y]) => [f(y as tf.Tensor2D)], shapes: [shape], parameters: [] }).program;
+  const same = (found: Program, expected: Program): void => {
+    const [a, b] = [run(found), run(expected)];
+    expect(Object.keys(a)).toEqual(Object.keys(b));
+    for (const [name, values] of Object.entries(b))
+      values.forEach((x, i) => {
+        expect(Math.abs(a[name]![i]! - x)).toBeLessThan(1e-13);
+      });
+  };
+
+  test('are the row itself, repeated, and the sum over rows', () => {
+    // The gradient of a sum over rows and units, as an energy has it: ones times the last layer's weights.
+    const w = tf.variable(tf.tensor2d([0.3, -0.2, 0.5], [3, 1]));
+    const energy = (y: tf.Tensor): tf.Scalar =>
+      tf.sum(tf.matMul(tf.tanh(y as tf.Tensor2D), w as unknown as tf.Tensor2D));
+    const { program } = traceGradient({
+      f: (_, [y]) => [tf.grad(energy)(y!)],
+      shapes: [[4, 3]],
+      parameters: [w],
+    });
+    expect(kernels(program).filter((kernel) => kernel === 'BatchMatMul')).toHaveLength(2);
+    const flat = flatten(program);
+    expect(kernels(flat)).not.toContain('BatchMatMul');
+    expect(kernels(flat)).toContain('Sum');
+    same(flat, program);
+    w.dispose();
+  });
+
+  test('are left where the column is another', () => {
+    const twos = traced((y) => tf.matMul(tf.fill([4, 1], 2), tf.slice(y, [0, 0], [1, 3])), [4, 3]);
+    expect(kernels(flatten(twos))).toContain('BatchMatMul');
+    same(flatten(twos), twos);
+  });
+});
+
+describe('a row added to a product', () => {
+  const layer = (rows: number, columns: number, units: number, transposed: boolean): Program => {
+    const b = createBuilder();
+    const [x, w] = [
+      b.input('y0', [rows, columns]),
+      b.input('p0', transposed ? [units, columns] : [columns, units]),
+    ];
+    const product = b.call('BatchMatMul', { a: x, b: w }, [rows, units], {
+      transposeA: false,
+      transposeB: transposed,
+    });
+    const sum = b.call('Add', { a: b.input('p1', [units]), b: product }, [rows, units]);
+    return simplify(b.finish([{ name: 'f0', value: sum }]));
+  };
+
+  test.each([
+    ['is one more row of a narrow factor', 300, 3, 400, false, true],
+    ['also where that is transposed', 300, 3, 400, true, true],
+    ['is added where the factor is wide', 300, 60, 400, false, false],
+    ['is added where the product is small', 30, 3, 400, false, false],
+  ] as const)('%s', (_, rows, columns, units, transposed, inside) => {
+    const program = layer(rows, columns, units, transposed);
+    const flat = flatten(program);
+    expect(kernels(flat).includes('Add')).toBe(!inside);
+    const [found, wanted] = [run(flat)['f0']!, run(program)['f0']!];
+    wanted.forEach((x, i) => {
+      expect(Math.abs(found[i]! - x)).toBeLessThan(1e-13);
+    });
+  });
+});
+
 const TERMS = 3;
 
 type Make = (b: ProgramBuilder, x: number, y: number) => number;

@@ -1,0 +1,77 @@
+import { countUses, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+
+/** Entries of a product from which on a pass over them costs more than two more calls. */
+const WIDE = 1e5;
+/** The product has so many times the columns of its left factor, which is copied. */
+const NARROW = 8;
+
+/**
+ * The same program with rows added within products, as x w + b = (x, 1) (w; b), where x is narrow and its product wide: the
+ * copies of x and w with one more column and row cost less than a pass over the product. For ONNX Runtime, which writes the
+ * row into all of the product first.
+ */
+export function biasesInProducts(program: Program): Program {
+  const values: Value[] = [...program.values];
+  const constants = new Map(program.constants);
+  const makers = new Map(program.instructions.map((made) => [made.outputs[0]!, made]));
+  const uses = countUses(program);
+  const shape = (value: number): readonly number[] => values[value]!.shape;
+
+  const instructions: Instruction[] = [];
+  const call = (instruction: Omit<Instruction, 'outputs'>, result: readonly number[]): number => {
+    const output = values.push({ shape: result, dtype: 'float32' }) - 1;
+    instructions.push({ ...instruction, outputs: [output] });
+    return output;
+  };
+  const ones = (rows: number): number => {
+    const value = values.push({ shape: [rows, 1], dtype: 'float32' }) - 1;
+    constants.set(value, new Float32Array(rows).fill(1));
+    return value;
+  };
+  const joined = (a: number, b: number, axis: number): number =>
+    call(
+      {
+        kernel: 'Concat',
+        attrs: { axis },
+        inputs: [a, b].map((value, i) => ({ name: String(i), value })),
+      },
+      shape(a).map((extent, i) => (i === axis ? extent + 1 : extent)),
+    );
+
+  /** The factors of a product that is wide enough and serves nothing but the sum. */
+  const factors = (product: number): Instruction | undefined => {
+    const maker = makers.get(product);
+    if (maker?.kernel !== 'BatchMatMul' || maker.attrs['transposeA'] === true) return undefined;
+    const [rows, columns, ...more] = shape(product);
+    const wide = rows! * columns! >= WIDE && shape(maker.inputs[0]!.value)[1]! * NARROW <= columns!;
+    return more.length === 0 && wide && uses.get(product) === 1 ? maker : undefined;
+  };
+
+  for (const instruction of program.instructions) {
+    const { kernel, inputs, outputs } = instruction;
+    const [a, b] = inputs.map(({ value }) => value);
+    const [product, row] = kernel === 'Add' && factors(a!) ? [a, b] : [b, a];
+    const made = kernel === 'Add' ? factors(product!) : undefined;
+    const columns = made && shape(product!)[1]!;
+    if (!made || sizeOf(shape(row!)) !== columns || shape(row!).at(-1) !== columns) {
+      instructions.push(instruction);
+      continue;
+    }
+    const [x, w] = made.inputs.map(({ value }) => value) as [number, number];
+    const across = made.attrs['transposeB'] === true;
+    const flat = across ? [columns, 1] : [1, columns];
+    const bias = call(
+      { kernel: 'Reshape', attrs: { shape: flat }, inputs: [{ name: 'x', value: row! }] },
+      flat,
+    );
+    instructions.push({
+      ...made,
+      inputs: [
+        { name: 'a', value: joined(x, ones(shape(x)[0]!), 1) },
+        { name: 'b', value: joined(w, bias, across ? 1 : 0) },
+      ],
+      outputs,
+    });
+  }
+  return { ...program, values, constants, instructions };
+}
