@@ -1,4 +1,5 @@
 import { countUses, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import { simplify } from './simplify.ts';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
 const WIDE = 1e5;
@@ -73,5 +74,5 @@ export function biasesInProducts(program: Program): Program {
       outputs,
     });
   }
-  return { ...program, values, constants, instructions };
+  return simplify({ ...program, values, constants, instructions });
 }

@@ -1,4 +1,3 @@
-import { biasesInProducts } from './biases.ts';
 import type { Attributes, Instruction, Operand, Program, Value } from './program.ts';
 import { simplify } from './simplify.ts';
 
@@ -90,7 +89,7 @@ export function flatten(program: Program): Program {
     }
     instructions.push(instruction);
   }
-  return simplify(biasesInProducts(simplify({ ...program, values, instructions })));
+  return simplify({ ...program, values, instructions });
 }
 
 /** Whether a value is a constant column of so many ones. */

@@ -7,14 +7,13 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, type TracedField } from './cache.ts';
-import { flatten } from './flatten.ts';
-import { regroup } from './products.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
 import type { Program } from './program.ts';
 import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
+import { rewriteForOnnx } from './rewrite-onnx.ts';
 import { onnxRuntime } from './session.ts';
 
 /** How ONNX Runtime is used. */
@@ -53,8 +52,8 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     return {
       field: compileField(
         {
-          forward: () => regroup(flatten(traced.forward)),
-          gradient: () => regroup(flatten(traced.gradient())),
+          forward: () => rewriteForOnnx(traced.forward),
+          gradient: () => rewriteForOnnx(traced.gradient()),
         },
         {
           runtime,

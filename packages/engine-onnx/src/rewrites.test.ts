@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import { arrayOf } from './array-engine.ts';
 import { createPool, type FloatData, type Runtime } from './array.ts';
+import { biasesInProducts } from './biases.ts';
 import { createBuilder, type ProgramBuilder } from './builder.ts';
 import { compileProgram } from './compile.ts';
 import { flatten } from './flatten.ts';
@@ -147,7 +148,7 @@ describe('a row added to a product', () => {
     ['is added where the product is small', 30, 3, 400, false, false],
   ] as const)('%s', (_, rows, columns, units, transposed, inside) => {
     const program = layer(rows, columns, units, transposed);
-    const flat = flatten(program);
+    const flat = biasesInProducts(program);
     expect(kernels(flat).includes('Add')).toBe(!inside);
     const [found, wanted] = [run(flat)['f0']!, run(program)['f0']!];
     wanted.forEach((x, i) => {
