@@ -2,7 +2,8 @@ import { describeEngine } from '@odegrad/testkit';
 import { describe, expect, test } from 'vitest';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
-import { createPool, hold, release, take, unhold, type FloatType } from './array.ts';
+import { createPool, hold, release, take, unhold, type FloatType, type OnnxArray } from './array.ts';
+import { largeSums } from './large-sums.ts';
 
 for (const float of ['float32', 'float64'] satisfies FloatType[]) {
   const pool = createPool();
@@ -14,6 +15,34 @@ for (const float of ['float32', 'float64'] satisfies FloatType[]) {
     shape: (x) => x.dims,
   });
 }
+
+describe.each(['float32', 'float64'] as const)('sums of large arrays in %s', (float) => {
+  const pool = createPool();
+  const plus = largeSums({ float, pool, providers: ['cpu'], threads: undefined, cores: 2 });
+  const [plain, engine] = [arrayEngine('plain', float), arrayEngine('onnx', float, plus)];
+  const array = (size: number, seed: number): OnnxArray =>
+    arrayOf(
+      pool,
+      float,
+      Array.from({ length: size }, (_, i) => Math.exp(30 * Math.sin(seed * i))),
+      [2, size / 2],
+    );
+
+  test('are those of the loops to the last bit, by a call', () => {
+    const [x, y] = [array(2 ** 16, 3), array(2 ** 16, 5)];
+    expect(plus(x, y)).toBeDefined();
+    const [found, wanted] = [engine, plain].map((each) => each.combine(x, [{ coefficient: 1, value: y }]));
+    expect(found!.data).toEqual(wanted!.data);
+    expect(found!.dims).toEqual(x.dims);
+    expect(engine.combine(x, [{ coefficient: 2, value: y }]).data).toEqual(
+      plain.combine(x, [{ coefficient: 2, value: y }]).data,
+    );
+  });
+
+  test('are left to the loops where they are small', () => {
+    expect(plus(array(64, 3), array(64, 5))).toBeUndefined();
+  });
+});
 
 describe('array pool', () => {
   test('gives out an array again only after nobody reads it', () => {

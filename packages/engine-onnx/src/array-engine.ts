@@ -6,13 +6,21 @@ const data = (x: OnnxArray): FloatData => x.data as FloatData;
 
 /**
  * Arithmetic on typed arrays in plain loops. Sums are formed in float64 and rounded once, when they are
- * stored.
+ * stored. `plus` may take plain sums over.
  */
-export function arrayEngine(name: string, float: FloatType): Engine<OnnxArray> {
+export function arrayEngine(
+  name: string,
+  float: FloatType,
+  plus: (x: OnnxArray, y: OnnxArray) => OnnxArray | undefined = () => undefined,
+): Engine<OnnxArray> {
   return {
     name,
     roundoff: float === 'float64' ? 2 ** -53 : 2 ** -24,
     combine(base, terms) {
+      const [first] = terms;
+      const sum =
+        base && terms.length === 1 && first!.coefficient === 1 ? plus(base, first!.value) : undefined;
+      if (sum) return sum;
       const out = take((base ?? terms[0]!.value).kind);
       if (base) add(data(out), data(base), terms);
       else scale(data(out), terms);

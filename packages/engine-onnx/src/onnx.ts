@@ -10,6 +10,7 @@ import { createTraceCache, type TracedField } from './cache.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
+import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
 import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
@@ -45,6 +46,7 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     threads,
     cores: availableParallelism(),
   });
+  const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
 
   const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
@@ -57,7 +59,7 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
         },
         {
           runtime,
-          engine: arrayEngine('onnx', dtype),
+          engine: arrayEngine('onnx', dtype, sums[dtype]),
           shapes: traced.shapes,
           parameterShapes: parameters.map(({ shape }) => shape),
         },
