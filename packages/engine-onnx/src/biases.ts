@@ -1,4 +1,4 @@
-import { countUses, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import { countUses, sameShape, sizeOf, type Instruction, type Program, type Value } from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
@@ -50,11 +50,16 @@ export function biasesInProducts(program: Program): Program {
 
   for (const instruction of program.instructions) {
     const { kernel, inputs, outputs } = instruction;
-    const [a, b] = inputs.map(({ value }) => value);
-    const [product, row] = kernel === 'Add' && factors(a!) ? [a, b] : [b, a];
-    const made = kernel === 'Add' ? factors(product!) : undefined;
-    const columns = made && shape(product!)[1]!;
-    if (!made || sizeOf(shape(row!)) !== columns || shape(row!).at(-1) !== columns) {
+    if (kernel !== 'Add') {
+      instructions.push(instruction);
+      continue;
+    }
+    const [a, b] = inputs.map(({ value }) => value) as [number, number];
+    const [product, row] = factors(a) ? [a, b] : [b, a];
+    const made = factors(product);
+    const columns = made && shape(product)[1]!;
+    const isRow = sizeOf(shape(row)) === columns && shape(row).at(-1) === columns;
+    if (!made || !isRow || !sameShape(shape(product), shape(outputs[0]!))) {
       instructions.push(instruction);
       continue;
     }
@@ -62,7 +67,7 @@ export function biasesInProducts(program: Program): Program {
     const across = made.attrs['transposeB'] === true;
     const flat = across ? [columns, 1] : [1, columns];
     const bias = call(
-      { kernel: 'Reshape', attrs: { shape: flat }, inputs: [{ name: 'x', value: row! }] },
+      { kernel: 'Reshape', attrs: { shape: flat }, inputs: [{ name: 'x', value: row }] },
       flat,
     );
     instructions.push({

@@ -127,6 +127,18 @@ describe('products with a column of ones', () => {
 });
 
 describe('a row added to a product', () => {
+  test('of higher rank than the product is added', () => {
+    const b = createBuilder();
+    const product = b.call(
+      'BatchMatMul',
+      { a: b.input('y0', [300, 3]), b: b.input('p0', [3, 400]) },
+      [300, 400],
+    );
+    const sum = b.call('Add', { a: product, b: b.input('p1', [1, 1, 400]) }, [1, 300, 400]);
+    const program = b.finish([{ name: 'f0', value: sum }]);
+    expect(kernels(biasesInProducts(program))).toEqual(['BatchMatMul', 'Add']);
+  });
+
   const layer = (rows: number, columns: number, units: number, transposed: boolean): Program => {
     const b = createBuilder();
     const [x, w] = [
