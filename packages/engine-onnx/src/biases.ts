@@ -1,4 +1,12 @@
-import { countUses, sameShape, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import {
+  countUses,
+  makersOf,
+  sameShape,
+  sizeOf,
+  type Instruction,
+  type Program,
+  type Value,
+} from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
@@ -14,7 +22,7 @@ const NARROW = 8;
 export function biasesInProducts(program: Program): Program {
   const values: Value[] = [...program.values];
   const constants = new Map(program.constants);
-  const makers = new Map(program.instructions.map((made) => [made.outputs[0]!, made]));
+  const makers = makersOf(program);
   const uses = countUses(program);
   const shape = (value: number): readonly number[] => values[value]!.shape;
 

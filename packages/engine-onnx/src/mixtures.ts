@@ -1,10 +1,10 @@
-import { countUses, sameShape, type Instruction, type Program, type Value } from './program.ts';
+import { countUses, makersOf, sameShape, type Instruction, type Program, type Value } from './program.ts';
 
 /** x s + y (1 − s) as y + s (x − y), where the summands serve nothing else. */
 export function mixWeighted(program: Program): Program {
   const { constants } = program;
   const values: Value[] = [...program.values];
-  const makers = new Map(program.instructions.map((made) => [made.outputs[0]!, made]));
+  const makers = makersOf(program);
   const uses = countUses(program);
   const operands = (value: number, kernel: string): number[] | undefined => {
     const maker = makers.get(value);

@@ -1,5 +1,13 @@
 import { mixWeighted } from './mixtures.ts';
-import { countUses, sameShape, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import {
+  countUses,
+  makersOf,
+  sameShape,
+  sizeOf,
+  type Instruction,
+  type Program,
+  type Value,
+} from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** c · Π xᵢ, entry by entry, of values of one shape: the factors are in ascending order. */
@@ -24,7 +32,7 @@ function multiplyOut(program: Program): Program {
   const values: Value[] = [...program.values];
   const constants = new Map(program.constants);
   const monomials = new Map<number, Monomial>();
-  const makers = new Map(program.instructions.map((made) => [made.outputs[0]!, made]));
+  const makers = makersOf(program);
   const uses = countUses(program);
   const isLast = (factor: number): boolean => makers.get(factor)?.kernel === 'Sub';
   const monomial = (value: number): Monomial => monomials.get(value) ?? { coefficient: 1, factors: [value] };

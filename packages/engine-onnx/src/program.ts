@@ -100,6 +100,11 @@ export function pulledBack(gradient: Program, withTime: boolean): Program {
   return part.outputs.length > 0 ? part : restrictTo(gradient, (name) => name !== 'gt');
 }
 
+/** The instruction that each value is the first result of. */
+export function makersOf({ instructions }: Program): Map<number, Instruction> {
+  return new Map(instructions.map((instruction) => [instruction.outputs[0]!, instruction]));
+}
+
 /** How often each value is read, as an operand or from outside. */
 export function countUses({ instructions, outputs }: Program): Map<number, number> {
   const uses = new Map<number, number>();

@@ -1,4 +1,4 @@
-import { sizeOf, type Instruction, type Operand, type Port, type Program, type Value } from './program.ts';
+import { countUses, sizeOf, type Instruction, type Program, type Value } from './program.ts';
 import { multiplications } from './work.ts';
 
 /** Multiplications of a product from which on it pays to transpose its operands first. */
@@ -16,7 +16,7 @@ const COMPOSED = 2 ** 12;
 export function rewriteForWasm(program: Program): Program {
   const values = [...program.values];
   const constants = new Map(program.constants);
-  const uses = useCounts(program);
+  const uses = countUses(program);
   const transposed = new Map<number, number>();
   const instructions: Instruction[] = [];
 
@@ -145,16 +145,6 @@ function sumsRows({ kernel, attrs, inputs }: Instruction, values: readonly Value
   if (kernel !== 'Sum') return false;
   const { shape, dtype } = values[inputs[0]!.value]!;
   return shape.length === 2 && dtype === 'float32' && [attrs['axis']].flat().join() === '0';
-}
-
-function useCounts(program: Program): Map<number, number> {
-  const counts = new Map<number, number>();
-  const count = ({ value }: Operand | Port): unknown => counts.set(value, (counts.get(value) ?? 0) + 1);
-  program.instructions.forEach(({ inputs }) => {
-    inputs.forEach(count);
-  });
-  program.outputs.forEach(count);
-  return counts;
 }
 
 function untransposed(
