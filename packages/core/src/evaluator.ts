@@ -1,6 +1,6 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { FusedStep, Problem, Solver, Span, StageEvaluator, State, VectorField } from './types.ts';
+import type { FusedStep, Problem, Solver, Span, StageEvaluator, State } from './types.ts';
 
 /**
  * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
@@ -18,14 +18,14 @@ export type Upcoming = (limit: number) => readonly Span[];
 /**
  * Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation.
  * An engine that takes whole steps takes those of `upcoming` along, and has them ready when they are asked for.
- * `evaluate` stands in for the field's own, for stages without activations.
+ * With `pointsOnly`, nothing but points for f is made of the slopes.
  */
 export function stageEvaluator<A>(
   problem: Problem<A>,
   memory: Memory<A>,
   activations: boolean,
   upcoming: Upcoming = () => [],
-  evaluate: VectorField<A>['evaluate'] = (t, y) => problem.field.evaluate(t, y),
+  pointsOnly = false,
 ): StageEvaluator<A> {
   const { field } = problem;
   const ready: State<A>[] = [];
@@ -48,10 +48,14 @@ export function stageEvaluator<A>(
   };
   return {
     engine: memory.engine,
-    at(t, y) {
+    at(t, y, inner = false) {
       countEvaluations(memory.ledger, 1);
-      if (!activations) return { t, y, slope: memory.adoptState(evaluate(t, y)) };
-      const linearization = memory.adoptLinearization(field.linearize(t, y));
+      const { read = field } = field;
+      if (!activations) {
+        const slope = memory.adoptState((inner || pointsOnly ? read : field).evaluate(t, y));
+        return { t, y, slope };
+      }
+      const linearization = memory.adoptLinearization((inner ? read : field).linearize(t, y));
       return { t, y, slope: linearization.value, linearization };
     },
     fused(tableau, stages, span, y) {

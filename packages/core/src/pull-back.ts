@@ -18,9 +18,11 @@ export function pullBackStage<A>(
   memory: Memory<A>,
   stage: Stage<A>,
   cotangent: State<A>,
+  inner = false,
 ): VectorJacobianProduct<A> {
-  const { field, timeGradients = false } = problem;
+  const { timeGradients = false } = problem;
   const { ledger } = memory;
+  const field = (inner && problem.field.read) || problem.field;
   ledger.pullbacks += 1;
   if (!stage.linearization && field.vjp) {
     const result = field.vjp(stage.t, stage.y, cotangent, timeGradients);
@@ -31,7 +33,7 @@ export function pullBackStage<A>(
   }
   const { linearization } = stage.linearization
     ? stage
-    : stageEvaluator(problem, memory, true).at(stage.t, stage.y);
+    : stageEvaluator(problem, memory, true).at(stage.t, stage.y, inner);
   const { value, bytes } = linearization!;
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
 }

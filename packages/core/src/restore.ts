@@ -54,9 +54,7 @@ function remake<A>({ problem, solver, memory }: Sweep<A>, span: Span, y: State<A
   if (fused?.adjoint) return { stages: [] };
   const activations = level === 'activations';
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
-  const { field } = problem;
-  const evaluate = field.evaluateRead && ((t: number, y: State<A>) => field.evaluateRead!(t, y));
-  const evaluator = stageEvaluator(problem, memory, activations, undefined, evaluate);
+  const evaluator = stageEvaluator(problem, memory, activations, undefined, true);
   if (activations && fused?.linearize) return evaluator.fused!(solver.tableau!, solver.stages, span, y)!;
   return { stages: solver.restage(evaluator, span, y, activations ? 'all' : 'needed') };
 }

@@ -54,7 +54,8 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
       const h = span.t1 - span.t0;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {
-        const stage = i === 0 && first ? first : evaluator.at(time(span, i), at());
+        const inner = b[i] === 0 && !(error && tableau.bError?.[i]) && main.includes(i);
+        const stage = i === 0 && first ? first : evaluator.at(time(span, i), at(), inner);
         slopes[i] = stage.slope;
         return stage;
       };
@@ -83,7 +84,7 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
         const at = along(evaluator.engine, y, h, a[i]!, slopes);
         const t = time(span, i);
         if (wanted === 'needed' && position === main.length - 1) return { t, y: at };
-        const stage = evaluator.at(t, at);
+        const stage = evaluator.at(t, at, b[i] === 0);
         slopes[i] = stage.slope;
         return stage;
       });
@@ -103,7 +104,7 @@ export function rungeKutta(tableau: ButcherTableau): Solver {
           ...(b[i] === 0 ? [] : [{ coefficient: h * b[i]!, value: cotangent }]),
           ...later.map((j) => ({ coefficient: h * a[j]![i]!, value: g[j]! })),
         ]);
-        const pulled = pullback(position, slopeCotangent);
+        const pulled = pullback(position, slopeCotangent, b[i] === 0);
         g[i] = pulled.y;
         if (withTime) {
           // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i. A step without

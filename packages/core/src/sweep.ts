@@ -40,9 +40,9 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       });
     }
   };
-  const pullbackAt = (stage: Stage<A>, cotangent: State<A>): StageCotangents<A> =>
+  const pullbackAt = (stage: Stage<A>, cotangent: State<A>, inner?: boolean): StageCotangents<A> =>
     memory.scope(() => {
-      const pulled = pullBackStage(problem, memory, stage, cotangent);
+      const pulled = pullBackStage(problem, memory, stage, cotangent, inner);
       memory.hold(pulled.y);
       accumulate(pulled.parameters);
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value!) } : {}) };
@@ -65,8 +65,8 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       engine,
       span,
       cotangent,
-      (index, slopeCotangent) => {
-        const result = pullbackAt(stages[index]!, slopeCotangent);
+      (index, slopeCotangent, inner) => {
+        const result = pullbackAt(stages[index]!, slopeCotangent, inner);
         pulled.push(result);
         return result;
       },

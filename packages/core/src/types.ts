@@ -68,23 +68,27 @@ export interface Linearization<A> {
   release(): void;
 }
 
-/** The vector field dy/dt = f(t, y), prepared for one engine. */
-export interface VectorField<A> {
-  readonly engine: Engine<A>;
-  /** The arrays that gradients are taken for besides y; never released by core. */
-  readonly parameters: State<A>;
+/** What is asked of f at a point. */
+export interface FieldAtPoints<A> {
   evaluate(t: number, y: State<A>): State<A>;
-  /**
-   * Slopes from which only points for pulling f back are made. Of the parts of y that f does not read (integrals along
-   * the way) any value will do, where an engine can save theirs.
-   */
-  readonly evaluateRead?: (t: number, y: State<A>) => State<A>;
   linearize(t: number, y: State<A>): Linearization<A>;
   /**
    * Evaluates and pulls back in one go, where an engine has a faster way than `linearize` followed by
    * `pullback`. `bytes` are the activations that it holds in between. The value of f is wanted with the time alone.
    */
   readonly vjp?: (t: number, y: State<A>, cotangent: State<A>, withTime: boolean) => VectorJacobianProduct<A>;
+}
+
+/** The vector field dy/dt = f(t, y), prepared for one engine. */
+export interface VectorField<A> extends FieldAtPoints<A> {
+  readonly engine: Engine<A>;
+  /** The arrays that gradients are taken for besides y; never released by core. */
+  readonly parameters: State<A>;
+  /**
+   * f where parts of y that it does not read (integrals along the way) do not matter: their slopes may have any value, and
+   * their cotangents are zero. For slopes of which only points for f are made.
+   */
+  readonly read?: FieldAtPoints<A>;
   /** A whole step, or its whole backward recursion, in one call of the engine, where it has such a thing. */
   readonly fuse?: (tableau: ButcherTableau) => FusedStep<A> | undefined;
 }
@@ -165,7 +169,8 @@ export interface Stage<A> {
 /** How a solver has f evaluated: it names a point and gets the slope there. */
 export interface StageEvaluator<A> {
   readonly engine: Engine<A>;
-  at(t: number, y: State<A>): Stage<A>;
+  /** The stage at a point; of the slope of an `inner` one, only points for f are made (`VectorField.read`). */
+  at(t: number, y: State<A>, inner?: boolean): Stage<A>;
   /** A whole step in one call, where the engine can; it may take later ones along. */
   fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
   /** A whole step with its error estimate in one call, from the stage at its start, where the engine can. */
@@ -185,8 +190,11 @@ export interface Step<A> {
   readonly linearization?: Linearization<A>;
 }
 
-/** What a step's pullback does at a stage: pulls `cotangent` of the slope k_i back through f. */
-export type StagePullback<A> = (index: number, cotangent: State<A>) => StageCotangents<A>;
+/**
+ * What a step's pullback does at a stage: pulls `cotangent` of the slope k_i back through f. The cotangent of an `inner`
+ * stage came through f alone, so it is zero in parts of y that f does not read (`VectorField.read`).
+ */
+export type StagePullback<A> = (index: number, cotangent: State<A>, inner?: boolean) => StageCotangents<A>;
 
 /** Result of a stage's pullback; the parameters' part is accumulated elsewhere. */
 export interface StageCotangents<A> {

@@ -21,31 +21,32 @@ import {
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
-import { pulledBack, restrictTo, type Program } from './program.ts';
+import { pulledBack, restrictTo } from './program.ts';
+import { readParts, type FieldPrograms } from './read-parts.ts';
+import { rewriteForOnnx } from './rewrite-onnx.ts';
 import { split, type Activations } from './split.ts';
 import { operations } from './work.ts';
 
-/** The programs of a vector field, and how they are run. Models are compiled when they are first needed. */
-export interface CompiledField {
+/** Models of f at one point. */
+interface PointModels {
+  evaluation(): Model;
+  linearization(): Model;
+  pullback(withTime: boolean): Model;
+  vjp(withTime: boolean): Model;
+  /** What a pullback needs of the evaluation. */
+  activations(): Activations;
+}
+
+/** The models of a vector field, and how they are run. They are compiled when they are first needed. */
+export interface CompiledField extends PointModels {
   readonly shapes: readonly (readonly number[])[];
   readonly parameterShapes: readonly (readonly number[])[];
   readonly runtime: Runtime;
   readonly engine: Engine<OnnxArray>;
-  evaluation(): Model;
-  /** f without the parts of its value that belong to parts of y that it does not read. */
-  readEvaluation(): Model;
-  vjp(withTime: boolean): { readonly model: Model; readonly bytes: number };
-  linearization(): { readonly model: Model; readonly activations: Activations };
-  pullback(withTime: boolean): Model;
+  /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
+  readonly read: PointModels;
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
-}
-
-export interface FieldPrograms {
-  /** f alone. */
-  readonly forward: () => Program;
-  /** f and the pullback of a cotangent. */
-  readonly gradient: () => Program;
 }
 
 /** Operations of f above which a step's arithmetic around f no longer counts. */
@@ -63,57 +64,58 @@ const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
   return (flag) => (flag ? yes() : no());
 };
 
-/** Prepares the models of a field. */
+/** Prepares the models of a field from its programs as they were traced. */
 export function compileField(
-  programs: FieldPrograms,
+  traced: FieldPrograms,
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
 ): CompiledField {
-  const { runtime } = about;
-  const [forward, gradient] = [once(programs.forward), once(programs.gradient)];
-  const floatBytes = bytesOfFloat(runtime.float);
-  const halves = once(() => split(gradient(), floatBytes));
+  const { runtime, shapes } = about;
+  const programs = rewritten(traced);
+  const { forward, gradient } = programs;
+  const whole = pointModels(programs, runtime);
+  const read = once(() => {
+    const part = readParts(traced);
+    return part ? pointModels(rewritten(part), runtime) : whole;
+  });
   const steps = new Map<ButcherTableau, StepModels>();
-  const evaluation = once(() => compileProgram(forward(), runtime));
-  const timed =
-    (withTime: boolean) =>
-    (name: string): boolean =>
-      withTime || name !== 'gt';
   return {
     ...about,
-    evaluation,
-    readEvaluation: once(() => {
-      const read = new Set(forward().inputs.map(({ name }) => name));
-      const part = restrictTo(forward(), (name) => read.has(name.replace('f', 'y')));
-      // ONNX Runtime takes no model without outputs.
-      const saves = part.outputs.length > 0 && part.outputs.length < forward().outputs.length;
-      return saves ? compileProgram(part, runtime) : evaluation();
-    }),
-    vjp: onceFor((withTime) => ({
-      model: compileProgram(pulledBack(gradient(), withTime), runtime),
-      bytes: halves().activations.bytes,
-    })),
-    linearization: once(() => ({
-      model: compileProgram(halves().forward, runtime),
-      activations: halves().activations,
-    })),
-    pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
+    ...whole,
+    get read() {
+      return read();
+    },
     step(tableau) {
       const work = operations(forward());
       if (work > FUSED) return undefined;
       let models = steps.get(tableau);
       if (!models) {
-        models = prepareStep(tableau, {
-          forward,
-          gradient,
-          runtime,
-          shapes: about.shapes,
-          activationBytes: () => halves().activations.bytes,
-          tiny: work <= FUSED_STEPS,
-        });
+        const activationBytes = (): number => whole.activations().bytes;
+        const tiny = work <= FUSED_STEPS;
+        models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
         steps.set(tableau, models);
       }
       return models;
     },
+  };
+}
+
+const rewritten = ({ forward, gradient }: FieldPrograms): FieldPrograms => ({
+  forward: once(() => rewriteForOnnx(forward())),
+  gradient: once(() => rewriteForOnnx(gradient())),
+});
+
+function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
+  const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
+  const timed =
+    (withTime: boolean) =>
+    (name: string): boolean =>
+      withTime || name !== 'gt';
+  return {
+    evaluation: once(() => compileProgram(forward(), runtime)),
+    linearization: once(() => compileProgram(halves().forward, runtime)),
+    pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
+    vjp: onceFor((withTime) => compileProgram(pulledBack(gradient(), withTime), runtime)),
+    activations: () => halves().activations,
   };
 }
 
@@ -178,32 +180,25 @@ export function vectorField(
   };
   const fused = new Map<ButcherTableau, FusedStep<OnnxArray> | undefined>();
 
-  return {
-    engine,
-    parameters,
-    fuse(tableau) {
-      if (!fused.has(tableau)) {
-        const models = field.step(tableau);
-        fused.set(tableau, models && fusedStep(tableau, models, parameters, shapes.length, feed));
-      }
-      return fused.get(tableau);
-    },
-    evaluate: (t, y) => slopes(call(field.evaluation(), t, y)),
-    evaluateRead: (t, y) => slopes(call(field.readEvaluation(), t, y)),
+  const atPoints = (
+    models: () => PointModels,
+  ): Pick<VectorField<OnnxArray>, 'evaluate' | 'linearize'> &
+    Required<Pick<VectorField<OnnxArray>, 'vjp'>> => ({
+    evaluate: (t, y) => slopes(call(models().evaluation(), t, y)),
     linearize(t, y) {
-      const { model, activations } = field.linearization();
-      const results = call(model, t, y);
-      const held = activations.names.map((name) => results[name]!);
+      const { names, bytes } = models().activations();
+      const results = call(models().linearization(), t, y);
+      const held = names.map((name) => results[name]!);
       // The pullback reads the point itself too, which its owner may release before.
       y.forEach(hold);
       let alive = true;
       return {
         value: slopes(results),
-        bytes: activations.bytes,
+        bytes,
         pullback(cotangent, withTime) {
           if (!alive) throw new EngineError('This linearization was released.');
-          const pullback = field.pullback(withTime);
-          feederOf(pullback)(activations.names, held);
+          const pullback = models().pullback(withTime);
+          feederOf(pullback)(names, held);
           return cotangents(call(pullback, t, y, cotangent), withTime);
         },
         release() {
@@ -215,11 +210,24 @@ export function vectorField(
       };
     },
     vjp(t, y, cotangent, withTime) {
-      const { model, bytes } = field.vjp(withTime);
-      const results = call(model, t, y, cotangent);
+      const results = call(models().vjp(withTime), t, y, cotangent);
       const value = slopeNames.some((name) => results[name]) ? { value: slopes(results) } : {};
-      return { ...value, bytes, ...cotangents(results, withTime) };
+      return { ...value, bytes: models().activations().bytes, ...cotangents(results, withTime) };
     },
+  });
+
+  return {
+    engine,
+    parameters,
+    fuse(tableau) {
+      if (!fused.has(tableau)) {
+        const models = field.step(tableau);
+        fused.set(tableau, models && fusedStep(tableau, models, parameters, shapes.length, feed));
+      }
+      return fused.get(tableau);
+    },
+    ...atPoints(() => field),
+    read: atPoints(() => field.read),
   };
 }
 

@@ -14,7 +14,6 @@ import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
 import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
-import { rewriteForOnnx } from './rewrite-onnx.ts';
 import { onnxRuntime } from './session.ts';
 
 /** How ONNX Runtime is used. */
@@ -53,10 +52,7 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     const runtime = runtimeFor(dtype);
     return {
       field: compileField(
-        {
-          forward: () => rewriteForOnnx(traced.forward),
-          gradient: () => rewriteForOnnx(traced.gradient()),
-        },
+        { forward: () => traced.forward, gradient: traced.gradient },
         {
           runtime,
           engine: arrayEngine('onnx', dtype, sums[dtype]),

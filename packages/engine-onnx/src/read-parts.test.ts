@@ -59,24 +59,54 @@ test('a field that neither reads y nor has parameters is pulled back to zeros', 
 describe('parts of y that f does not read', () => {
   test('are left out of slopes that only points for pullbacks are made of', () => {
     const { field, start } = opened();
-    const [whole, read] = [field.evaluate(0.3, start), field.evaluateRead!(0.3, start)];
+    const [whole, read] = [field.evaluate(0.3, start), field.read!.evaluate(0.3, start)];
     expect(read.slice(0, 2).map((x) => numbers([x]))).toEqual(whole.slice(0, 2).map((x) => numbers([x])));
     expect(numbers([whole[2]!])).not.toContain(0);
     expect(numbers([read[2]!])).toEqual([0, 0]);
   });
+
+  test.each([true, false])(
+    'have no part in a pullback in which their cotangents are zero (time: %s)',
+    (withTime) => {
+      const { field, start } = opened();
+      const cotangent = [start[0]!, start[1]!, field.engine.zeros(start[2]!)];
+      const [whole, read] = [field, field.read!].map((of) => {
+        const linearization = of.linearize(0.3, start);
+        const { value, bytes } = linearization;
+        const pulled = [
+          linearization.pullback(cotangent, withTime),
+          of.vjp!(0.3, start, cotangent, withTime),
+        ];
+        linearization.release();
+        return { value, bytes, pulled };
+      });
+      expect(numbers(read!.value.slice(0, 2))).toEqual(numbers(whole!.value.slice(0, 2)));
+      expect(read!.bytes).toBeLessThan(whole!.bytes);
+      for (const [i, { t, y, parameters }] of whole!.pulled.entries()) {
+        const expected = [t, ...numbers([...y, ...parameters])];
+        const found = read!.pulled[i]!;
+        [found.t, ...numbers([...found.y, ...found.parameters])].forEach((x, k) => {
+          expect(Math.abs(x - expected[k]!)).toBeLessThan(1e-14);
+        });
+      }
+    },
+  );
 
   test.each([
     ['symplectic', symplectic],
     ['binomial', binomial({ checkpoints: 2 })],
   ] as const)('may be anything there, and %s gives the same gradient', (_, strategy) => {
     const { field, start } = opened();
-    const { evaluateRead, ...without } = field;
+    const { read, ...without } = field;
     const spoilt: typeof field = {
       ...without,
-      evaluateRead(t, y) {
-        const slopes = evaluateRead!(t, y);
-        slopes[2]!.data.fill(NaN as never);
-        return slopes;
+      read: {
+        ...read!,
+        evaluate(t, y) {
+          const slopes = read!.evaluate(t, y);
+          slopes[2]!.data.fill(NaN as never);
+          return slopes;
+        },
       },
     };
     const gradient = (of: typeof field, by: GradientStrategy): number[] => {
@@ -86,12 +116,17 @@ describe('parts of y that f does not read', () => {
       solution.release();
       return numbers([...y0, ...parameters]);
     };
-    const expected = gradient(without, strategy);
-    expect(gradient(field, strategy)).toEqual(expected);
+    const expected = gradient(field, strategy);
     expect(gradient(spoilt, strategy)).toEqual(expected);
-    gradient(without, backprop).forEach((x, i) => {
-      expect(Math.abs(x - expected[i]!)).toBeLessThan(1e-13);
-    });
+    for (const other of [
+      gradient(without, strategy),
+      gradient(without, backprop),
+      gradient(field, backprop),
+    ]) {
+      other.forEach((x, i) => {
+        expect(Math.abs(x - expected[i]!)).toBeLessThan(1e-13);
+      });
+    }
   });
 
   test('are none where f reads all', () => {
@@ -106,7 +141,7 @@ describe('parts of y that f does not read', () => {
       dtype: 'float64',
     });
     const start = y0.map(fromTensor);
-    expect(numbers(field.evaluateRead!(0, start))).toEqual(numbers(field.evaluate(0, start)));
+    expect(numbers(field.read!.evaluate(0, start))).toEqual(numbers(field.evaluate(0, start)));
   });
 
   test('may be all of them: the gradient then is that of the parameters and of time', () => {

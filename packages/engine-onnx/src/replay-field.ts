@@ -5,7 +5,7 @@ import { pulledBack, restrictTo, type Program } from './program.ts';
 import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
 import { split, type Activations, type Split } from './split.ts';
-import type { FieldPrograms } from './field.ts';
+import type { FieldPrograms } from './read-parts.ts';
 
 /** The replays of a vector field on one backend, made when they are first needed. */
 export interface ReplayField {

@@ -1,0 +1,29 @@
+import { restrict, type Program } from './program.ts';
+import { withZeros } from './zeros.ts';
+
+/** What is known of f: programs that are made when they are first asked for. */
+export interface FieldPrograms {
+  /** f alone. */
+  readonly forward: () => Program;
+  /** f and the pullback of a cotangent. */
+  readonly gradient: () => Program;
+}
+
+/**
+ * f without the parts of its value that belong to parts of y that it does not read (integrals along the way), and its
+ * pullback without their cotangents. Undefined where there are none, or nothing else.
+ */
+export function readParts({ forward, gradient }: FieldPrograms): FieldPrograms | undefined {
+  const whole = forward();
+  const read = new Set(whole.inputs.map(({ name }) => name));
+  const unread = (name: string): boolean => /^[fc]\d/.test(name) && !read.has(`y${name.slice(1)}`);
+  const without = (program: Program): Program =>
+    restrict(
+      program,
+      program.outputs.filter(({ name }) => !unread(name)),
+    );
+  const part = without(whole);
+  // ONNX Runtime takes no model without outputs.
+  if (part.outputs.length === 0 || part.outputs.length === whole.outputs.length) return undefined;
+  return { forward: () => part, gradient: () => withZeros(without(gradient()), unread) };
+}
