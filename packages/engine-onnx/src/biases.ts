@@ -10,9 +10,9 @@ import {
 import { simplify } from './simplify.ts';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
-const WIDE = 1e5;
+const WIDE = 5e4;
 /** The product has so many times the columns of its left factor, which is copied. */
-const NARROW = 8;
+const NARROW = 4;
 
 /**
  * The same program with rows added within products, as x w + b = (x, 1) (w; b), where x is narrow and its product wide: the
