@@ -156,7 +156,8 @@ describe('a row added to a product', () => {
   test.each([
     ['is one more row of a narrow factor', 300, 3, 400, false, true],
     ['also where that is transposed', 300, 3, 400, true, true],
-    ['is added where the factor is wide', 300, 60, 400, false, false],
+    ['also where the factor is a quarter as wide', 300, 100, 400, false, true],
+    ['is added where the factor is wider', 300, 101, 400, false, false],
     ['is added where the product is small', 30, 3, 400, false, false],
   ] as const)('%s', (_, rows, columns, units, transposed, inside) => {
     const program = layer(rows, columns, units, transposed);
