@@ -1,12 +1,5 @@
-import {
-  countUses,
-  makersOf,
-  sameShape,
-  sizeOf,
-  type Instruction,
-  type Program,
-  type Value,
-} from './program.ts';
+import { edit } from './edit.ts';
+import { countUses, makersOf, sameShape, sizeOf, type Instruction, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
@@ -20,32 +13,16 @@ const NARROW = 4;
  * row into all of the product first.
  */
 export function biasesInProducts(program: Program): Program {
-  const values: Value[] = [...program.values];
-  const constants = new Map(program.constants);
+  const editor = edit(program);
+  const { shape } = editor;
   const makers = makersOf(program);
   const uses = countUses(program);
-  const shape = (value: number): readonly number[] => values[value]!.shape;
 
-  const instructions: Instruction[] = [];
-  const call = (instruction: Omit<Instruction, 'outputs'>, result: readonly number[]): number => {
-    const output = values.push({ shape: result, dtype: 'float32' }) - 1;
-    instructions.push({ ...instruction, outputs: [output] });
-    return output;
+  const ones = (rows: number): number => editor.constant(new Float32Array(rows).fill(1), [rows, 1]);
+  const joined = (a: number, b: number, axis: number): number => {
+    const result = shape(a).map((extent, i) => (i === axis ? extent + 1 : extent));
+    return editor.call('Concat', { 0: a, 1: b }, { shape: result }, { axis });
   };
-  const ones = (rows: number): number => {
-    const value = values.push({ shape: [rows, 1], dtype: 'float32' }) - 1;
-    constants.set(value, new Float32Array(rows).fill(1));
-    return value;
-  };
-  const joined = (a: number, b: number, axis: number): number =>
-    call(
-      {
-        kernel: 'Concat',
-        attrs: { axis },
-        inputs: [a, b].map((value, i) => ({ name: String(i), value })),
-      },
-      shape(a).map((extent, i) => (i === axis ? extent + 1 : extent)),
-    );
 
   /** The factors of a product that is wide enough and serves nothing but the sum. */
   const factors = (product: number): Instruction | undefined => {
@@ -59,7 +36,7 @@ export function biasesInProducts(program: Program): Program {
   for (const instruction of program.instructions) {
     const { kernel, inputs, outputs } = instruction;
     if (kernel !== 'Add') {
-      instructions.push(instruction);
+      editor.keep(instruction);
       continue;
     }
     const [a, b] = inputs.map(({ value }) => value) as [number, number];
@@ -68,24 +45,14 @@ export function biasesInProducts(program: Program): Program {
     const columns = made && shape(product)[1]!;
     const isRow = sizeOf(shape(row)) === columns && shape(row).at(-1) === columns;
     if (!made || !isRow || !sameShape(shape(product), shape(outputs[0]!))) {
-      instructions.push(instruction);
+      editor.keep(instruction);
       continue;
     }
     const [x, w] = made.inputs.map(({ value }) => value) as [number, number];
     const across = made.attrs['transposeB'] === true;
-    const flat = across ? [columns, 1] : [1, columns];
-    const bias = call(
-      { kernel: 'Reshape', attrs: { shape: flat }, inputs: [{ name: 'x', value: row }] },
-      flat,
-    );
-    instructions.push({
-      ...made,
-      inputs: [
-        { name: 'a', value: joined(x, ones(shape(x)[0]!), 1) },
-        { name: 'b', value: joined(w, bias, across ? 1 : 0) },
-      ],
-      outputs,
-    });
+    const bias = editor.view(row, { shape: across ? [columns, 1] : [1, columns] });
+    const operands = { a: joined(x, ones(shape(x)[0]!), 1), b: joined(w, bias, across ? 1 : 0) };
+    editor.call(made.kernel, operands, { output: outputs[0]! }, made.attrs);
   }
-  return simplify({ ...program, values, constants, instructions });
+  return simplify(editor.finish());
 }

@@ -1,4 +1,5 @@
-import type { Attributes, Instruction, Operand, Program, Value } from './program.ts';
+import { edit } from './edit.ts';
+import type { Attributes, Program } from './program.ts';
 import { simplify } from './simplify.ts';
 
 const products = new Set(['BatchMatMul', '_FusedMatMul']);
@@ -9,56 +10,39 @@ const products = new Set(['BatchMatMul', '_FusedMatMul']);
  * For ONNX only: TensorFlow.js' own kernels want the batch.
  */
 export function flatten(program: Program): Program {
-  const values: Value[] = [...program.values];
-  const instructions: Instruction[] = [];
-  const shape = (value: number): readonly number[] => values[value]!.shape;
-
-  const view = (x: number, to: readonly number[], output?: number): number => {
-    const result = output ?? values.push({ shape: to, dtype: values[x]!.dtype }) - 1;
-    instructions.push({
-      kernel: 'Reshape',
-      attrs: { shape: [...to] },
-      inputs: [{ name: 'x', value: x }],
-      outputs: [result],
-    });
-    return result;
-  };
-  /** The instruction with other operands, and a result that is viewed in its old shape. */
+  const editor = edit(program);
+  const { shape, view } = editor;
+  /** A call with a result that is viewed in its old shape. */
   const inner = (
-    instruction: Instruction,
-    inputs: readonly Operand[],
+    kernel: string,
+    operands: Readonly<Record<string, number>>,
     result: readonly number[],
-    attrs: Attributes = instruction.attrs,
+    attrs: Attributes,
+    output: number,
   ): void => {
-    const output = instruction.outputs[0]!;
-    const flat = values.push({ shape: result, dtype: values[output]!.dtype }) - 1;
-    instructions.push({ ...instruction, attrs, inputs, outputs: [flat] });
-    view(flat, shape(output), output);
+    view(editor.call(kernel, operands, { shape: result }, attrs), { output });
   };
 
   for (const instruction of program.instructions) {
     const { kernel, inputs, outputs, attrs } = instruction;
-    const result = shape(outputs[0]!);
+    const output = outputs[0]!;
+    const result = shape(output);
     if (
       products.has(kernel) &&
       isSingle(result) &&
       inputs.slice(0, 2).every(({ value }) => isSingle(shape(value)))
     ) {
-      const matrices = inputs.map(({ name, value }, i) =>
-        i < 2 ? { name, value: view(value, shape(value).slice(-2)) } : { name, value },
+      const matrices = inputs.map(
+        ({ name, value }, i) =>
+          [name, i < 2 ? view(value, { shape: shape(value).slice(-2) }) : value] as const,
       );
-      inner(instruction, matrices, result.slice(-2));
+      inner(kernel, Object.fromEntries(matrices), result.slice(-2), attrs, output);
       continue;
     }
     if (kernel === 'BatchMatMul' && result.length === 2 && isOnes(program, inputs[0]!.value, result[0]!)) {
       // A column of ones times a row is that row, repeated; whoever reads it broadcasts as well.
-      const row = view(inputs[1]!.value, [1, result[1]!]);
-      instructions.push({
-        kernel: 'Multiply',
-        attrs: {},
-        inputs: [inputs[0]!, { name: 'b', value: row }],
-        outputs,
-      });
+      const row = view(inputs[1]!.value, { shape: [1, result[1]!] });
+      editor.call('Multiply', { a: inputs[0]!.value, b: row }, { output });
       continue;
     }
     if (
@@ -68,8 +52,7 @@ export function flatten(program: Program): Program {
       isOnes(program, inputs[1]!.value, shape(inputs[0]!.value)[0]!)
     ) {
       // Its transpose times a column of ones is a matrix's sum over rows.
-      const x = { name: 'x', value: inputs[0]!.value };
-      inner({ kernel: 'Sum', attrs: { axis: [0], keepDims: false }, inputs, outputs }, [x], [result[0]!]);
+      inner('Sum', { x: inputs[0]!.value }, [result[0]!], { axis: [0], keepDims: false }, output);
       continue;
     }
     const whole = kernel === 'Sum' ? shape(inputs[0]!.value) : [];
@@ -83,13 +66,13 @@ export function flatten(program: Program): Program {
       result.length === whole.length - axes.length
     ) {
       const rest = axes.filter((axis) => axis > 0).map((axis) => axis - 1);
-      const x = { name: inputs[0]!.name, value: view(inputs[0]!.value, whole.slice(1)) };
-      inner(instruction, [x], result, { ...attrs, axis: rest });
+      const x = view(inputs[0]!.value, { shape: whole.slice(1) });
+      inner(kernel, { [inputs[0]!.name]: x }, result, { ...attrs, axis: rest }, output);
       continue;
     }
-    instructions.push(instruction);
+    editor.keep(instruction);
   }
-  return simplify({ ...program, values, instructions });
+  return simplify(editor.finish());
 }
 
 /** Whether a value is a constant column of so many ones. */

@@ -1,9 +1,11 @@
-import { countUses, makersOf, sameShape, type Instruction, type Program, type Value } from './program.ts';
+import { edit } from './edit.ts';
+import { countUses, makersOf, sameShape, type Program } from './program.ts';
 
 /** x s + y (1 − s) as y + s (x − y), where the summands serve nothing else. */
 export function mixWeighted(program: Program): Program {
   const { constants } = program;
-  const values: Value[] = [...program.values];
+  const editor = edit(program);
+  const { shape } = editor;
   const makers = makersOf(program);
   const uses = countUses(program);
   const operands = (value: number, kernel: string): number[] | undefined => {
@@ -15,7 +17,7 @@ export function mixWeighted(program: Program): Program {
   const product = (value: number): (readonly [number, number])[] =>
     uses.get(value) === 1 ? orders(operands(value, 'Multiply')) : [];
   const whole = (like: number, ...others: readonly number[]): boolean =>
-    others.every((other) => sameShape(values[other]!.shape, values[like]!.shape));
+    others.every((other) => sameShape(shape(other), shape(like)));
   /** s of 1 − s. */
   const complement = (value: number): number | undefined => {
     const [one, s] = operands(value, 'Sub') ?? [];
@@ -32,23 +34,18 @@ export function mixWeighted(program: Program): Program {
       }
     return undefined;
   };
-  const instructions = program.instructions.flatMap((instruction): Instruction[] => {
-    const [output] = instruction.outputs;
-    const found = mixed(output!);
-    if (!found) return [instruction];
+  for (const instruction of program.instructions) {
+    const output = instruction.outputs[0]!;
+    const found = mixed(output);
+    if (!found) {
+      editor.keep(instruction);
+      continue;
+    }
     const [x, y, s] = found;
-    const made = (kernel: string, a: number, b: number, result?: number): Instruction => ({
-      kernel,
-      attrs: {},
-      inputs: [
-        { name: 'a', value: a },
-        { name: 'b', value: b },
-      ],
-      outputs: [result ?? values.push(values[output!]!) - 1],
-    });
-    const difference = made('Sub', x, y);
-    const part = made('Multiply', s, difference.outputs[0]!);
-    return [difference, part, made('Add', y, part.outputs[0]!, output)];
-  });
-  return { ...program, values, instructions };
+    const like = { shape: shape(output) };
+    const difference = editor.call('Sub', { a: x, b: y }, like);
+    const part = editor.call('Multiply', { a: s, b: difference }, like);
+    editor.call('Add', { a: y, b: part }, { output });
+  }
+  return editor.finish();
 }

@@ -1,13 +1,6 @@
+import { edit } from './edit.ts';
 import { mixWeighted } from './mixtures.ts';
-import {
-  countUses,
-  makersOf,
-  sameShape,
-  sizeOf,
-  type Instruction,
-  type Program,
-  type Value,
-} from './program.ts';
+import { countUses, makersOf, sameShape, sizeOf, type Instruction, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** c · Π xᵢ, entry by entry, of values of one shape: the factors are in ascending order. */
@@ -29,8 +22,7 @@ export function regroup(program: Program): Program {
 }
 
 function multiplyOut(program: Program): Program {
-  const values: Value[] = [...program.values];
-  const constants = new Map(program.constants);
+  const editor = edit(program);
   const monomials = new Map<number, Monomial>();
   const makers = makersOf(program);
   const uses = countUses(program);
@@ -39,26 +31,10 @@ function multiplyOut(program: Program): Program {
 
   /** Products at hand, by their factors. */
   const ready = new Map<string, number>();
-  const instructions: Instruction[] = [];
-  const call = (kernel: string, like: number, a: number, b: number): number => {
-    const output = values.push(values[like]!) - 1;
-    instructions.push({
-      kernel,
-      attrs: {},
-      inputs: [
-        { name: 'a', value: a },
-        { name: 'b', value: b },
-      ],
-      outputs: [output],
-    });
-    return output;
-  };
-  const scaled = (value: number, coefficient: number): number => {
-    if (coefficient === 1) return value;
-    const scalar = values.push({ shape: [], dtype: 'float32' }) - 1;
-    constants.set(scalar, Float32Array.of(coefficient));
-    return call('Multiply', value, value, scalar);
-  };
+  const times = (like: number, a: number, b: number): number =>
+    editor.call('Multiply', { a, b }, { shape: editor.shape(like) });
+  const scaled = (value: number, coefficient: number): number =>
+    coefficient === 1 ? value : times(value, value, editor.constant(Float32Array.of(coefficient), []));
 
   for (const instruction of program.instructions) {
     const output = instruction.outputs[0]!;
@@ -78,24 +54,15 @@ function multiplyOut(program: Program): Program {
       const passes = pieces.length - 1 + (coefficient === 1 ? 0 : 1);
       if (passes < own.size) {
         let sofar = pieces[0]!;
-        for (const piece of pieces.slice(1)) sofar = call('Multiply', output, sofar, piece);
-        const made = scaled(sofar, coefficient);
-        // The instruction's own result, in its old place.
-        instructions.push(renamed(output, made));
-      } else instructions.push(instruction);
+        for (const piece of pieces.slice(1)) sofar = times(output, sofar, piece);
+        // The instruction's own result, in its old place; simplifying takes the view out again.
+        editor.view(scaled(sofar, coefficient), { output });
+      } else editor.keep(instruction);
       if (coefficient === 1) ready.set(factors.join(), output);
-    } else instructions.push(instruction);
+    } else editor.keep(instruction);
   }
-  return { ...program, values, constants, instructions };
+  return editor.finish();
 }
-
-/** An instruction that simplifying takes out again. */
-const renamed = (output: number, value: number): Instruction => ({
-  kernel: 'Reshape',
-  attrs: {},
-  inputs: [{ name: 'x', value }],
-  outputs: [output],
-});
 
 function productOf(
   { values, constants }: Program,

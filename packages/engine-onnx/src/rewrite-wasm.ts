@@ -1,4 +1,5 @@
-import { countUses, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import { edit, type Editor } from './edit.ts';
+import { countUses, sizeOf, type Instruction, type Program } from './program.ts';
 import { multiplications } from './work.ts';
 
 /** Multiplications of a product from which on it pays to transpose its operands first. */
@@ -14,147 +15,85 @@ const COMPOSED = 2 ** 12;
  * when it is done by the product.
  */
 export function rewriteForWasm(program: Program): Program {
-  const values = [...program.values];
-  const constants = new Map(program.constants);
+  const editor = edit(program);
+  const { shape, instructions } = editor;
   const uses = countUses(program);
   const transposed = new Map<number, number>();
-  const instructions: Instruction[] = [];
 
   const transposedOf = (value: number): number => {
     const known = transposed.get(value);
     if (known !== undefined) return known;
-    const { shape, dtype } = values[value]!;
-    const axes = shape.map((_, i) => i);
+    const axes = shape(value).map((_, i) => i);
     const perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
-    const result = values.push({ shape: perm.map((axis) => shape[axis]!), dtype }) - 1;
-    instructions.push({
-      kernel: 'Transpose',
-      attrs: { perm },
-      inputs: [{ name: 'x', value }],
-      outputs: [result],
-    });
-    transposed.set(value, result);
-    return result;
-  };
-
-  const reshaped = (value: number, shape: readonly number[]): number => {
-    const result = values.push({ shape, dtype: values[value]!.dtype }) - 1;
-    instructions.push({
-      kernel: 'Reshape',
-      attrs: { shape: [...shape] },
-      inputs: [{ name: 'x', value }],
-      outputs: [result],
-    });
-    return result;
+    const result = perm.map((axis) => shape(value)[axis]!);
+    transposed.set(value, editor.call('Transpose', { x: value }, { shape: result }, { perm }));
+    return transposed.get(value)!;
   };
 
   /** The fused kernel reads three axes, whatever it is given. */
-  const fuse = ({ product, bias }: Fusion, sum: Instruction): void => {
+  const fuse = ({ product, bias }: Fusion, output: number): void => {
     instructions.splice(instructions.indexOf(product), 1);
-    const shape = values[sum.outputs[0]!]!.shape;
-    const inputs = product.inputs.map(({ name, value }) => ({
-      name,
-      value: reshaped(value, [1, ...values[value]!.shape]),
-    }));
-    const result = values.push({ shape: [1, ...shape], dtype: 'float32' }) - 1;
+    const [a, b] = product.inputs.map(({ value }) => editor.view(value, { shape: [1, ...shape(value)] }));
     const attrs = { ...product.attrs, activation: 'linear' };
-    instructions.push({
-      kernel: '_FusedMatMul',
-      attrs,
-      inputs: [...inputs, { name: 'bias', value: bias }],
-      outputs: [result],
-    });
-    instructions.push({
-      kernel: 'Reshape',
-      attrs: { shape: [...shape] },
-      inputs: [{ name: 'x', value: result }],
-      outputs: sum.outputs,
-    });
+    const result = { shape: [1, ...shape(output)] };
+    editor.view(editor.call('_FusedMatMul', { a: a!, b: b!, bias }, result, attrs), { output });
   };
 
   /**
    * tanh x = (n − p) / (2 + n + p) with p = e^−2 max(x, 0) − 1 and n = e^2 min(x, 0) − 1, one of which is 0: elu
    * gives both to full relative precision, ten times as fast as the kernel of tanh.
    */
-  const composeTanh = ({ inputs, outputs }: Instruction): void => {
-    const { shape } = values[outputs[0]!]!;
-    const call = (kernel: string, operands: Readonly<Record<string, number>>, output?: number): number => {
-      const result = output ?? values.push({ shape, dtype: 'float32' }) - 1;
-      instructions.push({
-        kernel,
-        attrs: {},
-        inputs: Object.entries(operands).map(([name, value]) => ({ name, value })),
-        outputs: [result],
-      });
-      return result;
-    };
-    const twice = call('Add', { a: inputs[0]!.value, b: inputs[0]!.value });
+  const composeTanh = (x: number, output: number): void => {
+    const like = { shape: shape(output) };
+    const call = (kernel: string, operands: Readonly<Record<string, number>>): number =>
+      editor.call(kernel, operands, like);
+    const twice = call('Add', { a: x, b: x });
     const above = call('Relu', { x: twice });
     const below = call('Sub', { a: twice, b: above });
     const p = call('Elu', { x: call('Neg', { x: above }) });
     const n = call('Elu', { x: below });
-    const two = values.push({ shape: [], dtype: 'float32' }) - 1;
-    constants.set(two, Float32Array.of(2));
+    const two = editor.constant(Float32Array.of(2), []);
     const denominator = call('Add', { a: call('Add', { a: n, b: p }), b: two });
-    call('RealDiv', { a: call('Sub', { a: n, b: p }), b: denominator }, outputs[0]);
+    editor.call('RealDiv', { a: call('Sub', { a: n, b: p }), b: denominator }, { output });
   };
 
   /** The sum over rows as a product with a row of ones: the kernel of sums transposes first. */
-  const sumByProduct = ({ inputs, outputs, attrs }: Instruction): void => {
-    const x = inputs[0]!.value;
-    const [rows, columns] = values[x]!.shape as [number, number];
-    const ones = values.push({ shape: [1, rows], dtype: 'float32' }) - 1;
-    constants.set(ones, new Float32Array(rows).fill(1));
-    const keep = attrs['keepDims'] === true;
-    const result = keep ? outputs[0]! : values.push({ shape: [1, columns], dtype: 'float32' }) - 1;
+  const sumByProduct = (x: number, output: number, keepDims: boolean): void => {
+    const [rows, columns] = shape(x) as [number, number];
+    const ones = editor.constant(new Float32Array(rows).fill(1), [1, rows]);
+    const result = keepDims ? { output } : { shape: [1, columns] };
     const product = { transposeA: false, transposeB: false };
-    instructions.push({
-      kernel: 'BatchMatMul',
-      attrs: product,
-      inputs: [
-        { name: 'a', value: ones },
-        { name: 'b', value: x },
-      ],
-      outputs: [result],
-    });
-    if (!keep)
-      instructions.push({
-        kernel: 'Reshape',
-        attrs: { shape: [columns] },
-        inputs: [{ name: 'x', value: result }],
-        outputs,
-      });
+    const sum = editor.call('BatchMatMul', { a: ones, b: x }, result, product);
+    if (!keepDims) editor.view(sum, { output });
   };
 
   for (const instruction of program.instructions) {
-    const fusion =
-      instruction.kernel === 'Add' ? biasedProduct(instruction, instructions, values, uses) : undefined;
-    if (fusion) fuse(fusion, instruction);
-    else if (instruction.kernel === 'Tanh' && sizeOf(values[instruction.outputs[0]!]!.shape) >= COMPOSED)
-      composeTanh(instruction);
-    else if (sumsRows(instruction, values)) sumByProduct(instruction);
-    else
-      instructions.push(
-        /MatMul$/.test(instruction.kernel) ? untransposed(instruction, values, transposedOf) : instruction,
-      );
+    const { kernel, attrs, inputs, outputs } = instruction;
+    const output = outputs[0]!;
+    const fusion = kernel === 'Add' ? biasedProduct(instruction, editor, uses) : undefined;
+    if (fusion) fuse(fusion, output);
+    else if (kernel === 'Tanh' && sizeOf(shape(output)) >= COMPOSED) composeTanh(inputs[0]!.value, output);
+    else if (sumsRows(instruction, editor))
+      sumByProduct(inputs[0]!.value, output, attrs['keepDims'] === true);
+    else editor.keep(/MatMul$/.test(kernel) ? untransposed(instruction, shape, transposedOf) : instruction);
   }
-  return { ...program, values, constants, instructions };
+  return editor.finish();
 }
 
-function sumsRows({ kernel, attrs, inputs }: Instruction, values: readonly Value[]): boolean {
+function sumsRows({ kernel, attrs, inputs }: Instruction, { value }: Editor): boolean {
   if (kernel !== 'Sum') return false;
-  const { shape, dtype } = values[inputs[0]!.value]!;
+  const { shape, dtype } = value(inputs[0]!.value);
   return shape.length === 2 && dtype === 'float32' && [attrs['axis']].flat().join() === '0';
 }
 
 function untransposed(
   product: Instruction,
-  values: readonly Value[],
+  shape: Editor['shape'],
   transposedOf: (value: number) => number,
 ): Instruction {
   const { attrs, inputs } = product;
   const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
-  if (!(swap.a || swap.b) || multiplications(product, values) < TRANSPOSED) return product;
+  if (!(swap.a || swap.b) || multiplications(product, shape) < TRANSPOSED) return product;
   return {
     ...product,
     attrs: { ...attrs, transposeA: false, transposeB: false },
@@ -173,8 +112,7 @@ interface Fusion {
 /** A large product of two matrices plus a row, where the product is used for nothing else. */
 function biasedProduct(
   sum: Instruction,
-  done: readonly Instruction[],
-  values: readonly Value[],
+  { instructions, shape }: Editor,
   uses: ReadonlyMap<number, number>,
 ): Fusion | undefined {
   for (const [own, other] of [
@@ -183,12 +121,13 @@ function biasedProduct(
   ] as const) {
     const value = sum.inputs[own]!.value;
     const bias = sum.inputs[other]!.value;
-    const product = done.find(({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value);
-    if (!product || uses.get(value) !== 1 || multiplications(product, values) < BIASED) continue;
-    const { shape } = values[value]!;
-    const row = values[bias]!.shape;
-    const flat = product.inputs.every((operand) => values[operand.value]!.shape.length === 2);
-    if (flat && row.length === 1 && row[0] === shape.at(-1)) return { product, bias };
+    const product = instructions.find(
+      ({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value,
+    );
+    if (!product || uses.get(value) !== 1 || multiplications(product, shape) < BIASED) continue;
+    const row = shape(bias);
+    const flat = product.inputs.every((operand) => shape(operand.value).length === 2);
+    if (flat && row.length === 1 && row[0] === shape(value).at(-1)) return { product, bias };
   }
   return undefined;
 }

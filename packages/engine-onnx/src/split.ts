@@ -86,5 +86,6 @@ function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: numbe
 function isCheap({ values }: Program, instruction: Instruction): boolean {
   const { kernel, outputs } = instruction;
   if (kernel !== 'BatchMatMul') return cheap.has(kernel);
-  return multiplications(instruction, values) === sizeOf(values[outputs[0]!]!.shape);
+  const shape = (value: number): readonly number[] => values[value]!.shape;
+  return multiplications(instruction, shape) === sizeOf(shape(outputs[0]!));
 }

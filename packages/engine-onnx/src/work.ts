@@ -1,4 +1,4 @@
-import { sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import { sizeOf, type Instruction, type Program } from './program.ts';
 
 /** Floating-point operations of the costliest instruction: threads share the work within one. */
 export function largestOperation(program: Program): number {
@@ -11,9 +11,12 @@ export function operations(program: Program): number {
 }
 
 /** Multiplications of a matrix product. */
-export function multiplications({ attrs, inputs, outputs }: Instruction, values: readonly Value[]): number {
-  const { shape } = values[inputs.find(({ name }) => name === 'a')!.value]!;
-  return sizeOf(values[outputs[0]!]!.shape) * shape.at(attrs['transposeA'] === true ? -2 : -1)!;
+export function multiplications(
+  { attrs, inputs, outputs }: Instruction,
+  shape: (value: number) => readonly number[],
+): number {
+  const left = shape(inputs.find(({ name }) => name === 'a')!.value);
+  return sizeOf(shape(outputs[0]!)) * left.at(attrs['transposeA'] === true ? -2 : -1)!;
 }
 
 /** What an elementary function of one entry costs, in multiplications. */
@@ -31,7 +34,7 @@ function cost(instruction: Instruction, program: Program): number {
   switch (kernel) {
     case 'BatchMatMul':
     case '_FusedMatMul':
-      return 2 * multiplications(instruction, program.values);
+      return 2 * multiplications(instruction, shape);
     case 'Conv2D':
     case 'FusedConv2D':
       return 2 * size * sizeOf(operand('filter').slice(0, 3));

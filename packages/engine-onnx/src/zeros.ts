@@ -1,4 +1,5 @@
-import { sameShape, sizeOf, type Instruction, type Program, type Value } from './program.ts';
+import { edit } from './edit.ts';
+import { sameShape, sizeOf, type Instruction, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** Kernels that are zero where one of these operands is. */
@@ -16,69 +17,52 @@ const linear = new Set(
   'Reshape Transpose Neg Sum Mean Slice StridedSlice SplitV Tile BroadcastTo Reverse'.split(' '),
 );
 
+const sums = new Set(['Add', 'AddN', 'Sub']);
+
 /**
  * The same program for inputs that are zero, without the inputs and without what is zero on their account. Outputs that
  * are zero are left out. A product with zero is zero, whatever the other factor.
  */
 export function withZeros(program: Program, isZero: (input: string) => boolean): Program {
-  const values: Value[] = [...program.values];
-  const constants = new Map(program.constants);
-  const instructions: Instruction[] = [];
+  const editor = edit(program);
+  const { shape } = editor;
   const zero = new Set(program.inputs.filter(({ name }) => isZero(name)).map(({ value }) => value));
-  const shape = (value: number): readonly number[] => values[value]!.shape;
   const isNothing = (value: number): boolean =>
     zero.has(value) || (program.constants.get(value)?.every((x) => x === 0) ?? false);
 
-  /** `operand` under the name of the result. */
-  const same = (operand: number, outputs: readonly number[]): Instruction => ({
-    kernel: 'Reshape',
-    attrs: { shape: [...shape(operand)] },
-    inputs: [{ name: 'x', value: operand }],
-    outputs,
-  });
   const vanishes = ({ kernel, attrs, inputs }: Instruction): boolean => {
     const factors = zeroWith[kernel];
     if (factors) return inputs.some(({ name, value }) => factors.includes(name) && zero.has(value));
     const all = inputs.every(({ value }) => isNothing(value));
     if (kernel === 'PadV2') return all && (attrs['constantValue'] ?? 0) === 0;
-    return all && (linear.has(kernel) || ['Add', 'AddN', 'Sub', 'Concat'].includes(kernel));
+    return all && (linear.has(kernel) || sums.has(kernel) || kernel === 'Concat');
   };
-  /** What is left of a sum of which some summands are zero. */
-  const remaining = (instruction: Instruction): Instruction => {
-    const { kernel, inputs, outputs } = instruction;
+  /** Writes a sum of which some summands are zero as what is left of it; not where that is smaller than the sum. */
+  const sumsRest = ({ kernel, inputs, outputs }: Instruction): boolean => {
     const rest = inputs.filter(({ value }) => !isNothing(value));
     const [first] = rest;
-    const fits = first && sameShape(shape(first.value), shape(outputs[0]!));
-    if (kernel === 'AddN' && rest.length > 1)
-      return { ...instruction, inputs: rest.map(({ value }, i) => ({ name: String(i), value })) };
-    if (!fits || rest.length > 1 || !['Add', 'AddN', 'Sub'].includes(kernel)) return instruction;
-    if (kernel === 'Sub' && first.name === 'b')
-      return { kernel: 'Neg', attrs: {}, inputs: [{ name: 'x', value: first.value }], outputs };
-    return same(first.value, outputs);
+    const output = outputs[0]!;
+    if (!first || !sums.has(kernel)) return false;
+    if (rest.length > 1) {
+      editor.call(kernel, Object.fromEntries(rest.map(({ value }, i) => [i, value])), { output });
+      return true;
+    }
+    if (!sameShape(shape(first.value), shape(output))) return false;
+    if (kernel === 'Sub' && first.name === 'b') editor.call('Neg', { x: first.value }, { output });
+    else editor.view(first.value, { output });
+    return true;
   };
-  const written = (value: number): number => {
-    if (!zero.has(value)) return value;
-    const constant = values.push(values[value]!) - 1;
-    constants.set(constant, new Float32Array(sizeOf(shape(value))));
-    return constant;
-  };
+  const written = (value: number): number =>
+    zero.has(value) ? editor.constant(new Float32Array(sizeOf(shape(value))), shape(value)) : value;
 
   for (const instruction of program.instructions) {
-    if (!instruction.inputs.some(({ value }) => zero.has(value))) instructions.push(instruction);
+    if (!instruction.inputs.some(({ value }) => zero.has(value))) editor.keep(instruction);
     else if (vanishes(instruction)) instruction.outputs.forEach((output) => zero.add(output));
-    else {
-      const left = remaining(instruction);
-      instructions.push({
-        ...left,
-        inputs: left.inputs.map(({ name, value }) => ({ name, value: written(value) })),
-      });
+    else if (!sumsRest(instruction)) {
+      const inputs = instruction.inputs.map(({ name, value }) => ({ name, value: written(value) }));
+      editor.keep({ ...instruction, inputs });
     }
   }
-  return simplify({
-    ...program,
-    values,
-    constants,
-    instructions,
-    outputs: program.outputs.filter(({ value }) => !zero.has(value)),
-  });
+  const outputs = program.outputs.filter(({ value }) => !zero.has(value));
+  return simplify({ ...editor.finish(), outputs });
 }

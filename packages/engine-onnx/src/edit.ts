@@ -1,0 +1,57 @@
+import { type Attributes, type ConstantData, type Instruction, type Program, type Value } from './program.ts';
+
+/** A program that is written anew, instruction by instruction, with the values of the old one and more. */
+export interface Editor {
+  /** The instructions so far. */
+  readonly instructions: Instruction[];
+  value(index: number): Value;
+  shape(value: number): readonly number[];
+  /** A new constant of float32. */
+  constant(data: ConstantData, shape: readonly number[]): number;
+  /** Adds an instruction as it is. */
+  keep(instruction: Instruction): void;
+  /** Adds a kernel call with one result: a new value of this shape, or `output`. Its type is that of the first operand. */
+  call(
+    kernel: string,
+    operands: Readonly<Record<string, number>>,
+    result: { readonly shape: readonly number[] } | { readonly output: number },
+    attrs?: Attributes,
+  ): number;
+  /** The value as one of another shape: a new one, or `output`. */
+  view(value: number, result: { readonly shape: readonly number[] } | { readonly output: number }): number;
+  /** The program as it is now. */
+  finish(): Program;
+}
+
+/** Starts with no instructions, and all else as it is. */
+export function edit(program: Program): Editor {
+  const values: Value[] = [...program.values];
+  const constants = new Map(program.constants);
+  const instructions: Instruction[] = [];
+  const editor: Editor = {
+    instructions,
+    value: (index) => values[index]!,
+    shape: (value) => values[value]!.shape,
+    constant(data, shape) {
+      const value = values.push({ shape, dtype: 'float32' }) - 1;
+      constants.set(value, data);
+      return value;
+    },
+    keep(instruction) {
+      instructions.push(instruction);
+    },
+    call(kernel, operands, result, attrs = {}) {
+      const inputs = Object.entries(operands).map(([name, value]) => ({ name, value }));
+      const { dtype } = values[inputs[0]!.value]!;
+      const output = 'output' in result ? result.output : values.push({ shape: result.shape, dtype }) - 1;
+      instructions.push({ kernel, attrs, inputs, outputs: [output] });
+      return output;
+    },
+    view(x, result) {
+      const shape = 'output' in result ? values[result.output]!.shape : result.shape;
+      return editor.call('Reshape', { x }, result, { shape: [...shape] });
+    },
+    finish: () => ({ ...program, values, constants, instructions }),
+  };
+  return editor;
+}
