@@ -29,8 +29,12 @@ const PARALLEL = 2e6;
 /** Bytes of outputs from which on an error costs less than copies of them. */
 const COPIED = 2 ** 14;
 
+/** A model without outputs, which ONNX Runtime does not take: what nothing depends on is pulled back to nothing. */
+const empty: Model = { inputs: new Set(), feeds: {}, run: () => ({}), release: () => undefined };
+
 /** Compiles a program as it stands. */
 export function compileProgram(program: Program, runtime: Runtime): Model {
+  if (program.outputs.length === 0) return empty;
   return compileGraph(lowerProgram(program, createGraph(runtime.float)), largestOperation(program), runtime);
 }
 

@@ -211,7 +211,7 @@ export function vectorField(
     },
     vjp(t, y, cotangent, withTime) {
       const results = call(models().vjp(withTime), t, y, cotangent);
-      const value = slopeNames.some((name) => results[name]) ? { value: slopes(results) } : {};
+      const value = withTime ? { value: slopes(results) } : {};
       return { ...value, bytes: models().activations().bytes, ...cotangents(results, withTime) };
     },
   });

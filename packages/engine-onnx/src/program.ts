@@ -95,9 +95,7 @@ export function restrictTo(program: Program, wanted: (name: string) => boolean):
 
 /** Of f and its pullback, the pullback alone; with the time's cotangent comes f, which only time gradients want. */
 export function pulledBack(gradient: Program, withTime: boolean): Program {
-  const part = restrictTo(gradient, (name) => withTime || /^g[yp]/.test(name));
-  // ONNX Runtime takes no model without outputs.
-  return part.outputs.length > 0 ? part : restrictTo(gradient, (name) => name !== 'gt');
+  return restrictTo(gradient, (name) => withTime || /^g[yp]/.test(name));
 }
 
 /** The instruction that each value is the first result of. */

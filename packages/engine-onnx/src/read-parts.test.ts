@@ -3,7 +3,7 @@ import type { FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { binomial } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
-import { dopri5 } from '@odegrad/tableaux';
+import { dopri5, midpoint } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
@@ -57,6 +57,29 @@ test('a field that neither reads y nor has parameters is pulled back to zeros', 
 });
 
 describe('parts of y that f does not read', () => {
+  test.each([symplectic, backprop])('may be all that depends on the others, with $name', (strategy) => {
+    // y = 0.5 + t²/2 and q′ = y²; at stages without weight nothing is left to pull back.
+    const drift: FlatField = (t, [y]) => [tf.mul(tf.onesLike(y!), t), tf.square(y!)];
+    const y0 = [tf.tensor1d([0.5]), tf.tensor1d([0])];
+    const request = { f: drift, key: drift, t0: 0, y0, parameters: [], dtype: 'float64' } as const;
+    const { field, fromTensor } = engine.prepare(request);
+    const { fuse, ...stagewise } = field;
+    expect(fuse).toBeDefined();
+    const start = y0.map(fromTensor);
+    for (const of of [field, stagewise]) {
+      const problem = { field: of, y0: start, ts: [0, 1] };
+      const solution = strategy.solve(problem, { solver: rungeKutta(midpoint), stepping: { numSteps: 2 } });
+      const seed = [
+        field.engine.zeros(start[0]!),
+        field.engine.combine(undefined, [{ coefficient: 2, value: start[0]! }]),
+      ];
+      const gradient = solution.pullback([undefined, seed]);
+      // ∂q/∂y0 = 2 h Σ y at the midpoints, which the method has as 0.5 and 0.5 + 1/8 + 0.25 · 0.5 after a first step of 1/8.
+      expect(numbers(gradient.y0)).toEqual([0.5 + 0.5 + 0.125 + 0.125, 1]);
+      solution.release();
+    }
+  });
+
   test('are left out of slopes that only points for pullbacks are made of', () => {
     const { field, start } = opened();
     const [whole, read] = [field.evaluate(0.3, start), field.read!.evaluate(0.3, start)];

@@ -11,7 +11,7 @@ export interface FieldPrograms {
 
 /**
  * f without the parts of its value that belong to parts of y that it does not read (integrals along the way), and its
- * pullback without their cotangents. Undefined where there are none, or nothing else.
+ * pullback without their cotangents. Undefined where there are none.
  */
 export function readParts({ forward, gradient }: FieldPrograms): FieldPrograms | undefined {
   const whole = forward();
@@ -23,7 +23,6 @@ export function readParts({ forward, gradient }: FieldPrograms): FieldPrograms |
       program.outputs.filter(({ name }) => !unread(name)),
     );
   const part = without(whole);
-  // ONNX Runtime takes no model without outputs.
-  if (part.outputs.length === 0 || part.outputs.length === whole.outputs.length) return undefined;
+  if (part.outputs.length === whole.outputs.length) return undefined;
   return { forward: () => part, gradient: () => withZeros(without(gradient()), unread) };
 }

@@ -132,7 +132,7 @@ export function replayedField(
     },
     vjp(t, y, cotangent, withTime) {
       const results = call(replays.vjp(withTime), t, { ...point(y), ...point(cotangent, 'c') });
-      const value = slopes.some((name) => results[name]) ? { value: values(results) } : {};
+      const value = withTime ? { value: values(results) } : {};
       return { ...value, bytes: replays.activations().bytes, ...cotangents(results) };
     },
   };
