@@ -85,8 +85,8 @@ export interface VectorField<A> extends FieldAtPoints<A> {
   /** The arrays that gradients are taken for besides y; never released by core. */
   readonly parameters: State<A>;
   /**
-   * f where parts of y that it does not read (integrals along the way) do not matter: their slopes may have any value, and
-   * their cotangents are zero. For slopes of which only points for f are made.
+   * f where parts of y that it does not read (integrals along the way) do not matter: their slopes may have any finite
+   * value, and their cotangents are zero. For slopes of which only points for f are made.
    */
   readonly read?: FieldAtPoints<A>;
   /** A whole step, or its whole backward recursion, in one call of the engine, where it has such a thing. */
