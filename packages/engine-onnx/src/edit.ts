@@ -1,4 +1,7 @@
-import { type Attributes, type ConstantData, type Instruction, type Program, type Value } from './program.ts';
+import type { Attributes, ConstantData, Instruction, Program, Value } from './program.ts';
+
+/** What a call assigns: a new value of this shape, or one of the old program's. */
+type Result = { readonly shape: readonly number[] } | { readonly output: number };
 
 /** A program that is written anew, instruction by instruction, with the values of the old one and more. */
 export interface Editor {
@@ -10,15 +13,15 @@ export interface Editor {
   constant(data: ConstantData, shape: readonly number[]): number;
   /** Adds an instruction as it is. */
   keep(instruction: Instruction): void;
-  /** Adds a kernel call with one result: a new value of this shape, or `output`. Its type is that of the first operand. */
+  /** Adds a kernel call with one result, of the first operand's type where it is new. */
   call(
     kernel: string,
     operands: Readonly<Record<string, number>>,
-    result: { readonly shape: readonly number[] } | { readonly output: number },
+    result: Result,
     attrs?: Attributes,
   ): number;
   /** The value as one of another shape: a new one, or `output`. */
-  view(value: number, result: { readonly shape: readonly number[] } | { readonly output: number }): number;
+  view(value: number, result: Result): number;
   /** The program as it is now. */
   finish(): Program;
 }

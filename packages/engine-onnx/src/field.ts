@@ -21,7 +21,7 @@ import {
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
-import { pulledBack, restrictTo } from './program.ts';
+import { pulledBack } from './program.ts';
 import { readParts, type FieldPrograms } from './read-parts.ts';
 import { rewriteForOnnx } from './rewrite-onnx.ts';
 import { split, type Activations } from './split.ts';
@@ -106,14 +106,10 @@ const rewritten = ({ forward, gradient }: FieldPrograms): FieldPrograms => ({
 
 function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
   const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
-  const timed =
-    (withTime: boolean) =>
-    (name: string): boolean =>
-      withTime || name !== 'gt';
   return {
     evaluation: once(() => compileProgram(forward(), runtime)),
     linearization: once(() => compileProgram(halves().forward, runtime)),
-    pullback: onceFor((withTime) => compileProgram(restrictTo(halves().pullback, timed(withTime)), runtime)),
+    pullback: onceFor((withTime) => compileProgram(pulledBack(halves().pullback, withTime), runtime)),
     vjp: onceFor((withTime) => compileProgram(pulledBack(gradient(), withTime), runtime)),
     activations: () => halves().activations,
   };

@@ -1,7 +1,7 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
-import { pulledBack, restrictTo, type Program } from './program.ts';
+import { pulledBack, type Program } from './program.ts';
 import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
 import { split, type Activations, type Split } from './split.ts';
@@ -27,10 +27,6 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     if (!replay) made.set(key, (replay = prepareReplay(fast(make()))));
     return replay;
   };
-  const timed =
-    (withTime: boolean) =>
-    (name: string): boolean =>
-      withTime || name !== 'gt';
   let halves: Split | undefined;
   const half = (): Split => (halves ??= split(gradient(), 4));
   return {
@@ -38,7 +34,7 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     evaluation: () => once('f', forward),
     vjp: (withTime) => once(`vjp ${withTime}`, () => pulledBack(gradient(), withTime)),
     linearization: () => once('linearize', () => half().forward),
-    pullback: (withTime) => once(`pullback ${withTime}`, () => restrictTo(half().pullback, timed(withTime))),
+    pullback: (withTime) => once(`pullback ${withTime}`, () => pulledBack(half().pullback, withTime)),
     activations: () => half().activations,
   };
 }

@@ -25,9 +25,10 @@ export function rewriteForWasm(program: Program): Program {
     if (known !== undefined) return known;
     const axes = shape(value).map((_, i) => i);
     const perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
-    const result = perm.map((axis) => shape(value)[axis]!);
-    transposed.set(value, editor.call('Transpose', { x: value }, { shape: result }, { perm }));
-    return transposed.get(value)!;
+    const turned = perm.map((axis) => shape(value)[axis]!);
+    const result = editor.call('Transpose', { x: value }, { shape: turned }, { perm });
+    transposed.set(value, result);
+    return result;
   };
 
   /** The fused kernel reads three axes, whatever it is given. */

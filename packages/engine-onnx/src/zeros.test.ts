@@ -16,6 +16,15 @@ const shape = [2, 2];
 const rest = (program: Program): string[] => program.outputs.map(({ name }) => name);
 const kernels = ({ instructions }: Program): string[] => instructions.map(({ kernel }) => kernel);
 
+/** One more row above, of this value. */
+const padded = (b: ProgramBuilder, x: number, constantValue: number): number => {
+  const paddings = [
+    [1, 0],
+    [0, 0],
+  ];
+  return b.call('PadV2', { x }, [3, 2], { paddings, constantValue });
+};
+
 describe('of inputs that are zero', () => {
   test('products, views and sums are left out with the outputs that they are', () => {
     const program = build((b, z, x) => {
@@ -59,13 +68,7 @@ describe('of inputs that are zero', () => {
       exp: b.call('Exp', { x: z }, shape),
       joined: b.call('Concat', { 0: z, 1: x }, [4, 2], { axis: 0 }),
       over: b.call('RealDiv', { a: x, b: z }, shape),
-      padded: b.call('PadV2', { x: z }, [3, 2], {
-        paddings: [
-          [1, 0],
-          [0, 0],
-        ],
-        constantValue: 1,
-      }),
+      padded: padded(b, z, 1),
       // The sum is larger than its other summand.
       wide: b.call('Add', { a: z, b: b.call('Sum', { x }, [2], { axis: [0], keepDims: false }) }, shape),
     }));
@@ -79,13 +82,7 @@ describe('of inputs that are zero', () => {
   test('quotients are zero, and padding with zeros is', () => {
     const program = build((b, z, x) => ({
       quotient: b.call('RealDiv', { a: z, b: x }, shape),
-      padded: b.call('PadV2', { x: z }, [3, 2], {
-        paddings: [
-          [1, 0],
-          [0, 0],
-        ],
-        constantValue: 0,
-      }),
+      padded: padded(b, z, 0),
       x,
     }));
     expect(rest(program)).toEqual(['x']);
