@@ -7,25 +7,36 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, type TracedField } from './cache.ts';
+import { blockField } from './block-field.ts';
+import { blockTeam, type BlockTeam } from './block-team.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
+import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
 import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
+import { blocksThatPay, rowBlocks } from './row-blocks.ts';
 import { onnxRuntime } from './session.ts';
 
 /** How ONNX Runtime is used. */
 export interface OnnxOptions {
   /** Threads of one model; by default 1 for small models and one per core for large ones. */
   readonly threads?: number;
+  /**
+   * Blocks of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
+   * By default as many as there are threads, for an f that is large enough.
+   */
+  readonly blocks?: number;
   /** Execution providers in order of preference: `cpu` (the default), `webgpu`, `cuda`. */
   readonly providers?: readonly string[];
 }
 
 interface Made {
   readonly field: CompiledField;
+  /** The field in blocks of rows, where it is run so. */
+  readonly team: BlockTeam | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
   checks: number;
@@ -33,9 +44,14 @@ interface Made {
 }
 
 /** An engine named `onnx` that runs vector fields on ONNX Runtime. */
-export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): FieldEngine<OnnxArray> {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new ArgumentError(`threads must be a positive integer; got ${threads}.`);
+export function onnxEngine({
+  threads,
+  blocks,
+  providers = ['cpu'],
+}: OnnxOptions = {}): FieldEngine<OnnxArray> {
+  for (const [name, value] of Object.entries({ threads, blocks })) {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+      throw new ArgumentError(`${name} must be a positive integer; got ${value}.`);
   }
   const pool = createPool();
   const runtimeFor = (float: FloatType): Runtime => ({
@@ -50,17 +66,20 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
 
   const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
     const runtime = runtimeFor(dtype);
+    const programs = { forward: () => traced.forward, gradient: traced.gradient };
+    const about = {
+      runtime,
+      engine: arrayEngine('onnx', dtype, sums[dtype]),
+      shapes: traced.shapes,
+      parameterShapes: parameters.map(({ shape }) => shape),
+    };
+    const obstacle = obstacleIn(traced, runtime);
+    const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
+    const rows = rowBlocks(programs, traced.shapes, count);
     return {
-      field: compileField(
-        { forward: () => traced.forward, gradient: traced.gradient },
-        {
-          runtime,
-          engine: arrayEngine('onnx', dtype, sums[dtype]),
-          shapes: traced.shapes,
-          parameterShapes: parameters.map(({ shape }) => shape),
-        },
-      ),
-      obstacle: obstacleIn(traced, runtime),
+      field: compileField(programs, about),
+      team: rows && blockTeam(rows, about),
+      obstacle,
       checks: 0,
       eagerMs: 0,
     };
@@ -83,7 +102,10 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
           runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : values,
         );
       };
-      const solved = vectorField(field, request.parameters.map(read), traced.others.map(read));
+      const variables = [request.parameters.map(read), traced.others.map(read)] as const;
+      const solved = made.team
+        ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })
+        : vectorField(field, ...variables);
       const prepared: PreparedField<OnnxArray> = {
         field: solved,
         fromTensor: (x) => arrayOf(runtime.pool, runtime.float, x.dataSync(), x.shape),
@@ -97,6 +119,10 @@ export function onnxEngine({ threads, providers = ['cpu'] }: OnnxOptions = {}): 
     },
   };
 }
+
+/** Whether other threads can run blocks: they have processors, and not what a provider drives. */
+const canHelp = ({ providers }: Runtime): boolean =>
+  hasCrew && providers.every((provider) => provider === 'cpu');
 
 /** Looks for kernels without a lowering before a solve begins: in f, and in its gradient where it has one. */
 function obstacleIn(traced: Omit<TracedField<Made>, 'made'>, runtime: Runtime): LoweringError | undefined {

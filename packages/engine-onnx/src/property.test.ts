@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
 import { replayEngine } from './replay-engine.ts';
+import { rowLayouts } from './row-layouts.ts';
+import { traceGradient } from './trace.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -333,9 +335,13 @@ function deviation(found: ArrayLike<number>, wanted: ArrayLike<number>): number 
 const COUNT = 500;
 const PER_TEST = 50;
 
-describe('random functions of the supported operations', () => {
-  const engine = onnxEngine();
+const engines = [
+  ['whole', onnxEngine({ blocks: 1 })],
+  // Those that treat rows apart; the others stay whole.
+  ['in blocks of rows', onnxEngine({ blocks: 2 })],
+] as const;
 
+describe.each(engines)('random functions of the supported operations, %s', (_, engine) => {
   test.each(Array.from({ length: COUNT / PER_TEST }, (_, k) => k * PER_TEST))(
     'agree with eager TensorFlow.js, from number %i',
     (from) => {
@@ -364,6 +370,20 @@ describe('random functions of the supported operations', () => {
       warn.mockRestore();
     },
   );
+
+});
+
+describe('random functions of the supported operations', () => {
+  test('are cut into blocks where rows are apart, a good part of them', () => {
+    const cut = Array.from({ length: COUNT }, (_, seed) => {
+      const { f, parameters, dispose } = sample(seed);
+      const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters });
+      dispose();
+      return rowLayouts(program, ROWS);
+    }).filter(Boolean);
+    expect(cut.length).toBeGreaterThan(COUNT / 3);
+    expect(cut.length).toBeLessThan(COUNT);
+  });
 
   test('replayed give the eager bits', () => {
     for (let seed = 0; seed < 150; seed++) {

@@ -1,0 +1,165 @@
+import type { Linearization, State } from '@odegrad/core';
+
+import { release, take, type FloatData, type OnnxArray } from './array.ts';
+import { blockOfField, type BlockCall, type BlockResult } from './block-call.ts';
+import { blockMemory, type Answer, type BlockMemory } from './block-channel.ts';
+import { crew, type Hand } from './crew.ts';
+import { compileField, vectorField, type CompiledField } from './field.ts';
+import { sizeOf } from './program.ts';
+import type { Block, RowBlocks } from './row-blocks.ts';
+
+/** The blocks of a field: the first is run by the calling thread, each of the others by one of its own. */
+export interface BlockTeam {
+  /** The first block's field, with the values that the variables have for one solve, and calls of the whole field. */
+  solve(parameters: State<OnnxArray>, others: State<OnnxArray>): TeamSolve;
+}
+
+export interface TeamSolve {
+  readonly own: ReturnType<typeof vectorField>;
+  /** Has every block do its part and puts the results together: rows side by side, summands added. */
+  call(call: BlockCall, inputs: readonly State<OnnxArray>[]): BlockResult;
+}
+
+interface Helper {
+  readonly hand: Hand;
+  readonly block: Block;
+  readonly memory: BlockMemory;
+}
+
+let fields = 0;
+
+/** Tells the threads of fields that nobody can ask for any more. */
+const gone = new FinalizationRegistry<{ readonly field: number; readonly hands: readonly Hand[] }>(
+  ({ field, hands }) => {
+    for (const hand of hands) hand.tell({ kind: 'forget', field });
+  },
+);
+
+/** Prepares the blocks. */
+export function blockTeam(
+  { blocks, programs, shapes }: RowBlocks,
+  {
+    runtime,
+    engine,
+    parameterShapes,
+    ...about
+  }: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
+): BlockTeam {
+  const { float, pool, cores } = runtime;
+  const field = fields++;
+  const threads = Math.max(1, Math.floor(cores / blocks.length));
+  const [mine, ...others] = blocks as readonly [Block, ...Block[]];
+  const hands = crew(others.length);
+  const helpers = others.map((block, i): Helper => {
+    const description = { shapes: shapes(block), parameterShapes, float, threads };
+    const memory = blockMemory(description);
+    const { buffer } = memory;
+    hands[i]!.tell({ kind: 'field', field, ...description, ...programs(block), memory: buffer });
+    return { hand: hands[i]!, block, memory };
+  });
+  const { forward, gradient } = programs(mine);
+  const compiled = compileField(
+    { forward: () => forward, gradient: () => gradient },
+    { shapes: shapes(mine), parameterShapes, engine, runtime: { ...runtime, threads } },
+  );
+  const kindsOf = (parts: readonly (readonly number[])[]) => parts.map((shape) => pool.kind(shape, float));
+  const [wholeKinds, ownKinds] = [kindsOf(about.shapes), kindsOf(compiled.shapes)];
+  const rowSizes = about.shapes.map(([, ...row]) => sizeOf(row));
+  const linearizations = new Map<number, Linearization<OnnxArray>>();
+
+  const rowsOf = (state: State<OnnxArray>, { from, to }: Block): FloatData[] =>
+    state.map((x, k) => (x.data as FloatData).subarray(from * rowSizes[k]!, to * rowSizes[k]!));
+  const giveRows = (state: State<OnnxArray>, block: Block, rooms: readonly FloatData[]): void => {
+    rowsOf(state, block).forEach((rows, k) => {
+      rooms[k]!.set(rows);
+    });
+  };
+  /** A state of the whole batch from the first block's and what the others left in memory. */
+  const sideBySide = (own: State<OnnxArray>, i: number): State<OnnxArray> =>
+    own.map((first, k) => {
+      const x = take(wholeKinds[k]!);
+      const data = x.data as FloatData;
+      data.set(first.data as FloatData);
+      for (const { block, memory } of helpers) data.set(memory.states[i]![k]!, block.from * rowSizes[k]!);
+      release(first);
+      return x;
+    });
+  const added = (own: OnnxArray, i: number): OnnxArray => {
+    const sum = own.data as FloatData;
+    for (const { memory } of helpers) {
+      const summand = memory.parameters[i]!;
+      for (let j = 0; j < sum.length; j++) sum[j]! += summand[j]!;
+    }
+    return own;
+  };
+
+  /** The solve whose variables the threads have. */
+  let current: object | undefined;
+  const team: BlockTeam = {
+    solve(parameters, rest) {
+      const own = vectorField(compiled, parameters, rest);
+      const block = blockOfField(own, ownKinds, linearizations);
+      const bare = (arrays: State<OnnxArray>) => arrays.map(({ type, dims, data }) => ({ type, dims, data }));
+      return {
+        own,
+        call(call, inputs) {
+          if (current !== own) {
+            current = own;
+            const variables = { parameters: bare(parameters), others: bare(rest) };
+            for (const { hand } of helpers) hand.tell({ kind: 'variables', field, ...variables });
+          }
+          for (const { hand, block: theirs, memory } of helpers) {
+            inputs.forEach((state, i) => {
+              giveRows(state, theirs, memory.inputs[i]!);
+            });
+            hand.ask(field, call, inputs.length);
+          }
+          const done = outcome(() =>
+            block(
+              call,
+              inputs.map((state) => rowsOf(state, mine)),
+            ),
+          );
+          // What is let go of is of no interest, nor when.
+          const answers =
+            call.operation === 'release' ? [] : helpers.map(({ hand }) => outcome(() => hand.answer()));
+          return joined(done, answers, sideBySide, added);
+        },
+      };
+    },
+  };
+  gone.register(team, { field, hands });
+  return team;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
+/** What a call gives or throws, for when others have to be waited for. */
+function outcome<T>(call: () => T): Outcome<T> {
+  try {
+    return { value: call() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function joined(
+  mine: Outcome<BlockResult>,
+  others: readonly Outcome<Answer>[],
+  sideBySide: (own: State<OnnxArray>, i: number) => State<OnnxArray>,
+  added: (own: OnnxArray, i: number) => OnnxArray,
+): BlockResult {
+  if ('error' in mine) throw mine.error;
+  const { states, parameters } = mine.value;
+  let { t, bytes, stateBytes } = mine.value;
+  for (const other of others) {
+    if ('error' in other) {
+      [...states.flat(), ...parameters].forEach(release);
+      throw other.error;
+    }
+    t += other.value.t;
+    bytes += other.value.bytes;
+    stateBytes += other.value.stateBytes;
+  }
+  return { states: states.map(sideBySide), parameters: parameters.map(added), t, bytes, stateBytes };
+}

@@ -1,0 +1,102 @@
+import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+
+import type { ButcherTableau, Linearization } from '@odegrad/core';
+
+import { arrayEngine } from './array-engine.ts';
+import { createPool, release, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
+import { blockOfField, type CallBlock } from './block-call.ts';
+import {
+  answered,
+  asked,
+  blockMemory,
+  failed,
+  readCall,
+  signal,
+  waitFor,
+  writeAnswer,
+  type BlockMemory,
+  type Line,
+  type Message,
+  type Variable,
+} from './block-channel.ts';
+import { compileField, vectorField, type CompiledField } from './field.ts';
+
+/** A block of rows that this thread holds. */
+interface HeldBlock {
+  readonly field: CompiledField;
+  readonly memory: BlockMemory;
+  /** With the variables of a solve. */
+  call: CallBlock | undefined;
+}
+
+const { line, port } = workerData as { readonly line: Line; readonly port: MessagePort };
+const pool = createPool();
+const blocks = new Map<number, HeldBlock>();
+const tableaus = new Map<number, ButcherTableau>();
+const linearizations = new Map<number, Linearization<OnnxArray>>();
+
+function heed(message: Message): void {
+  switch (message.kind) {
+    case 'field': {
+      const { forward, gradient, shapes, parameterShapes, float, threads } = message;
+      const runtime: Runtime = { float, pool, providers: ['cpu'], threads, cores: threads };
+      const field = compileField(
+        { forward: () => forward, gradient: () => gradient },
+        { shapes, parameterShapes, runtime, engine: arrayEngine('onnx', float) },
+      );
+      blocks.set(message.field, { field, memory: blockMemory(message, message.memory), call: undefined });
+      return;
+    }
+    case 'variables': {
+      const block = blocks.get(message.field)!;
+      const { field } = block;
+      const array = ({ type, dims, data }: Variable): OnnxArray => wrap(pool.kind(dims, type), data);
+      const solved = vectorField(field, message.parameters.map(array), message.others.map(array));
+      const kinds = field.shapes.map((shape) => pool.kind(shape, field.runtime.float));
+      block.call = blockOfField(solved, kinds, linearizations);
+      return;
+    }
+    case 'tableau':
+      tableaus.set(message.tableau, message.value);
+      return;
+    case 'forget':
+      blocks.delete(message.field);
+  }
+}
+
+function answer(): void {
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
+    heed(next.message as Message);
+  const { field, call, inputs } = readCall(line, tableaus);
+  const { memory, call: block } = blocks.get(field)!;
+  const result = block!(call, memory.inputs.slice(0, inputs));
+  const give = (x: OnnxArray, room: FloatData): void => {
+    room.set(x.data as FloatData);
+    release(x);
+  };
+  result.states.forEach((state, i) => {
+    state.forEach((x, k) => {
+      give(x, memory.states[i]![k]!);
+    });
+  });
+  result.parameters.forEach((x, i) => {
+    give(x, memory.parameters[i]!);
+  });
+  writeAnswer(line, result);
+}
+
+// The thread serves calls for as long as it lives, and never comes back to its event loop.
+const { signals } = line;
+signal(signals, answered, 0);
+for (let calls = 0; ;) {
+  const now = waitFor(signals, asked, calls);
+  if (now === calls) continue;
+  calls = now;
+  try {
+    answer();
+  } catch (error) {
+    port.postMessage((error as Error).message);
+    Atomics.store(signals, failed, 1);
+  }
+  signal(signals, answered, calls);
+}
