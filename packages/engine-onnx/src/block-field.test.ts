@@ -31,21 +31,23 @@ const [whole, inBlocks] = [registryWith(1), registryWith(3)];
 let w: tf.Variable;
 let b: tf.Variable;
 let noise: tf.Tensor2D;
+let drawn: tf.Variable;
 beforeAll(async () => {
   await tf.setBackend('cpu');
   w = tf.variable(tf.randomNormal([COLUMNS, COLUMNS], 0, 0.5, 'float32', 1), true, 'blocks-w');
   b = tf.variable(tf.randomNormal([COLUMNS], 0, 0.5, 'float32', 2), true, 'blocks-b');
   noise = tf.randomNormal([ROWS, COLUMNS], 0, 1, 'float32', 3);
+  drawn = tf.variable(tf.randomNormal([ROWS, COLUMNS], 0, 1, 'float32', 4), false, 'blocks-drawn');
 });
 afterAll(() => {
-  tf.dispose([w, b, noise]);
+  tf.dispose([w, b, noise, drawn]);
 });
 
 const weights = (): tf.Tensor2D => w as unknown as tf.Tensor2D;
 const network = (t: tf.Scalar, y: tf.Tensor): tf.Tensor =>
   tf.add(
     tf.tanh(tf.add(tf.matMul(y as tf.Tensor2D, weights()), tf.mul(b, t))),
-    tf.mul(0.1, tf.mul(noise, y)),
+    tf.mul(drawn, tf.mul(noise, y)),
   );
 
 const y0: Float64Tensor = {

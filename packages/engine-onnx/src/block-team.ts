@@ -37,7 +37,7 @@ const gone = new FinalizationRegistry<{ readonly field: number; readonly hands: 
 
 /** Prepares the blocks. */
 export function blockTeam(
-  { blocks, programs, shapes }: RowBlocks,
+  { blocks, programs, shapes, variables }: RowBlocks,
   {
     runtime,
     engine,
@@ -97,7 +97,7 @@ export function blockTeam(
   let current: object | undefined;
   const team: BlockTeam = {
     solve(parameters, rest) {
-      const own = vectorField(compiled, parameters, rest);
+      const own = vectorField(compiled, parameters, variables(mine, rest));
       const block = blockOfField(own, ownKinds, linearizations);
       const bare = (arrays: State<OnnxArray>) => arrays.map(({ type, dims, data }) => ({ type, dims, data }));
       return {
@@ -105,8 +105,10 @@ export function blockTeam(
         call(call, inputs) {
           if (current !== own) {
             current = own;
-            const variables = { parameters: bare(parameters), others: bare(rest) };
-            for (const { hand } of helpers) hand.tell({ kind: 'variables', field, ...variables });
+            for (const { hand, block } of helpers) {
+              const others = bare(variables(block, rest));
+              hand.tell({ kind: 'variables', field, parameters: bare(parameters), others });
+            }
           }
           for (const { hand, block: theirs, memory } of helpers) {
             inputs.forEach((state, i) => {

@@ -370,7 +370,6 @@ describe.each(engines)('random functions of the supported operations, %s', (_, e
       warn.mockRestore();
     },
   );
-
 });
 
 describe('random functions of the supported operations', () => {

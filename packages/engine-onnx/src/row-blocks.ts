@@ -1,4 +1,6 @@
-import type { Runtime } from './array.ts';
+import type { State } from '@odegrad/core';
+
+import { wrap, type OnnxArray, type Runtime } from './array.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from './program.ts';
 import type { FieldPrograms } from './read-parts.ts';
 import { rowLayouts, type Layout } from './row-layouts.ts';
@@ -17,6 +19,8 @@ export interface RowBlocks {
   programs(block: Block): { readonly [K in keyof FieldPrograms]: Program };
   /** Shapes of the parts of y in a block. */
   shapes(block: Block): readonly (readonly number[])[];
+  /** Of the variables besides the parameters, a block has its part of those that have rows (noise drawn for a solve). */
+  variables(block: Block, others: State<OnnxArray>): State<OnnxArray>;
 }
 
 /** Operations of f from which on a block is worth a thread of its own. */
@@ -45,11 +49,12 @@ export function rowBlocks(
   const rows = shapes[0]?.[0];
   if (rows === undefined || count < 2 || rows < count || shapes.some(([extent]) => extent !== rows))
     return undefined;
-  const value = forward();
-  const ofValue = rowLayouts(value, rows);
-  const pullback = ofValue && differentiable(gradient);
-  const ofPullback = pullback && rowLayouts(pullback, rows);
-  if (!ofPullback) return undefined;
+  const found = layoutsOf(forward(), gradient, rows, true) ?? layoutsOf(forward(), gradient, rows, false);
+  if (!found) return undefined;
+  const { value, ofValue, pullback, ofPullback } = found;
+  const withRows = new Set(
+    value.inputs.filter((port) => ofValue[port.value] === 'rows').map(({ name }) => name),
+  );
   const cut = (i: number): number => Math.ceil((i * rows) / count);
   return {
     blocks: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
@@ -58,7 +63,37 @@ export function rowBlocks(
       gradient: blockOf(pullback, ofPullback, rows, block),
     }),
     shapes: ({ from, to }) => shapes.map(([, ...row]) => [to - from, ...row]),
+    variables: (block, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, block) : x)),
   };
+}
+
+interface Layouts {
+  readonly value: Program;
+  readonly ofValue: readonly Layout[];
+  readonly pullback: Program;
+  readonly ofPullback: readonly Layout[];
+}
+
+function layoutsOf(
+  value: Program,
+  gradient: () => Program,
+  rows: number,
+  ofVariables: boolean,
+): Layouts | undefined {
+  const ofValue = rowLayouts(value, rows, ofVariables);
+  const pullback = ofValue && differentiable(gradient);
+  const ofPullback = pullback && rowLayouts(pullback, rows, ofVariables);
+  return ofPullback && { value, ofValue, pullback, ofPullback };
+}
+
+/** A copy of the rows of an array. */
+function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): OnnxArray {
+  const [extent, ...row] = kind.dims as readonly [number, ...number[]];
+  const size = kind.size / rows;
+  return wrap(
+    kind.pool.kind([(extent / rows) * (to - from), ...row], kind.type),
+    data.slice(from * size, to * size),
+  );
 }
 
 /** The gradient's program; undefined where f has none, which concerns nobody until a gradient is asked for. */

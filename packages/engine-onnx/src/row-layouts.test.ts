@@ -85,6 +85,13 @@ describe('rows of a batch', () => {
     expect(isCut((y) => tf.mul(y, perRow as unknown as tf.Tensor2D), [perRow])).toBe(false);
   });
 
+  test('are apart under variables of the batch, if these are cut', () => {
+    const f: FlatField = (_, [y]) => [tf.mul(tf.mul(y!, perRow), bias())];
+    const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [b] });
+    expect(rowLayouts(program, ROWS)).toBeUndefined();
+    expect(rowLayouts(program, ROWS, true)).toBeDefined();
+  });
+
   test('are apart under convolutions, with summands of the filter', () => {
     const net: Net = (y) =>
       tf.reshape(tf.conv1d(tf.reshape(y, [ROWS, COLUMNS, 1]), filter as unknown as tf.Tensor3D, 1, 'same'), [

@@ -28,12 +28,19 @@ type Rule = (call: Call) => Layout | undefined;
 
 /**
  * The layout of every value, where y and the cotangent have rows; undefined where rows meet (as in the mean over a batch), or
- * may. Constants with as many rows count as rows: noise, or labels.
+ * may. Constants with as many rows count as rows (noise, or labels), and so do variables besides the parameters, if told.
  */
-export function rowLayouts(program: Program, rows: number): readonly Layout[] | undefined {
+export function rowLayouts(
+  program: Program,
+  rows: number,
+  ofVariables = false,
+): readonly Layout[] | undefined {
   const layouts: Layout[] = program.values.map(() => 'whole');
   const shape = (value: number): readonly number[] => program.values[value]!.shape;
-  for (const { name, value } of program.inputs) if (/^[yc]\d/.test(name)) layouts[value] = 'rows';
+  for (const { name, value } of program.inputs) {
+    const isVariable = ofVariables && /^v\d/.test(name) && isMultiple(shape(value)[0], rows);
+    if (/^[yc]\d/.test(name) || isVariable) layouts[value] = 'rows';
+  }
   for (const value of program.constants.keys())
     if (isMultiple(shape(value)[0], rows)) layouts[value] = 'rows';
   for (const { kernel, attrs, inputs, outputs } of program.instructions) {
