@@ -1,5 +1,5 @@
 import { sizeOf } from './program.ts';
-import type { BoundTensor } from './session.ts';
+import type { BoundTensor, Session } from './session.ts';
 
 export type FloatType = 'float32' | 'float64';
 export type FloatData = Float32Array | Float64Array;
@@ -155,4 +155,6 @@ export interface Runtime {
   /** Threads of every model, where the user chose. */
   readonly threads: number | undefined;
   readonly cores: number;
+  /** Where sessions are listed, for whoever closes them before they are collected as garbage. */
+  readonly opened?: Session[];
 }

@@ -26,6 +26,7 @@ export interface BlockDescription {
   readonly shapes: readonly (readonly number[])[];
   readonly parameterShapes: readonly (readonly number[])[];
   readonly float: FloatType;
+  /** Threads of its models, at most. */
   readonly threads: number;
   /** Where its calls put their arrays. */
   readonly memory: SharedArrayBuffer;

@@ -1,4 +1,4 @@
-import type { Linearization, State } from '@odegrad/core';
+import type { Linearization, State, VectorField } from '@odegrad/core';
 
 import { release, take, type FloatData, type OnnxArray } from './array.ts';
 import { blockOfField, type BlockCall, type BlockResult } from './block-call.ts';
@@ -10,12 +10,13 @@ import type { Block, RowBlocks } from './row-blocks.ts';
 
 /** The blocks of a field: the first is run by the calling thread, each of the others by one of its own. */
 export interface BlockTeam {
-  /** The first block's field, with the values that the variables have for one solve, and calls of the whole field. */
+  /** With the values that the variables have for one solve. */
   solve(parameters: State<OnnxArray>, others: State<OnnxArray>): TeamSolve;
 }
 
 export interface TeamSolve {
-  readonly own: ReturnType<typeof vectorField>;
+  /** The first block's field. */
+  readonly own: VectorField<OnnxArray>;
   /** Has every block do its part and puts the results together: rows side by side, summands added. */
   call(call: BlockCall, inputs: readonly State<OnnxArray>[]): BlockResult;
 }
@@ -47,7 +48,7 @@ export function blockTeam(
 ): BlockTeam {
   const { float, pool, cores } = runtime;
   const field = fields++;
-  const threads = Math.max(1, Math.floor(cores / blocks.length));
+  const threads = Math.max(1, Math.floor((runtime.threads ?? cores) / blocks.length));
   const [mine, ...others] = blocks as readonly [Block, ...Block[]];
   const hands = crew(others.length);
   const helpers = others.map((block, i): Helper => {
@@ -57,10 +58,17 @@ export function blockTeam(
     hands[i]!.tell({ kind: 'field', field, ...description, ...programs(block), memory: buffer });
     return { hand: hands[i]!, block, memory };
   });
+  // Fields of solves hold these, and may outlive the team.
+  gone.register(helpers, { field, hands });
   const { forward, gradient } = programs(mine);
   const compiled = compileField(
     { forward: () => forward, gradient: () => gradient },
-    { shapes: shapes(mine), parameterShapes, engine, runtime: { ...runtime, threads } },
+    {
+      shapes: shapes(mine),
+      parameterShapes,
+      engine,
+      runtime: { ...runtime, threads: undefined, cores: threads },
+    },
   );
   const kindsOf = (parts: readonly (readonly number[])[]) => parts.map((shape) => pool.kind(shape, float));
   const [wholeKinds, ownKinds] = [kindsOf(about.shapes), kindsOf(compiled.shapes)];
@@ -95,7 +103,7 @@ export function blockTeam(
 
   /** The solve whose variables the threads have. */
   let current: object | undefined;
-  const team: BlockTeam = {
+  return {
     solve(parameters, rest) {
       const own = vectorField(compiled, parameters, variables(mine, rest));
       const block = blockOfField(own, ownKinds, linearizations);
@@ -130,8 +138,6 @@ export function blockTeam(
       };
     },
   };
-  gone.register(team, { field, hands });
-  return team;
 }
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };

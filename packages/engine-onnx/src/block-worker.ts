@@ -20,11 +20,13 @@ import {
   type Variable,
 } from './block-channel.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
+import type { Session } from './session.ts';
 
 /** A block of rows that this thread holds. */
 interface HeldBlock {
   readonly field: CompiledField;
   readonly memory: BlockMemory;
+  readonly opened: readonly Session[];
   /** With the variables of a solve. */
   call: CallBlock | undefined;
 }
@@ -39,12 +41,21 @@ function heed(message: Message): void {
   switch (message.kind) {
     case 'field': {
       const { forward, gradient, shapes, parameterShapes, float, threads } = message;
-      const runtime: Runtime = { float, pool, providers: ['cpu'], threads, cores: threads };
+      const opened: Session[] = [];
+      const runtime: Runtime = {
+        float,
+        pool,
+        providers: ['cpu'],
+        threads: undefined,
+        cores: threads,
+        opened,
+      };
       const field = compileField(
         { forward: () => forward, gradient: () => gradient },
         { shapes, parameterShapes, runtime, engine: arrayEngine('onnx', float) },
       );
-      blocks.set(message.field, { field, memory: blockMemory(message, message.memory), call: undefined });
+      const memory = blockMemory(message, message.memory);
+      blocks.set(message.field, { field, memory, opened, call: undefined });
       return;
     }
     case 'variables': {
@@ -60,6 +71,10 @@ function heed(message: Message): void {
       tableaus.set(message.tableau, message.value);
       return;
     case 'forget':
+      // Garbage is not enough: what is native is freed on the event loop, to which this thread does not come back.
+      blocks.get(message.field)!.opened.forEach((session) => {
+        session.release();
+      });
       blocks.delete(message.field);
   }
 }

@@ -78,7 +78,9 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
 export function openSession(
   model: Uint8Array,
   work: number,
-  { providers, threads, cores }: Runtime,
+  { providers, threads, cores, opened }: Runtime,
 ): Session {
-  return createSession(model, { providers, threads: threads ?? (work > PARALLEL ? cores : 1) });
+  const session = createSession(model, { providers, threads: threads ?? (work > PARALLEL ? cores : 1) });
+  opened?.push(session);
+  return session;
 }

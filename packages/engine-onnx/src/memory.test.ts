@@ -1,7 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { solve } from '@odegrad/engine-tfjs';
+import { solve, type FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { checkpoint } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
@@ -49,3 +50,20 @@ test.each([1, 2])(
     tf.dispose([w, y0, cotangent]);
   },
 );
+
+test('a field in blocks outlives the function that it was made of', async () => {
+  const engine = onnxEngine({ blocks: 2 });
+  const y0 = tf.ones([4, 2]);
+  const prepare = () => {
+    const f: FlatField = (_, [y]) => [tf.square(y!)];
+    return engine.prepare({ f, key: f, t0: 0, y0: [y0], parameters: [], dtype: 'float32' });
+  };
+  const { field, fromTensor } = prepare();
+  const y = [fromTensor(y0)];
+  for (let i = 0; i < 10; i++) {
+    collectGarbage();
+    await setTimeout(10);
+  }
+  expect([...(field.evaluate(0, y)[0]!.data as Float32Array)]).toEqual(Array(8).fill(1));
+  y0.dispose();
+});
