@@ -94,10 +94,10 @@ describe('rows of a batch', () => {
 
   test('are apart under convolutions, with summands of the filter', () => {
     const net: Net = (y) =>
-      tf.reshape(tf.conv1d(tf.reshape(y, [ROWS, COLUMNS, 1]), filter as unknown as tf.Tensor3D, 1, 'same'), [
-        ROWS,
-        COLUMNS,
-      ]);
+      tf.reshape(
+        tf.conv1d(tf.reshape<tf.Rank.R3>(y, [ROWS, COLUMNS, 1]), filter as unknown as tf.Tensor3D, 1, 'same'),
+        [ROWS, COLUMNS],
+      );
     expect(isCut(net, [filter])).toBe(true);
     const f: FlatField = (_, [y]) => [net(y as tf.Tensor2D, tf.scalar(0))];
     const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [filter] });
