@@ -1,13 +1,6 @@
-import {
-  EngineError,
-  type ButcherTableau,
-  type Cotangents,
-  type Linearization,
-  type State,
-  type VectorField,
-} from '@odegrad/core';
+import type { ButcherTableau, Cotangents, Linearization, State, VectorField } from '@odegrad/core';
 
-import { release, take, type ArrayKind, type FloatData, type OnnxArray } from './array.ts';
+import type { OnnxArray } from './array.ts';
 
 /** What is asked of a field, at a point or over a step; the order is that of the codes in shared memory. */
 export const operations = [
@@ -47,34 +40,6 @@ export interface BlockResult {
   readonly stateBytes: number;
 }
 
-/** A block of rows, ready to be called: the rows of one or two states in, arrays out. */
-export type CallBlock = (call: BlockCall, inputs: readonly (readonly FloatData[])[]) => BlockResult;
-
-/**
- * Calls of a field that is a block. Linearizations stay with the block, under handles that the caller chooses: they outlive
- * the field, which knows the variables of one solve.
- */
-export function blockOfField(
-  field: VectorField<OnnxArray>,
-  kinds: readonly ArrayKind[],
-  linearizations: Map<number, Linearization<OnnxArray>>,
-): CallBlock {
-  return (call, inputs) => {
-    const states = inputs.map((rows) =>
-      rows.map((values, k) => {
-        const x = take(kinds[k]!);
-        (x.data as FloatData).set(values);
-        return x;
-      }),
-    );
-    try {
-      return perform(field, linearizations, call, states);
-    } finally {
-      states.flat().forEach(release);
-    }
-  };
-}
-
 const nothing: BlockResult = { states: [], parameters: [], t: 0, bytes: 0, stateBytes: 0 };
 
 const pulled = ({ t, y, parameters }: Cotangents<OnnxArray>): BlockResult => ({
@@ -84,7 +49,11 @@ const pulled = ({ t, y, parameters }: Cotangents<OnnxArray>): BlockResult => ({
   t,
 });
 
-function perform(
+/**
+ * Does what a call of a block's field asks. Linearizations stay with the block, under handles that the caller chooses: they
+ * outlive the field, which knows the variables of one solve.
+ */
+export function perform(
   field: VectorField<OnnxArray>,
   linearizations: Map<number, Linearization<OnnxArray>>,
   { operation, t, t1, read, withTime, handle, tableau }: BlockCall,
@@ -97,11 +66,6 @@ function perform(
     linearizations.set(handle, linearization);
     const { value, bytes, stateBytes = 0 } = linearization;
     return { ...nothing, states: [value], bytes, stateBytes };
-  };
-  const known = (): Linearization<OnnxArray> => {
-    const linearization = linearizations.get(handle);
-    if (!linearization) throw new EngineError('This linearization was released.');
-    return linearization;
   };
   switch (operation) {
     case 'evaluate':
@@ -125,9 +89,9 @@ function perform(
       return { ...pulled({ t: 0, ...cotangents }), bytes, stateBytes };
     }
     case 'pullback':
-      return pulled(known().pullback(y!, withTime));
+      return pulled(linearizations.get(handle)!.pullback(y!, withTime));
     case 'release':
-      known().release();
+      linearizations.get(handle)!.release();
       linearizations.delete(handle);
       return nothing;
   }

@@ -1,13 +1,14 @@
 import type { ButcherTableau } from '@odegrad/core';
 
 import { floats, type FloatData, type FloatType } from './array.ts';
+import type { BlockDescription } from './block.ts';
 import { operations, type BlockCall, type BlockResult } from './block-call.ts';
-import { sizeOf, type Program } from './program.ts';
+import { sizeOf } from './program.ts';
 import type { BoundTensor } from './session.ts';
 
 /** What a worker is told between calls. */
 export type Message =
-  | ({ readonly kind: 'field'; readonly field: number } & BlockDescription)
+  | ({ readonly kind: 'field'; readonly field: number } & SentBlock)
   | {
       readonly kind: 'variables';
       readonly field: number;
@@ -19,12 +20,8 @@ export type Message =
 
 export type Variable = Pick<BoundTensor, 'type' | 'dims' | 'data'>;
 
-/** A field for the rows of a block. */
-export interface BlockDescription {
-  readonly forward: Program;
-  readonly gradient: Program;
-  readonly shapes: readonly (readonly number[])[];
-  readonly parameterShapes: readonly (readonly number[])[];
+/** A block, and how its thread is to run it. */
+export interface SentBlock extends BlockDescription {
   readonly float: FloatType;
   /** Threads of its models, at most. */
   readonly threads: number;
@@ -116,7 +113,7 @@ export function readCall(
   };
 }
 
-/** The numbers of a result, and how many states it has. */
+/** The numbers of a result. */
 export type Answer = Pick<BlockResult, 't' | 'bytes' | 'stateBytes'>;
 
 export function writeAnswer({ numbers }: Line, { t, bytes, stateBytes }: Answer): void {
@@ -141,7 +138,7 @@ const STATES = 3;
 
 /** Lays the memory out; in a new buffer unless one is given. */
 export function blockMemory(
-  { shapes, parameterShapes, float }: Pick<BlockDescription, 'shapes' | 'parameterShapes' | 'float'>,
+  { shapes, parameterShapes, float }: Pick<SentBlock, 'shapes' | 'parameterShapes' | 'float'>,
   given?: SharedArrayBuffer,
 ): BlockMemory {
   const width = floats(float, 0).BYTES_PER_ELEMENT;

@@ -1,5 +1,4 @@
 import {
-  EngineError,
   type ButcherTableau,
   type Cotangents,
   type FieldAtPoints,
@@ -13,6 +12,7 @@ import {
 import type { OnnxArray } from './array.ts';
 import type { BlockCall, BlockResult } from './block-call.ts';
 import type { TeamSolve } from './block-team.ts';
+import { releasedOnce } from './linearization.ts';
 
 let handles = 0;
 
@@ -40,21 +40,17 @@ export function blockField(
   const linearized = (how: Partial<BlockCall>, y: State<OnnxArray>): Linearization<OnnxArray> => {
     const handle = handles++;
     const { states, bytes, stateBytes } = call({ ...usual, ...how, handle }, [y]);
-    let alive = true;
-    return {
+    return releasedOnce({
       value: states[0]!,
       bytes,
       stateBytes,
       pullback(cotangent, withTime) {
-        if (!alive) throw new EngineError('This linearization was released.');
         return cotangents(call({ ...usual, operation: 'pullback', handle, withTime }, [cotangent]));
       },
       release() {
-        if (!alive) return;
-        alive = false;
         call({ ...usual, operation: 'release', handle }, []);
       },
-    };
+    });
   };
 
   const atPoints = (

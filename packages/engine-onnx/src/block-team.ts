@@ -1,10 +1,11 @@
-import type { Linearization, State, VectorField } from '@odegrad/core';
+import type { State, VectorField } from '@odegrad/core';
 
 import { release, take, type FloatData, type OnnxArray } from './array.ts';
-import { blockOfField, type BlockCall, type BlockResult } from './block-call.ts';
+import { prepareBlock, type BlockDescription } from './block.ts';
+import type { BlockCall, BlockResult } from './block-call.ts';
 import { blockMemory, type Answer, type BlockMemory } from './block-channel.ts';
 import { crew, type Hand } from './crew.ts';
-import { compileField, vectorField, type CompiledField } from './field.ts';
+import type { CompiledField } from './field.ts';
 import { sizeOf } from './program.ts';
 import type { Block, RowBlocks } from './row-blocks.ts';
 
@@ -51,29 +52,26 @@ export function blockTeam(
   const threads = Math.max(1, Math.floor((runtime.threads ?? cores) / blocks.length));
   const [mine, ...others] = blocks as readonly [Block, ...Block[]];
   const hands = crew(others.length);
+  const describe = (block: Block): BlockDescription => ({
+    ...programs(block),
+    shapes: shapes(block),
+    parameterShapes,
+  });
   const helpers = others.map((block, i): Helper => {
-    const description = { shapes: shapes(block), parameterShapes, float, threads };
+    const description = { ...describe(block), float, threads };
     const memory = blockMemory(description);
     const { buffer } = memory;
-    hands[i]!.tell({ kind: 'field', field, ...description, ...programs(block), memory: buffer });
+    hands[i]!.tell({ kind: 'field', field, ...description, memory: buffer });
     return { hand: hands[i]!, block, memory };
   });
   // Fields of solves hold these, and may outlive the team.
   gone.register(helpers, { field, hands });
-  const { forward, gradient } = programs(mine);
-  const compiled = compileField(
-    { forward: () => forward, gradient: () => gradient },
-    {
-      shapes: shapes(mine),
-      parameterShapes,
-      engine,
-      runtime: { ...runtime, threads: undefined, cores: threads },
-    },
-  );
-  const kindsOf = (parts: readonly (readonly number[])[]) => parts.map((shape) => pool.kind(shape, float));
-  const [wholeKinds, ownKinds] = [kindsOf(about.shapes), kindsOf(compiled.shapes)];
+  const prepared = prepareBlock(describe(mine), {
+    engine,
+    runtime: { ...runtime, threads: undefined, cores: threads },
+  });
+  const wholeKinds = about.shapes.map((shape) => pool.kind(shape, float));
   const rowSizes = about.shapes.map(([, ...row]) => sizeOf(row));
-  const linearizations = new Map<number, Linearization<OnnxArray>>();
 
   const rowsOf = (state: State<OnnxArray>, { from, to }: Block): FloatData[] =>
     state.map((x, k) => (x.data as FloatData).subarray(from * rowSizes[k]!, to * rowSizes[k]!));
@@ -105,11 +103,10 @@ export function blockTeam(
   let current: object | undefined;
   return {
     solve(parameters, rest) {
-      const own = vectorField(compiled, parameters, variables(mine, rest));
-      const block = blockOfField(own, ownKinds, linearizations);
+      const own = prepared.solve(parameters, variables(mine, rest));
       const bare = (arrays: State<OnnxArray>) => arrays.map(({ type, dims, data }) => ({ type, dims, data }));
       return {
-        own,
+        own: own.field,
         call(call, inputs) {
           if (current !== own) {
             current = own;
@@ -118,14 +115,14 @@ export function blockTeam(
               hand.tell({ kind: 'variables', field, parameters: bare(parameters), others });
             }
           }
-          for (const { hand, block: theirs, memory } of helpers) {
+          for (const { hand, block, memory } of helpers) {
             inputs.forEach((state, i) => {
-              giveRows(state, theirs, memory.inputs[i]!);
+              giveRows(state, block, memory.inputs[i]!);
             });
             hand.ask(field, call, inputs.length);
           }
           const done = outcome(() =>
-            block(
+            own.call(
               call,
               inputs.map((state) => rowsOf(state, mine)),
             ),

@@ -1,10 +1,10 @@
 import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 
-import type { ButcherTableau, Linearization } from '@odegrad/core';
+import type { ButcherTableau } from '@odegrad/core';
 
 import { arrayEngine } from './array-engine.ts';
 import { createPool, release, wrap, type FloatData, type OnnxArray, type Runtime } from './array.ts';
-import { blockOfField, type CallBlock } from './block-call.ts';
+import { prepareBlock, type BlockSolve, type PreparedBlock } from './block.ts';
 import {
   answered,
   asked,
@@ -19,23 +19,21 @@ import {
   type Message,
   type Variable,
 } from './block-channel.ts';
-import { compileField, vectorField, type CompiledField } from './field.ts';
 import type { Session } from './session.ts';
 
 /** A block of rows that this thread holds. */
 interface HeldBlock {
-  readonly field: CompiledField;
   readonly memory: BlockMemory;
   readonly opened: readonly Session[];
+  readonly prepared: PreparedBlock;
   /** With the variables of a solve. */
-  call: CallBlock | undefined;
+  solve: BlockSolve | undefined;
 }
 
 const { line, port } = workerData as { readonly line: Line; readonly port: MessagePort };
 const pool = createPool();
 const blocks = new Map<number, HeldBlock>();
 const tableaus = new Map<number, ButcherTableau>();
-const linearizations = new Map<number, Linearization<OnnxArray>>();
 
 function heed(message: Message): void {
   switch (message.kind) {
@@ -50,21 +48,18 @@ function heed(message: Message): void {
         cores: threads,
         opened,
       };
-      const field = compileField(
-        { forward: () => forward, gradient: () => gradient },
-        { shapes, parameterShapes, runtime, engine: arrayEngine('onnx', float) },
+      const prepared = prepareBlock(
+        { forward, gradient, shapes, parameterShapes },
+        { runtime, engine: arrayEngine('onnx', float) },
       );
       const memory = blockMemory(message, message.memory);
-      blocks.set(message.field, { field, memory, opened, call: undefined });
+      blocks.set(message.field, { prepared, memory, opened, solve: undefined });
       return;
     }
     case 'variables': {
       const block = blocks.get(message.field)!;
-      const { field } = block;
       const array = ({ type, dims, data }: Variable): OnnxArray => wrap(pool.kind(dims, type), data);
-      const solved = vectorField(field, message.parameters.map(array), message.others.map(array));
-      const kinds = field.shapes.map((shape) => pool.kind(shape, field.runtime.float));
-      block.call = blockOfField(solved, kinds, linearizations);
+      block.solve = block.prepared.solve(message.parameters.map(array), message.others.map(array));
       return;
     }
     case 'tableau':
@@ -83,8 +78,8 @@ function answer(): void {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
     heed(next.message as Message);
   const { field, call, inputs } = readCall(line, tableaus);
-  const { memory, call: block } = blocks.get(field)!;
-  const result = block!(call, memory.inputs.slice(0, inputs));
+  const { memory, solve } = blocks.get(field)!;
+  const result = solve!.call(call, memory.inputs.slice(0, inputs));
   const give = (x: OnnxArray, room: FloatData): void => {
     room.set(x.data as FloatData);
     release(x);

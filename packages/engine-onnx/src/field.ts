@@ -1,5 +1,4 @@
 import {
-  EngineError,
   type ButcherTableau,
   type Cotangents,
   type Engine,
@@ -21,8 +20,9 @@ import {
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
-import { pulledBack } from './program.ts';
-import { readParts, type FieldPrograms } from './read-parts.ts';
+import { releasedOnce } from './linearization.ts';
+import { pulledBack, type FieldPrograms } from './program.ts';
+import { readParts } from './read-parts.ts';
 import { rewriteForOnnx } from './rewrite-onnx.ts';
 import { split, type Activations } from './split.ts';
 import { operations } from './work.ts';
@@ -187,23 +187,19 @@ export function vectorField(
       const held = names.map((name) => results[name]!);
       // The pullback reads the point itself too, which its owner may release before.
       y.forEach(hold);
-      let alive = true;
-      return {
+      return releasedOnce({
         value: slopes(results),
         bytes,
         pullback(cotangent, withTime) {
-          if (!alive) throw new EngineError('This linearization was released.');
           const pullback = models().pullback(withTime);
           feederOf(pullback)(names, held);
           return cotangents(call(pullback, t, y, cotangent), withTime);
         },
         release() {
-          if (!alive) return;
-          alive = false;
           held.forEach(release);
           y.forEach(unhold);
         },
-      };
+      });
     },
     vjp(t, y, cotangent, withTime) {
       const results = call(models().vjp(withTime), t, y, cotangent);

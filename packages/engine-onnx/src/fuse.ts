@@ -1,5 +1,4 @@
 import {
-  EngineError,
   isFirstSameAsLast,
   solutionStages,
   type ButcherTableau,
@@ -23,6 +22,7 @@ import {
   zeros,
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
+import { releasedOnce } from './linearization.ts';
 import { restrictTo, type Program } from './program.ts';
 import { split, type Activations, type Split } from './split.ts';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
@@ -197,13 +197,11 @@ export function fusedStep(
       const held = pick(results, kept);
       // The pullback reads the state itself too, which its owner may release before.
       y.forEach(hold);
-      let alive = true;
-      return {
+      return releasedOnce({
         value: pick(results, values),
         bytes,
         stateBytes,
         pullback(cotangent) {
-          if (!alive) throw new EngineError('This linearization was released.');
           const back = models.pullback();
           back.at(span);
           return {
@@ -218,12 +216,10 @@ export function fusedStep(
           };
         },
         release() {
-          if (!alive) return;
-          alive = false;
           held.forEach(release);
           y.forEach(unhold);
         },
-      };
+      });
     },
     // Asked for by a gradient only: whether it is light, the program of a gradient says.
     get adjoint() {

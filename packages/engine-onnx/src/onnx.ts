@@ -22,7 +22,7 @@ import { onnxRuntime } from './session.ts';
 
 /** How ONNX Runtime is used. */
 export interface OnnxOptions {
-  /** Threads of one model; by default 1 for small models and one per core for large ones. */
+  /** Threads of one model, or blocks of a batch; by default 1 for small models and one per core for large ones. */
   readonly threads?: number;
   /**
    * Blocks of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
@@ -73,9 +73,11 @@ export function onnxEngine({
       shapes: traced.shapes,
       parameterShapes: parameters.map(({ shape }) => shape),
     };
-    const obstacle = obstacleIn(traced, runtime);
+    const { forward } = traced;
+    const gradient = recordedGradient(traced);
+    const obstacle = obstacleIn(gradient ? [forward, gradient] : [forward], runtime);
     const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
-    const rows = rowBlocks(programs, traced.shapes, count);
+    const rows = gradient && rowBlocks({ forward, gradient }, traced.shapes, count);
     return {
       field: compileField(programs, about),
       team: rows && blockTeam(rows, about),
@@ -124,14 +126,17 @@ export function onnxEngine({
 const canHelp = ({ providers }: Runtime): boolean =>
   hasCrew && providers.every((provider) => provider === 'cpu');
 
-/** Looks for kernels without a lowering before a solve begins: in f, and in its gradient where it has one. */
-function obstacleIn(traced: Omit<TracedField<Made>, 'made'>, runtime: Runtime): LoweringError | undefined {
-  const programs: Program[] = [traced.forward];
+/** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
+function recordedGradient({ gradient }: Pick<TracedField<Made>, 'gradient'>): Program | undefined {
   try {
-    programs.push(traced.gradient());
+    return gradient();
   } catch {
-    // f cannot be differentiated. That concerns nobody until a gradient is asked for, and then is said.
+    return undefined;
   }
+}
+
+/** Looks for kernels without a lowering before a solve begins: in f, and in its gradient where it has one. */
+function obstacleIn(programs: readonly Program[], runtime: Runtime): LoweringError | undefined {
   for (const program of programs) {
     try {
       lowerProgram(program, createGraph(runtime.float));

@@ -48,6 +48,14 @@ export interface Program {
   readonly outputs: readonly Port[];
 }
 
+/** What is known of f: programs that are made when they are first asked for. */
+export interface FieldPrograms {
+  /** f alone. */
+  readonly forward: () => Program;
+  /** f and the pullback of a cotangent. */
+  readonly gradient: () => Program;
+}
+
 /** Number of entries of an array of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, extent) => size * extent, 1);

@@ -1,13 +1,5 @@
-import { restrict, type Program } from './program.ts';
+import { restrict, type FieldPrograms, type Program } from './program.ts';
 import { withZeros } from './zeros.ts';
-
-/** What is known of f: programs that are made when they are first asked for. */
-export interface FieldPrograms {
-  /** f alone. */
-  readonly forward: () => Program;
-  /** f and the pullback of a cotangent. */
-  readonly gradient: () => Program;
-}
 
 /**
  * f without the parts of its value that belong to parts of y that it does not read (integrals along the way), and its

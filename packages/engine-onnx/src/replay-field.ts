@@ -1,11 +1,11 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
-import { pulledBack, type Program } from './program.ts';
+import { releasedOnce } from './linearization.ts';
+import { pulledBack, type FieldPrograms, type Program } from './program.ts';
 import { free, prepareReplay, type Replay } from './replay.ts';
 import { rewriteForWasm } from './rewrite-wasm.ts';
 import { split, type Activations, type Split } from './split.ts';
-import type { FieldPrograms } from './read-parts.ts';
 
 /** The replays of a vector field on one backend, made when they are first needed. */
 export interface ReplayField {
@@ -108,23 +108,19 @@ export function replayedField(
       });
       const here = point(handles);
       const activations = Object.fromEntries(kept.map((name) => [name, results[name]!]));
-      let alive = true;
-      return {
+      return releasedOnce({
         value: values(results),
         bytes,
         pullback(cotangent, withTime) {
-          if (!alive) throw new EngineError('This linearization was released.');
           return cotangents(
             call(replays.pullback(withTime), t, { ...here, ...activations, ...point(cotangent, 'c') }),
           );
         },
         release() {
-          if (!alive) return;
-          alive = false;
           for (const info of Object.values(activations)) free(info, backend);
           for (const handle of handles) handle.dispose();
         },
-      };
+      });
     },
     vjp(t, y, cotangent, withTime) {
       const results = call(replays.vjp(withTime), t, { ...point(y), ...point(cotangent, 'c') });

@@ -2,7 +2,6 @@ import type { State } from '@odegrad/core';
 
 import { wrap, type OnnxArray, type Runtime } from './array.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from './program.ts';
-import type { FieldPrograms } from './read-parts.ts';
 import { rowLayouts, type Layout } from './row-layouts.ts';
 import { largestOperation, operations } from './work.ts';
 
@@ -12,11 +11,17 @@ export interface Block {
   readonly to: number;
 }
 
+/** f, and f with the pullback of a cotangent, as they were recorded. */
+export interface Recorded {
+  readonly forward: Program;
+  readonly gradient: Program;
+}
+
 /** A field cut into blocks of rows, for each of which it is a field of its own. */
 export interface RowBlocks {
   readonly blocks: readonly Block[];
   /** What is known of f for the rows of a block. */
-  programs(block: Block): { readonly [K in keyof FieldPrograms]: Program };
+  programs(block: Block): Recorded;
   /** Shapes of the parts of y in a block. */
   shapes(block: Block): readonly (readonly number[])[];
   /** Of the variables besides the parameters, a block has its part of those that have rows (noise drawn for a solve). */
@@ -42,48 +47,39 @@ export function blocksThatPay(
 
 /** The field in so many blocks of rows, the first of which is none smaller than the others; undefined where f mixes rows. */
 export function rowBlocks(
-  { forward, gradient }: FieldPrograms,
+  recorded: Recorded,
   shapes: readonly (readonly number[])[],
   count: number,
 ): RowBlocks | undefined {
   const rows = shapes[0]?.[0];
   if (rows === undefined || count < 2 || rows < count || shapes.some(([extent]) => extent !== rows))
     return undefined;
-  const found = layoutsOf(forward(), gradient, rows, true) ?? layoutsOf(forward(), gradient, rows, false);
-  if (!found) return undefined;
-  const { value, ofValue, pullback, ofPullback } = found;
+  const layouts = layoutsOf(recorded, rows, true) ?? layoutsOf(recorded, rows, false);
+  if (!layouts) return undefined;
+  const { forward, gradient } = recorded;
   const withRows = new Set(
-    value.inputs.filter((port) => ofValue[port.value] === 'rows').map(({ name }) => name),
+    forward.inputs.filter(({ value }) => layouts.forward[value] === 'rows').map(({ name }) => name),
   );
   const cut = (i: number): number => Math.ceil((i * rows) / count);
   return {
     blocks: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
     programs: (block) => ({
-      forward: blockOf(value, ofValue, rows, block),
-      gradient: blockOf(pullback, ofPullback, rows, block),
+      forward: blockOf(forward, layouts.forward, rows, block),
+      gradient: blockOf(gradient, layouts.gradient, rows, block),
     }),
     shapes: ({ from, to }) => shapes.map(([, ...row]) => [to - from, ...row]),
     variables: (block, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, block) : x)),
   };
 }
 
-interface Layouts {
-  readonly value: Program;
-  readonly ofValue: readonly Layout[];
-  readonly pullback: Program;
-  readonly ofPullback: readonly Layout[];
-}
-
 function layoutsOf(
-  value: Program,
-  gradient: () => Program,
+  recorded: Recorded,
   rows: number,
   ofVariables: boolean,
-): Layouts | undefined {
-  const ofValue = rowLayouts(value, rows, ofVariables);
-  const pullback = ofValue && differentiable(gradient);
-  const ofPullback = pullback && rowLayouts(pullback, rows, ofVariables);
-  return ofPullback && { value, ofValue, pullback, ofPullback };
+): Readonly<Record<keyof Recorded, readonly Layout[]>> | undefined {
+  const forward = rowLayouts(recorded.forward, rows, ofVariables);
+  const gradient = forward && rowLayouts(recorded.gradient, rows, ofVariables);
+  return gradient && { forward, gradient };
 }
 
 /** A copy of the rows of an array. */
@@ -94,15 +90,6 @@ function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): O
     kind.pool.kind([(extent / rows) * (to - from), ...row], kind.type),
     data.slice(from * size, to * size),
   );
-}
-
-/** The gradient's program; undefined where f has none, which concerns nobody until a gradient is asked for. */
-function differentiable(gradient: () => Program): Program | undefined {
-  try {
-    return gradient();
-  } catch {
-    return undefined;
-  }
 }
 
 /** The program for a block of rows. */
