@@ -39,7 +39,7 @@ const entry = new URL(
 );
 
 /** Whether threads can be had: a bundle leaves their program out. */
-export const hasCrew: boolean = entry.protocol === 'file:' && existsSync(fileURLToPath(entry));
+export const hasCrew = (): boolean => entry.protocol === 'file:' && existsSync(fileURLToPath(entry));
 
 /** The threads of this process; they are started when they are first needed, and do not keep it alive. */
 const hands: Hand[] = [];

@@ -124,7 +124,7 @@ export function onnxEngine({
 
 /** Whether other threads can run blocks: they have processors, and not what a provider drives. */
 const canHelp = ({ providers }: Runtime): boolean =>
-  hasCrew && providers.every((provider) => provider === 'cpu');
+  providers.every((provider) => provider === 'cpu') && hasCrew();
 
 /** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
 function recordedGradient({ gradient }: Pick<TracedField<Made>, 'gradient'>): Program | undefined {
