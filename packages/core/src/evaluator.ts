@@ -1,6 +1,6 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { FusedStep, Problem, Solver, Span, StageEvaluator, State } from './types.ts';
+import type { FusedStep, Problem, Solver, Span, StageEvaluator, State, Step } from './types.ts';
 
 /**
  * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
@@ -15,6 +15,9 @@ export function fusedStep<A>(
 /** The spans that follow the one being stepped over, up to so many, where their steps may be taken with it. */
 export type Upcoming = (limit: number) => readonly Span[];
 
+/** What an engine gives of a step that it takes as a whole. */
+type WholeStep<A> = Pick<Step<A>, 'y' | 'linearization'>;
+
 /**
  * Evaluates stages of the problem's field, with their activations kept where asked for; counts each evaluation.
  * An engine that takes whole steps takes those of `upcoming` along, and has them ready when they are asked for.
@@ -28,23 +31,43 @@ export function stageEvaluator<A>(
   pointsOnly = false,
 ): StageEvaluator<A> {
   const { field } = problem;
-  const ready: State<A>[] = [];
+  const ready: WholeStep<A>[] = [];
   let latest: State<A> | undefined;
-  const advance = (fused: FusedStep<A>, stages: number, span: Span, y: State<A>): State<A> => {
-    // Whoever goes on from elsewhere has no use for them.
-    if (y !== latest)
-      ready.splice(0).forEach((state) => {
-        memory.drop(state);
-      });
-    if (ready.length === 0) {
-      const spans = [span, ...upcoming((fused.several?.longest ?? 1) - 1)];
-      countEvaluations(memory.ledger, stages * spans.length);
-      const states = spans.length > 1 ? fused.several!.advance(spans, y) : [fused.advance(span, y)];
-      for (const state of states) ready.push(memory.hold(memory.adoptState(state)));
+  const advance = (fused: FusedStep<A>, spans: readonly Span[], y: State<A>): readonly WholeStep<A>[] => {
+    if (!activations) {
+      const states = spans.length > 1 ? fused.several!.advance(spans, y) : [fused.advance(spans[0]!, y)];
+      return states.map((state) => ({ y: memory.adoptState(state) }));
     }
-    latest = ready.shift()!;
-    memory.lend(latest);
-    return latest;
+    const made = spans.length > 1 ? fused.several!.linearize!(spans, y) : [fused.linearize!(spans[0]!, y)];
+    return made.map((linearization) => ({
+      y: memory.adoptLinearization(linearization).value,
+      linearization,
+    }));
+  };
+  const nextStep = (fused: FusedStep<A>, stages: number, span: Span, y: State<A>): WholeStep<A> => {
+    // Whoever goes on from elsewhere has no use for them.
+    if (y !== latest) {
+      for (const step of ready.splice(0)) {
+        memory.drop(step.y);
+        if (step.linearization) memory.dropLinearization(step.linearization);
+      }
+    }
+    if (ready.length === 0) {
+      const { several } = fused;
+      const longest = several && (!activations || several.linearize) ? several.longest : 1;
+      const spans = [span, ...upcoming(longest - 1)];
+      countEvaluations(memory.ledger, stages * spans.length);
+      for (const step of advance(fused, spans, y)) {
+        memory.hold(step.y);
+        if (step.linearization) memory.holdLinearization(step.linearization);
+        ready.push(step);
+      }
+    }
+    const step = ready.shift()!;
+    memory.lend(step.y);
+    if (step.linearization) memory.lendLinearization(step.linearization);
+    latest = step.y;
+    return step;
   };
   return {
     engine: memory.engine,
@@ -61,10 +84,7 @@ export function stageEvaluator<A>(
     fused(tableau, stages, span, y) {
       const fused = fusedStep(problem, tableau);
       if (!fused || (activations && !fused.linearize)) return undefined;
-      if (!activations) return { y: advance(fused, stages, span, y), stages: [] };
-      countEvaluations(memory.ledger, stages);
-      const linearization = memory.adoptLinearization(fused.linearize!(span, y));
-      return { y: linearization.value, stages: [], linearization };
+      return { ...nextStep(fused, stages, span, y), stages: [] };
     },
     attempt(tableau, span, first) {
       const fused = activations ? undefined : fusedStep(problem, tableau);

@@ -136,11 +136,11 @@ describe.each([
   });
 
   describe('several in one call', () => {
-    const several = (longest: number): Trial => ({
+    const several = (longest: number, methods: FusedMethods = ['adjoint']): Trial => ({
       ...trial,
       ts: [0, 0.5, 2],
       method: { solver, stepping: { numSteps: 5 } },
-      fuse: ['adjoint'],
+      fuse: methods,
       longest,
     });
     it.each(
@@ -162,35 +162,55 @@ describe.each([
       expect(bytesPeak).toBeGreaterThan(least);
     });
 
-    it('does not pass an output time with a cotangent, and passes one without', () => {
-      const calls: number[] = [];
-      for (const middle of [undefined, noiseVector(5, 2)]) {
-        const cotangents = [undefined, middle, noiseVector(6, 2)];
-        const engine = createFloat64Engine();
-        const field = fusedField(engine, neuralField(2, 2), ['adjoint'], {}, 64);
-        const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
-          const fused = field.fuse!(tableau)!;
-          const several = fused.several!;
-          return {
-            ...fused,
-            several: {
-              ...several,
-              adjoint(spans, ys, cotangent) {
-                calls.push(spans.length);
-                return several.adjoint!(spans, ys, cotangent);
-              },
-            },
-          };
-        };
-        const problem = { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
-        const solution = symplectic.solve(problem, { solver, stepping: { numSteps: 5 } });
-        solution.pullback(cotangents.map((x) => x && [x]));
-        solution.release();
+    it.each([2, 3, 5, 64])('backprop, up to %i, keeps and gives what it does of single steps', (longest) => {
+      for (const methods of [['linearize'], ['linearize', 'adjoint']] as const) {
+        const [plain, outcome] = [1, longest].map((most) => runTrial(backprop, several(most, methods)));
+        expect(outcome!.ys).toEqual(plain!.ys);
+        expect(outcome!.steps).toEqual(plain!.steps);
+        expect(relativeError(outcome!.gradient, plain!.gradient)).toBeLessThan(1e-14);
+        expect(relativeError(outcome!.repeated, plain!.gradient)).toBeLessThan(1e-14);
+        expect(outcome).toMatchObject({ live: 0, bytes: 0, evaluations: plain!.evaluations });
+        expect(outcome!.stats).toEqual(plain!.stats);
+        expect(outcome!.forward).toEqual(plain!.forward);
       }
-      expect(calls).toEqual([10, 5, 5]);
     });
 
-    it('is for schedules that keep every state; others step one by one', () => {
+    it.each([
+      ['adjoint', symplectic],
+      ['pullback', backprop],
+    ] as const)(
+      '%s does not pass an output time with a cotangent, and passes one without',
+      (name, strategy) => {
+        const calls: number[] = [];
+        for (const middle of [undefined, noiseVector(5, 2)]) {
+          const cotangents = [undefined, middle, noiseVector(6, 2)];
+          const engine = createFloat64Engine();
+          const field = fusedField(engine, neuralField(2, 2), ['linearize', 'adjoint'], {}, 64);
+          const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
+            const fused = field.fuse!(tableau)!;
+            const several = fused.several!;
+            const counted = {
+              adjoint: (...args: Parameters<NonNullable<typeof several.adjoint>>) => {
+                calls.push(args[0].length);
+                return several.adjoint!(...args);
+              },
+              pullback: (...args: Parameters<NonNullable<typeof several.pullback>>) => {
+                calls.push(args[0].length);
+                return several.pullback!(...args);
+              },
+            };
+            return { ...fused, several: { ...several, [name]: counted[name] } };
+          };
+          const problem = { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
+          const solution = strategy.solve(problem, { solver, stepping: { numSteps: 5 } });
+          solution.pullback(cotangents.map((x) => x && [x]));
+          solution.release();
+        }
+        expect(calls).toEqual([10, 5, 5]);
+      },
+    );
+
+    it('is for schedules that keep the same of every step; others step one by one', () => {
       for (const strategy of [backprop, recompute]) {
         const [one, many] = [1, 64].map((longest) => runTrial(strategy, several(longest)));
         expect(many!.stats).toEqual(one!.stats);
@@ -198,9 +218,9 @@ describe.each([
       }
     });
 
-    it('stops when the solve is aborted, and leaves nothing', () => {
+    it.each([symplectic, backprop])('stops when the solve is aborted, and leaves nothing', (strategy) => {
       const engine = createFloat64Engine();
-      const field = fusedField(engine, neuralField(2, 2), ['adjoint'], {}, 64);
+      const field = fusedField(engine, neuralField(2, 2), ['linearize', 'adjoint'], {}, 64);
       const abort = new AbortController();
       let steps = 0;
       const onStep = (): void => {
@@ -208,7 +228,7 @@ describe.each([
       };
       const problem = { field, y0: [noiseVector(1, 2)], ts: [0, 1] };
       const method = { solver, stepping: { numSteps: 5 }, signal: abort.signal, onStep };
-      expect(() => symplectic.solve(problem, method)).toThrow('aborted');
+      expect(() => strategy.solve(problem, method)).toThrow('aborted');
       expect(steps).toBe(2);
       expect(engine.live()).toBe(0);
     });

@@ -1,5 +1,5 @@
 import { SolveError } from './errors.ts';
-import { stageEvaluator } from './evaluator.ts';
+import { stageEvaluator, type Upcoming } from './evaluator.ts';
 import type { Memory } from './memory.ts';
 import { adaptivePace, fixedPace, isFixed, type Pace, type Proposal } from './pace.ts';
 import { dropStage, holdStage } from './state.ts';
@@ -24,7 +24,7 @@ export interface Watcher<A> {
   readonly first?: Stage<A> | undefined;
   /** What the step about to be attempted is to leave behind besides its result. */
   wants(index: number): 'nothing' | 'stages' | 'activations';
-  /** Whether every state is kept, or none is counted: an engine may then take several steps in one call. */
+  /** Whether the same is kept of every step, or nothing is counted: an engine may then take several in one call. */
   readonly ahead?: boolean | undefined;
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
@@ -47,10 +47,9 @@ export function integrate<A>(
   const { engine, ledger } = memory;
 
   memory.scope(() => {
-    const plain: StageEvaluator<A> = stageEvaluator(problem, memory, false, (limit) =>
-      watcher.ahead ? pace.upcoming(limit) : [],
-    );
-    const taping = stageEvaluator(problem, memory, true);
+    const upcoming: Upcoming = (limit) => (watcher.ahead ? pace.upcoming(limit) : []);
+    const plain: StageEvaluator<A> = stageEvaluator(problem, memory, false, upcoming);
+    const taping: StageEvaluator<A> = stageEvaluator(problem, memory, true, upcoming);
     const evaluator = (index: number): typeof plain =>
       watcher.wants(index) === 'activations' ? taping : plain;
     let { first } = watcher;

@@ -27,6 +27,7 @@ export interface Memory<A> {
   forget(x: State<A>): void;
   holdLinearization(x: Linearization<A>): void;
   dropLinearization(x: Linearization<A>): void;
+  lendLinearization(x: Linearization<A>): void;
   /** Hands arrays over to the caller: they are no longer ours. */
   escape(x: State<A>): State<A>;
   /** Releases everything that is still ours. */
@@ -68,6 +69,13 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     const holding = holdings.get(x)!;
     holding.holds -= 1;
     if (holding.holds === 0 && !holding.scoped) end(x, holding, true);
+  };
+  const lend = (x: unknown): void => {
+    const holding = holdings.get(x)!;
+    holding.holds -= 1;
+    if (holding.scoped) return;
+    holding.scoped = true;
+    scopes.at(-1)!.push(x);
   };
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
   const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
@@ -127,13 +135,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       x.forEach(drop);
     },
     lend(x) {
-      for (const part of x) {
-        const holding = holdings.get(part)!;
-        holding.holds -= 1;
-        if (holding.scoped) continue;
-        holding.scoped = true;
-        scopes.at(-1)!.push(part);
-      }
+      x.forEach(lend);
     },
     keep(x) {
       for (const part of x) {
@@ -153,6 +155,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       hold(x, holdings.get(x)!);
     },
     dropLinearization: drop,
+    lendLinearization: lend,
     escape(x) {
       for (const part of x) {
         const holding = holdings.get(part);

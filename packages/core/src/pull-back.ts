@@ -2,15 +2,7 @@ import { stageEvaluator } from './evaluator.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
 import type { Steps } from './trajectory.ts';
-import type {
-  Cotangents,
-  FusedStep,
-  Linearization,
-  Problem,
-  Stage,
-  State,
-  VectorJacobianProduct,
-} from './types.ts';
+import type { Cotangents, FusedStep, Problem, Stage, State, VectorJacobianProduct } from './types.ts';
 
 /** Pulls `cotangent` of the slope back at a stage, with the activations that it has or with ones made for this alone. */
 export function pullBackStage<A>(
@@ -38,31 +30,30 @@ export function pullBackStage<A>(
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
 }
 
-/** Pulls ∂ℒ/∂y₁ back through a whole step of which the activations were kept. */
-export function pullBackLinearized<A>(
-  memory: Memory<A>,
-  stages: number,
-  linearization: Linearization<A>,
-  cotangent: State<A>,
-): Pick<Cotangents<A>, 'y' | 'parameters'> {
-  memory.ledger.pullbacks += stages;
-  return adopted(memory, linearization.pullback(cotangent, false));
-}
-
-/** Pulls ∂ℒ/∂y at the end of whole steps back to their start, by the fused adjoint. */
+/**
+ * Pulls ∂ℒ/∂y at the end of whole steps back to their start: through their activations where those were kept, by the fused
+ * adjoint where the states were.
+ */
 export function pullBackSteps<A>(
   fused: FusedStep<A>,
   memory: Memory<A>,
   stages: number,
-  { spans, ys }: Steps<A>,
+  { spans, ys, linearizations }: Steps<A>,
   cotangent: State<A>,
 ): Pick<Cotangents<A>, 'y' | 'parameters'> {
+  const single = spans.length === 1;
   memory.ledger.pullbacks += stages * spans.length;
+  const [first] = linearizations;
+  if (first) {
+    return adopted(
+      memory,
+      single ? first.pullback(cotangent, false) : fused.several!.pullback!(linearizations, cotangent),
+    );
+  }
   countEvaluations(memory.ledger, stages * spans.length);
-  const pulled =
-    spans.length > 1
-      ? fused.several!.adjoint!(spans, ys, cotangent)
-      : fused.adjoint!(spans[0]!, ys[0]!, cotangent);
+  const pulled = single
+    ? fused.adjoint!(spans[0]!, ys[0]!, cotangent)
+    : fused.several!.adjoint!(spans, ys, cotangent);
   bookTransient(memory.ledger, pulled.bytes, pulled.stateBytes);
   return adopted(memory, pulled);
 }

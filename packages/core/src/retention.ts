@@ -46,8 +46,8 @@ export interface Retention {
    */
   restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
   /**
-   * Whether `keep` says 'state' for every step, so that each is made again by itself: an engine may then take several
-   * steps in one call, there and back.
+   * Whether `keep` says the same of every step, 'state' or 'activations', so that none waits for what becomes of another:
+   * an engine may then take several steps in one call, there and back.
    */
   readonly uniform?: boolean;
   /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */

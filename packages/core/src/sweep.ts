@@ -1,6 +1,6 @@
 import { SolveError } from './errors.ts';
 import { fusedStep } from './evaluator.ts';
-import { pullBackLinearized, pullBackStage, pullBackSteps } from './pull-back.ts';
+import { pullBackStage, pullBackSteps } from './pull-back.ts';
 import { restore, type Sweep } from './restore.ts';
 import { wholeSteps } from './whole-steps.ts';
 import { combineStates } from './state.ts';
@@ -51,11 +51,9 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, which is n but where an engine takes several. */
   const pullBack = (m: number, n: number, cotangent: State<A>): State<A> => {
     if (!includes(trajectory.level(n), 'stages')) restore(work, n);
-    const { span, interval, moves, stages, linearization } = trajectory.entry(n);
+    const { span, interval, moves, stages } = trajectory.entry(n);
     if (!stages) {
-      const pulled = linearization
-        ? pullBackLinearized(memory, solver.stages, linearization, cotangent)
-        : pullBackSteps(fused!, memory, solver.stages, trajectory.steps(m, n), cotangent);
+      const pulled = pullBackSteps(fused!, memory, solver.stages, trajectory.steps(m, n), cotangent);
       const next = replace(cotangent, pulled.y);
       accumulate(pulled.parameters);
       return next;

@@ -44,6 +44,8 @@ export interface Steps<A> {
   readonly spans: readonly Span[];
   /** The state at the start of each. */
   readonly ys: readonly State<A>[];
+  /** The activations of each as one, where they are kept; of the others nothing but the state is. */
+  readonly linearizations: readonly Linearization<A>[];
 }
 
 /** What a step was made of. */
@@ -142,7 +144,11 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
     entry: (index) => entries[index]!,
     steps(first, last) {
       const kept = entries.slice(first, last + 1);
-      return { spans: kept.map(({ span }) => span), ys: kept.map(({ y }) => y!) };
+      return {
+        spans: kept.map(({ span }) => span),
+        ys: kept.map(({ y }) => y!),
+        linearizations: kept.flatMap(({ linearization }) => linearization ?? []),
+      };
     },
     nearest(index) {
       let n = index;

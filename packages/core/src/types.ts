@@ -130,6 +130,13 @@ export interface FusedSteps<A> {
    * end of the last step to the start of the first.
    */
   adjoint?(spans: readonly Span[], ys: readonly State<A>[], cotangent: State<A>): FusedAdjoint<A>;
+  /** Steps over `spans` from `y`, each with the activations of its stages, which live until it is released. */
+  linearize?(spans: readonly Span[], y: State<A>): readonly Linearization<A>[];
+  /** Pulls ∂ℒ/∂y back through consecutive steps, from the end of the last to the start of the first. */
+  pullback?(
+    linearizations: readonly Linearization<A>[],
+    cotangent: State<A>,
+  ): Pick<Cotangents<A>, 'y' | 'parameters'>;
 }
 
 /** What an attempted step gives in one call. */

@@ -2,8 +2,8 @@ import type { Sweep } from './restore.ts';
 import type { FusedStep } from './types.ts';
 
 /**
- * The first of the steps up to `last` that an engine pulls back in one call with it: as many as it takes, as long as
- * each is kept as its state and no cotangent comes in between.
+ * The first of the steps up to `last` that an engine pulls back in one call with it: as many as it takes, as long as the
+ * same is kept of each, its activations as one or its state, and no cotangent comes in between.
  */
 export function wholeSteps<A>(
   { trajectory, retention }: Sweep<A>,
@@ -11,11 +11,17 @@ export function wholeSteps<A>(
   last: number,
   hasCotangent: (output: number) => boolean,
 ): number {
-  if (!retention.uniform || !fused?.adjoint || !fused.several?.adjoint) return last;
+  const { several } = fused ?? {};
+  if (!several) return last;
+  const isLinearized = (n: number): boolean => trajectory.entry(n).linearization !== undefined;
+  const isState = (n: number): boolean => trajectory.level(n) === 'state';
+  const linearized = isLinearized(last);
+  const serves = linearized ? several.pullback : retention.uniform && fused?.adjoint && several.adjoint;
+  if (!serves) return last;
+  const alike = linearized ? isLinearized : isState;
   let first = last;
-  while (first > 0 && last - first + 1 < fused.several.longest) {
+  while (first > 0 && last - first + 1 < several.longest && alike(first - 1)) {
     const before = trajectory.entry(first - 1);
-    if (trajectory.level(first - 1) !== 'state') break;
     if (before.lands && hasCotangent(before.interval + 1)) break;
     first -= 1;
   }

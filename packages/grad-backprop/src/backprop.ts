@@ -7,5 +7,5 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const backprop: GradientStrategy = scheduled({
   name: 'backprop',
-  retention: () => ({ keep: () => 'activations', restore: () => () => 'activations' }),
+  retention: () => ({ keep: () => 'activations', restore: () => () => 'activations', uniform: true }),
 });

@@ -5,6 +5,7 @@ import {
   type Cotangents,
   type FusedAdjoint,
   type FusedStep,
+  type Linearization,
   type Span,
   type State,
   type VectorField,
@@ -61,11 +62,26 @@ export function fusedField(
       );
       return { t: 0, y: step.y.map(own), parameters: parameters.map(own) };
     };
-    const adjoint = (spans: readonly Span[], ys: readonly S[], cotangent: S): FusedAdjoint<Float64Array> => {
-      for (let i = 0; i < solver.stages * spans.length; i++) options.before?.(spans[0]!.t0);
+    const linearize = (span: Span, y: S): Linearization<Float64Array> => {
+      const value = advance(span, y);
+      const start = y.map(own);
+      return {
+        value,
+        bytes: solver.stages * activationBytes,
+        pullback: (cotangent: S) => pullback(span, start, cotangent),
+        release() {
+          for (const x of start) engine.release(x);
+        },
+      };
+    };
+    /** Back through steps of which the last is pulled back first. */
+    const back = (
+      steps: readonly ((cotangent: S) => Cotangents<Float64Array>)[],
+      cotangent: S,
+    ): Cotangents<Float64Array> => {
       let pulled: Cotangents<Float64Array> | undefined;
-      for (let n = spans.length - 1; n >= 0; n--) {
-        const next = pullback(spans[n]!, ys[n]!, pulled?.y ?? cotangent);
+      for (const step of [...steps].reverse()) {
+        const next = step(pulled?.y ?? cotangent);
         const sum = next.parameters.map((x, i) =>
           x.map((entry, e) => entry + (pulled?.parameters[i]![e] ?? 0)),
         );
@@ -74,8 +90,15 @@ export function fusedField(
         });
         pulled = { ...next, parameters: sum.map(own) };
       }
-      return { ...pulled!, bytes: solver.stages * activationBytes };
+      return pulled!;
     };
+    const adjoint = (spans: readonly Span[], ys: readonly S[], cotangent: S): FusedAdjoint<Float64Array> => {
+      for (let i = 0; i < solver.stages * spans.length; i++) options.before?.(spans[0]!.t0);
+      const steps = spans.map((span, n) => (c: S) => pullback(span, ys[n]!, c));
+      return { ...back(steps, cotangent), bytes: solver.stages * activationBytes };
+    };
+    const linearizes = methods.includes('linearize');
+    const adjoins = methods.includes('adjoint');
     return {
       advance,
       ...(methods.includes('attempt')
@@ -91,42 +114,53 @@ export function fusedField(
             },
           }
         : {}),
-      ...(methods.includes('linearize')
-        ? {
-            linearize(span: Span, y: S) {
-              const value = advance(span, y);
-              const start = y.map(own);
-              return {
-                value,
-                bytes: solver.stages * activationBytes,
-                pullback: (cotangent: S) => pullback(span, start, cotangent),
-                release() {
-                  for (const x of start) engine.release(x);
-                },
-              };
-            },
-          }
-        : {}),
-      ...(methods.includes('adjoint')
-        ? { adjoint: (span: Span, y: S, cotangent: S) => adjoint([span], [y], cotangent) }
-        : {}),
-      ...(longest > 1 && methods.includes('adjoint')
+      ...(linearizes ? { linearize } : {}),
+      ...(adjoins ? { adjoint: (span: Span, y: S, cotangent: S) => adjoint([span], [y], cotangent) } : {}),
+      ...(longest > 1
         ? {
             several: {
               longest,
-              advance(spans: readonly Span[], y: S) {
-                const states: S[] = [];
-                for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
-                return states;
-              },
-              adjoint: (spans: readonly Span[], ys: readonly S[], cotangent: S) => ({
-                ...adjoint(spans, ys, cotangent),
-                stateBytes: spans.length * stateBytes(engine, cotangent),
-              }),
+              advance: (spans: readonly Span[], y: S) => along(spans, y, advance, (state) => state),
+              ...(linearizes
+                ? {
+                    linearize: (spans: readonly Span[], y: S) =>
+                      along(spans, y, linearize, ({ value }) => value),
+                    pullback: (linearizations: readonly Linearization<Float64Array>[], cotangent: S) =>
+                      back(
+                        linearizations.map((x) => (c: S) => x.pullback(c, false)),
+                        cotangent,
+                      ),
+                  }
+                : {}),
+              ...(adjoins
+                ? {
+                    adjoint: (spans: readonly Span[], ys: readonly S[], cotangent: S) => ({
+                      ...adjoint(spans, ys, cotangent),
+                      stateBytes: spans.length * stateBytes(engine, cotangent),
+                    }),
+                  }
+                : {}),
             },
           }
         : {}),
     };
   };
   return { ...float64Field(engine, field, options), fuse };
+}
+
+/** What is made over each span, from the state that the one before it came to. */
+function along<S, T>(
+  spans: readonly Span[],
+  y: S,
+  make: (span: Span, y: S) => T,
+  stateOf: (made: T) => S,
+): readonly T[] {
+  const all: T[] = [];
+  let state = y;
+  for (const span of spans) {
+    const made = make(span, state);
+    state = stateOf(made);
+    all.push(made);
+  }
+  return all;
 }
