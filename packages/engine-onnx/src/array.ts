@@ -101,6 +101,12 @@ export function take(kind: ArrayKind): OnnxArray {
   return wrap(kind, storage(kind));
 }
 
+/** Adds summands to an array, entry for entry. */
+export function addInto({ data }: OnnxArray, summands: OnnxArray['data']): void {
+  const [sum, x] = [data as FloatData, summands as FloatData];
+  for (let i = 0; i < sum.length; i++) sum[i]! += x[i]!;
+}
+
 /** An array of zeros of that kind. */
 export function zeros(kind: ArrayKind): OnnxArray {
   const x = take(kind);

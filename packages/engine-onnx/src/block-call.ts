@@ -1,16 +1,24 @@
-import type { ButcherTableau, Cotangents, Linearization, State, VectorField } from '@odegrad/core';
+import {
+  type ButcherTableau,
+  type Cotangents,
+  type FusedAdjoint,
+  type Linearization,
+  type Span,
+  type State,
+  type VectorField,
+} from '@odegrad/core';
 
-import type { OnnxArray } from './array.ts';
+import { addInto, release, type OnnxArray } from './array.ts';
 
-/** What is asked of a field, at a point or over a step; the order is that of the codes in shared memory. */
+/** What is asked of a field, at a point or over steps; the order is that of the codes in shared memory. */
 export const operations = [
   'evaluate',
   'linearize',
   'vjp',
   'advance',
   'attempt',
-  'linearizeStep',
-  'adjointStep',
+  'linearizeSteps',
+  'adjoint',
   'pullback',
   'release',
 ] as const;
@@ -18,15 +26,13 @@ export const operations = [
 /** One call of a block's field. */
 export interface BlockCall {
   readonly operation: (typeof operations)[number];
-  /** Where; the start of a step. */
-  readonly t: number;
-  /** The end of a step. */
-  readonly t1: number;
+  /** Where; of steps, the ends: one more than there are steps. */
+  readonly times: readonly number[];
   /** Whether `VectorField.read` is asked. */
   readonly read: boolean;
   readonly withTime: boolean;
-  /** The linearization that is made, pulled back through or released. */
-  readonly handle: number;
+  /** The linearizations that are made, pulled back through (in order of time) or released. */
+  readonly handles: readonly number[];
   readonly tableau: ButcherTableau | undefined;
 }
 
@@ -36,6 +42,7 @@ export interface BlockResult {
   /** Summands of the parameters' cotangents. */
   readonly parameters: State<OnnxArray>;
   readonly t: number;
+  /** Of each linearization, or held in between. */
   readonly bytes: number;
   readonly stateBytes: number;
 }
@@ -56,43 +63,103 @@ const pulled = ({ t, y, parameters }: Cotangents<OnnxArray>): BlockResult => ({
 export function perform(
   field: VectorField<OnnxArray>,
   linearizations: Map<number, Linearization<OnnxArray>>,
-  { operation, t, t1, read, withTime, handle, tableau }: BlockCall,
-  [y, second]: readonly State<OnnxArray>[],
+  { operation, times, read, withTime, handles, tableau }: BlockCall,
+  inputs: readonly State<OnnxArray>[],
 ): BlockResult {
   const points = read ? field.read! : field;
-  const span = { t0: t, t1 };
+  const [t] = times as readonly [number];
+  const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];
+  const spans = times.slice(1).map((t1, i): Span => ({ t0: times[i]!, t1 }));
   const step = () => field.fuse!(tableau!)!;
-  const kept = (linearization: Linearization<OnnxArray>): BlockResult => {
-    linearizations.set(handle, linearization);
-    const { value, bytes, stateBytes = 0 } = linearization;
-    return { ...nothing, states: [value], bytes, stateBytes };
+  const kept = (made: readonly Linearization<OnnxArray>[]): BlockResult => {
+    made.forEach((linearization, i) => linearizations.set(handles[i]!, linearization));
+    const { bytes, stateBytes = 0 } = made[0]!;
+    return { ...nothing, states: made.map(({ value }) => value), bytes, stateBytes };
   };
   switch (operation) {
     case 'evaluate':
-      return { ...nothing, states: [points.evaluate(t, y!)] };
+      return { ...nothing, states: [points.evaluate(t, y)] };
     case 'linearize':
-      return kept(points.linearize(t, y!));
+      return kept([points.linearize(t, y)]);
     case 'vjp': {
-      const { value, bytes, ...cotangents } = points.vjp!(t, y!, second!, withTime);
+      const { value, bytes, ...cotangents } = points.vjp!(t, y, second, withTime);
       return { ...pulled(cotangents), states: [cotangents.y, ...(value ? [value] : [])], bytes };
     }
-    case 'advance':
-      return { ...nothing, states: [step().advance(span, y!)] };
+    case 'advance': {
+      const { advance } = step();
+      return { ...nothing, states: along(spans, y, advance, (state) => state) };
+    }
     case 'attempt': {
-      const { y: y1, error, last } = step().attempt!(span, y!, second!);
+      const { y: y1, error, last } = step().attempt!(spans[0]!, y, second);
       return { ...nothing, states: [y1, error, ...(last ? [last] : [])] };
     }
-    case 'linearizeStep':
-      return kept(step().linearize!(span, y!));
-    case 'adjointStep': {
-      const { bytes, stateBytes = 0, ...cotangents } = step().adjoint!(span, y!, second!);
+    case 'linearizeSteps': {
+      const { linearize } = step();
+      return kept(
+        along(
+          spans,
+          y,
+          (span, from) => linearize!(span, from),
+          ({ value }) => value,
+        ),
+      );
+    }
+    case 'adjoint': {
+      const adjoint = step().adjoint!;
+      const {
+        bytes,
+        stateBytes = 0,
+        ...cotangents
+      } = back(spans.length, inputs.at(-1)!, (n, cotangent) => adjoint(spans[n]!, inputs[n]!, cotangent));
       return { ...pulled({ t: 0, ...cotangents }), bytes, stateBytes };
     }
     case 'pullback':
-      return pulled(linearizations.get(handle)!.pullback(y!, withTime));
+      return pulled(
+        back(handles.length, y, (n, cotangent) =>
+          linearizations.get(handles[n]!)!.pullback(cotangent, withTime),
+        ),
+      );
     case 'release':
-      linearizations.get(handle)!.release();
-      linearizations.delete(handle);
+      for (const handle of handles) {
+        linearizations.get(handle)!.release();
+        linearizations.delete(handle);
+      }
       return nothing;
   }
+}
+
+/** What is made over each span, from the state that the one before it came to. */
+function along<T>(
+  spans: readonly Span[],
+  y: State<OnnxArray>,
+  make: (span: Span, y: State<OnnxArray>) => T,
+  stateOf: (made: T) => State<OnnxArray>,
+): readonly T[] {
+  const all: T[] = [];
+  let state = y;
+  for (const span of spans) {
+    const made = make(span, state);
+    state = stateOf(made);
+    all.push(made);
+  }
+  return all;
+}
+
+/** Pulls a cotangent back over so many steps, the last first, and adds up what they give of the parameters. */
+function back<T extends Pick<FusedAdjoint<OnnxArray>, 'y' | 'parameters'>>(
+  count: number,
+  cotangent: State<OnnxArray>,
+  pull: (n: number, cotangent: State<OnnxArray>) => T,
+): T {
+  let all = pull(count - 1, cotangent);
+  for (let n = count - 2; n >= 0; n--) {
+    const { y, parameters } = all;
+    all = pull(n, y);
+    y.forEach(release);
+    all.parameters.forEach((sum, i) => {
+      addInto(sum, parameters[i]!.data);
+      release(parameters[i]!);
+    });
+  }
+  return all;
 }

@@ -1,9 +1,8 @@
 import type { ButcherTableau } from '@odegrad/core';
 
-import { floats, type FloatData, type FloatType } from './array.ts';
+import type { FloatType } from './array.ts';
 import type { BlockDescription } from './block.ts';
 import { operations, type BlockCall, type BlockResult } from './block-call.ts';
-import { sizeOf } from './program.ts';
 import type { BoundTensor } from './session.ts';
 
 /** What a worker is told between calls. */
@@ -25,6 +24,8 @@ export interface SentBlock extends BlockDescription {
   readonly float: FloatType;
   /** Threads of its models, at most. */
   readonly threads: number;
+  /** Steps that one call takes, at most. */
+  readonly longest: number;
   /** Where its calls put their arrays. */
   readonly memory: SharedArrayBuffer;
 }
@@ -45,15 +46,18 @@ export const failed = 2;
 /** What is answered before the thread runs. */
 export const STARTING = -1;
 
-/** Numbers of a call; those of a result come after. */
-const CALL = 8;
+/** Numbers of a result, and of a call before its times and handles. */
+const ANSWER = 3;
+const CALL = ANSWER + 7;
+/** Times and handles of a call, at most. */
+const LISTED = 128;
 
 export function openLine(): Line {
   const signals = new Int32Array(new SharedArrayBuffer(12));
   signals[answered] = STARTING;
   return {
     signals,
-    numbers: new Float64Array(new SharedArrayBuffer(8 * (CALL + 3))),
+    numbers: new Float64Array(new SharedArrayBuffer(8 * (CALL + LISTED))),
   };
 }
 
@@ -84,31 +88,40 @@ export function signal(signals: Int32Array, index: number, value: number): void 
 export function writeCall(
   { numbers }: Line,
   field: number,
-  { operation, t, t1, read, withTime, handle }: BlockCall,
+  { operation, times, read, withTime, handles }: BlockCall,
   tableau: number,
   inputs: number,
 ): void {
   const code = operations.indexOf(operation);
   const flags = Number(read) + 2 * Number(withTime);
-  numbers.set([field, code, t, t1, flags, handle, tableau, inputs]);
+  numbers.set([field, code, flags, tableau, inputs, times.length, handles.length], ANSWER);
+  numbers.set(times, CALL);
+  numbers.set(handles, CALL + times.length);
 }
 
 export function readCall(
   { numbers }: Line,
   tableaus: ReadonlyMap<number, ButcherTableau>,
 ): { field: number; call: BlockCall; inputs: number } {
-  const [field, code, t, t1, flags, handle, tableau, inputs] = numbers as unknown as number[];
+  const [field, code, flags, tableau, inputs, times, handles] = numbers.subarray(ANSWER, CALL) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return {
-    field: field!,
-    inputs: inputs!,
+    field,
+    inputs,
     call: {
-      operation: operations[code!]!,
-      t: t!,
-      t1: t1!,
-      read: (flags! & 1) !== 0,
-      withTime: (flags! & 2) !== 0,
-      handle: handle!,
-      tableau: tableaus.get(tableau!),
+      operation: operations[code]!,
+      times: [...numbers.subarray(CALL, CALL + times)],
+      read: (flags & 1) !== 0,
+      withTime: (flags & 2) !== 0,
+      handles: [...numbers.subarray(CALL + times, CALL + times + handles)],
+      tableau: tableaus.get(tableau),
     },
   };
 }
@@ -117,47 +130,10 @@ export function readCall(
 export type Answer = Pick<BlockResult, 't' | 'bytes' | 'stateBytes'>;
 
 export function writeAnswer({ numbers }: Line, { t, bytes, stateBytes }: Answer): void {
-  numbers.set([t, bytes, stateBytes], CALL);
+  numbers.set([t, bytes, stateBytes]);
 }
 
 export function readAnswer({ numbers }: Line): Answer {
-  return { t: numbers[CALL]!, bytes: numbers[CALL + 1]!, stateBytes: numbers[CALL + 2]! };
-}
-
-/** Room for the arrays of a call, in memory that both threads see. */
-export interface BlockMemory {
-  readonly buffer: SharedArrayBuffer;
-  readonly inputs: readonly (readonly FloatData[])[];
-  readonly states: readonly (readonly FloatData[])[];
-  readonly parameters: readonly FloatData[];
-}
-
-/** The states that a call takes and gives, at most. */
-const INPUTS = 2;
-const STATES = 3;
-
-/** Lays the memory out; in a new buffer unless one is given. */
-export function blockMemory(
-  { shapes, parameterShapes, float }: Pick<SentBlock, 'shapes' | 'parameterShapes' | 'float'>,
-  given?: SharedArrayBuffer,
-): BlockMemory {
-  const width = floats(float, 0).BYTES_PER_ELEMENT;
-  const states = Array.from({ length: INPUTS + STATES }, () => shapes);
-  const total = [...states.flat(), ...parameterShapes].reduce((sum, shape) => sum + sizeOf(shape), 0);
-  const buffer = given ?? new SharedArrayBuffer(width * total);
-  let offset = 0;
-  const room = (shape: readonly number[]): FloatData => {
-    const size = sizeOf(shape);
-    const view =
-      float === 'float64' ? new Float64Array(buffer, offset, size) : new Float32Array(buffer, offset, size);
-    offset += width * size;
-    return view;
-  };
-  const rooms = states.map((parts) => parts.map(room));
-  return {
-    buffer,
-    inputs: rooms.slice(0, INPUTS),
-    states: rooms.slice(INPUTS),
-    parameters: parameterShapes.map(room),
-  };
+  const [t, bytes, stateBytes] = numbers as unknown as [number, number, number];
+  return { t, bytes, stateBytes };
 }

@@ -168,7 +168,7 @@ describe('a field in blocks of rows', () => {
 
   test('passes on what goes wrong in a thread, which serves on', () => {
     const [hand] = crew(1);
-    const call = { operation: 'evaluate', t: 0, t1: 0, read: false, withTime: false, handle: 0 } as const;
+    const call = { operation: 'evaluate', times: [0], read: false, withTime: false, handles: [] } as const;
     hand!.ask(-1, { ...call, tableau: undefined }, 1);
     expect(() => hand!.answer()).toThrow(/undefined/);
     const { field: compiled, y } = prepare(2);

@@ -2,6 +2,7 @@ import {
   type ButcherTableau,
   type Cotangents,
   type FieldAtPoints,
+  type FusedAdjoint,
   type FusedStep,
   type Linearization,
   type Span,
@@ -18,11 +19,10 @@ let handles = 0;
 
 const usual: BlockCall = {
   operation: 'evaluate',
-  t: 0,
-  t1: 0,
+  times: [],
   read: false,
   withTime: false,
-  handle: -1,
+  handles: [],
   tableau: undefined,
 };
 
@@ -34,32 +34,47 @@ const cotangents = ({ t, states, parameters }: BlockResult): Cotangents<OnnxArra
 
 /** A vector field whose calls are calls of all its blocks. */
 export function blockField(
-  { own, call }: TeamSolve,
+  { own, longest, call }: TeamSolve,
   { engine, parameters }: Pick<VectorField<OnnxArray>, 'engine' | 'parameters'>,
 ): VectorField<OnnxArray> {
-  const linearized = (how: Partial<BlockCall>, y: State<OnnxArray>): Linearization<OnnxArray> => {
-    const handle = handles++;
-    const { states, bytes, stateBytes } = call({ ...usual, ...how, handle }, [y]);
-    return releasedOnce({
-      value: states[0]!,
-      bytes,
-      stateBytes,
-      pullback(cotangent, withTime) {
-        return cotangents(call({ ...usual, operation: 'pullback', handle, withTime }, [cotangent]));
-      },
-      release() {
-        call({ ...usual, operation: 'release', handle }, []);
-      },
+  const handleOf = new WeakMap<Linearization<OnnxArray>, number>();
+  const pullback = (
+    made: readonly number[],
+    cotangent: State<OnnxArray>,
+    withTime: boolean,
+  ): Cotangents<OnnxArray> =>
+    cotangents(call({ ...usual, operation: 'pullback', handles: made, withTime }, [cotangent]));
+  /** So many linearizations by one call. */
+  const linearized = (
+    how: Pick<BlockCall, 'operation' | 'times'> & Partial<BlockCall>,
+    count: number,
+    y: State<OnnxArray>,
+  ): readonly Linearization<OnnxArray>[] => {
+    const made = Array.from({ length: count }, () => handles++);
+    const { states, bytes, stateBytes } = call({ ...usual, ...how, handles: made }, [y]);
+    return made.map((handle, i) => {
+      const linearization = releasedOnce<OnnxArray>({
+        value: states[i]!,
+        bytes,
+        stateBytes,
+        pullback: (cotangent, withTime) => pullback([handle], cotangent, withTime),
+        release() {
+          call({ ...usual, operation: 'release', handles: [handle] }, []);
+        },
+      });
+      handleOf.set(linearization, handle);
+      return linearization;
     });
   };
 
   const atPoints = (
     read: boolean,
   ): Omit<FieldAtPoints<OnnxArray>, 'vjp'> & Required<Pick<FieldAtPoints<OnnxArray>, 'vjp'>> => ({
-    evaluate: (t, y) => call({ ...usual, t, read }, [y]).states[0]!,
-    linearize: (t, y) => linearized({ operation: 'linearize', t, read }, y),
+    evaluate: (t, y) => call({ ...usual, times: [t], read }, [y]).states[0]!,
+    linearize: (t, y) => linearized({ operation: 'linearize', times: [t], read }, 1, y)[0]!,
     vjp(t, y, cotangent, withTime) {
-      const result = call({ ...usual, operation: 'vjp', t, read, withTime }, [y, cotangent]);
+      const how = { ...usual, operation: 'vjp', times: [t], read, withTime } as const;
+      const result = call(how, [y, cotangent]);
       const value = result.states[1];
       return { ...cotangents(result), bytes: result.bytes, ...(value && { value }) };
     },
@@ -68,30 +83,57 @@ export function blockField(
   const fused = (tableau: ButcherTableau): FusedStep<OnnxArray> | undefined => {
     const step = own.fuse!(tableau);
     if (!step) return undefined;
-    const over = ({ t0, t1 }: Span, operation: BlockCall['operation']): BlockCall => ({
+    const over = (spans: readonly Span[], operation: BlockCall['operation']): BlockCall => ({
       ...usual,
       operation,
-      t: t0,
-      t1,
+      times: [spans[0]!.t0, ...spans.map(({ t1 }) => t1)],
       tableau,
     });
-    const adjoint: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
-      const result = call(over(span, 'adjointStep'), [y, cotangent]);
+    const advance = (spans: readonly Span[], y: State<OnnxArray>): readonly State<OnnxArray>[] =>
+      call(over(spans, 'advance'), [y]).states;
+    const linearize = (spans: readonly Span[], y: State<OnnxArray>): readonly Linearization<OnnxArray>[] =>
+      linearized(over(spans, 'linearizeSteps'), spans.length, y);
+    const adjoint = (
+      spans: readonly Span[],
+      ys: readonly State<OnnxArray>[],
+      cotangent: State<OnnxArray>,
+    ): FusedAdjoint<OnnxArray> => {
+      const result = call(over(spans, 'adjoint'), [...ys, cotangent]);
       const { bytes, stateBytes } = result;
       return { ...cotangents(result), bytes, stateBytes };
     };
+    const adjointStep: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) =>
+      adjoint([span], [y], cotangent);
     return {
-      advance: (span, y) => call(over(span, 'advance'), [y]).states[0]!,
+      advance: (span, y) => advance([span], y)[0]!,
       ...(step.attempt && {
         attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>) {
-          const [y1, error, last] = call(over(span, 'attempt'), [y, slope]).states;
+          const [y1, error, last] = call(over([span], 'attempt'), [y, slope]).states;
           return { y: y1!, error: error!, ...(last && { last }) };
         },
       }),
-      linearize: (span, y) => linearized(over(span, 'linearizeStep'), y),
+      linearize: (span, y) => linearize([span], y)[0]!,
       // Whether it is worth its memory is known when a gradient asks.
       get adjoint() {
-        return step.adjoint && adjoint;
+        return step.adjoint && adjointStep;
+      },
+      // The threads do not wait for one another between steps, and each adds up its own summands of the parameters.
+      several: {
+        longest,
+        advance,
+        linearize,
+        pullback: (linearizations, cotangent) =>
+          pullback(
+            linearizations.map((linearization) => handleOf.get(linearization)!),
+            cotangent,
+            false,
+          ),
+        adjoint(spans, ys, cotangent) {
+          const result = adjoint(spans, ys, cotangent);
+          // Gathered for the call.
+          const gathered = ys.flat().reduce((sum, x) => sum + x.kind.bytes, 0);
+          return { ...result, stateBytes: result.stateBytes! + gathered };
+        },
       },
     };
   };

@@ -1,13 +1,15 @@
 import type { State, VectorField } from '@odegrad/core';
 
-import { release, take, type FloatData, type OnnxArray } from './array.ts';
+import { addInto, release, take, type FloatData, type OnnxArray } from './array.ts';
 import { prepareBlock, type BlockDescription } from './block.ts';
 import type { BlockCall, BlockResult } from './block-call.ts';
-import { blockMemory, type Answer, type BlockMemory } from './block-channel.ts';
+import type { Answer } from './block-channel.ts';
+import { blockMemory, longestCall, type BlockMemory } from './block-memory.ts';
 import { crew, type Hand } from './crew.ts';
 import type { CompiledField } from './field.ts';
 import { sizeOf } from './program.ts';
 import type { Block, RowBlocks } from './row-blocks.ts';
+import { operations } from './work.ts';
 
 /** The blocks of a field: the first is run by the calling thread, each of the others by one of its own. */
 export interface BlockTeam {
@@ -18,6 +20,8 @@ export interface BlockTeam {
 export interface TeamSolve {
   /** The first block's field. */
   readonly own: VectorField<OnnxArray>;
+  /** Steps that one call takes, at most. */
+  readonly longest: number;
   /** Has every block do its part and puts the results together: rows side by side, summands added. */
   call(call: BlockCall, inputs: readonly State<OnnxArray>[]): BlockResult;
 }
@@ -57,8 +61,11 @@ export function blockTeam(
     shapes: shapes(block),
     parameterShapes,
   });
+  // The first block is none smaller than the others.
+  const first = describe(mine);
+  const longest = longestCall({ ...first, float }, operations(first.forward));
   const helpers = others.map((block, i): Helper => {
-    const description = { ...describe(block), float, threads };
+    const description = { ...describe(block), float, threads, longest };
     const memory = blockMemory(description);
     const { buffer } = memory;
     hands[i]!.tell({ kind: 'field', field, ...description, memory: buffer });
@@ -66,7 +73,7 @@ export function blockTeam(
   });
   // Fields of solves hold these, and may outlive the team.
   gone.register(helpers, { field, hands });
-  const prepared = prepareBlock(describe(mine), {
+  const prepared = prepareBlock(first, {
     engine,
     runtime: { ...runtime, threads: undefined, cores: threads },
   });
@@ -91,11 +98,7 @@ export function blockTeam(
       return x;
     });
   const added = (own: OnnxArray, i: number): OnnxArray => {
-    const sum = own.data as FloatData;
-    for (const { memory } of helpers) {
-      const summand = memory.parameters[i]!;
-      for (let j = 0; j < sum.length; j++) sum[j]! += summand[j]!;
-    }
+    for (const { memory } of helpers) addInto(own, memory.parameters[i]!);
     return own;
   };
 
@@ -107,6 +110,7 @@ export function blockTeam(
       const bare = (arrays: State<OnnxArray>) => arrays.map(({ type, dims, data }) => ({ type, dims, data }));
       return {
         own: own.field,
+        longest,
         call(call, inputs) {
           if (current !== own) {
             current = own;

@@ -8,17 +8,16 @@ import { prepareBlock, type BlockSolve, type PreparedBlock } from './block.ts';
 import {
   answered,
   asked,
-  blockMemory,
   failed,
   readCall,
   signal,
   waitFor,
   writeAnswer,
-  type BlockMemory,
   type Line,
   type Message,
   type Variable,
 } from './block-channel.ts';
+import { blockMemory, type BlockMemory } from './block-memory.ts';
 import type { Session } from './session.ts';
 
 /** A block of rows that this thread holds. */
