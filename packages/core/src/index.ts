@@ -1,5 +1,6 @@
 export { checkTimes } from './check.ts';
 export { integral, pi, pid, type PidOptions } from './controllers.ts';
+export type { DifferentiableSolver } from './differentiable.ts';
 export {
   ArgumentError,
   EngineError,
@@ -20,6 +21,7 @@ export type { BytesByLevel, Footprint } from './footprint.ts';
 export type { Measurement, Outlook, Retention } from './retention.ts';
 export { forward, scheduled, type Schedule } from './schedule.ts';
 export { solution, type Pullback } from './solution.ts';
+export { stagedStep, type StagedStep } from './staged-step.ts';
 export { combineStates, dotStates, stateBytes } from './state.ts';
 export { suggest } from './suggest.ts';
 export { isFirstSameAsLast, solutionStages, verifyTableau, type ButcherTableau } from './tableau.ts';

@@ -1,8 +1,10 @@
 import { stageEvaluator } from './evaluator.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
+import type { Sweep } from './differentiable.ts';
 import type { Steps } from './trajectory.ts';
 import type { Cotangents, FusedStep, Problem, Stage, State, VectorJacobianProduct } from './types.ts';
+import { wholeAdjoint } from './whole-steps.ts';
 
 /** Pulls `cotangent` of the slope back at a stage, with the activations that it has or with ones made for this alone. */
 export function pullBackStage<A>(
@@ -31,29 +33,29 @@ export function pullBackStage<A>(
 }
 
 /**
- * Pulls ∂ℒ/∂y at the end of whole steps back to their start: through their activations where those were kept, by the fused
- * adjoint where the states were.
+ * Pulls ∂ℒ/∂y at the end of whole steps back to their start: through their activations where those were kept, by the
+ * engine's adjoint where the states were.
  */
 export function pullBackSteps<A>(
+  work: Pick<Sweep<A>, 'memory' | 'solver' | 'retention'>,
   fused: FusedStep<A>,
-  memory: Memory<A>,
-  stages: number,
   { spans, ys, linearizations }: Steps<A>,
   cotangent: State<A>,
 ): Pick<Cotangents<A>, 'y' | 'parameters'> {
-  const single = spans.length === 1;
-  memory.ledger.pullbacks += stages * spans.length;
+  const { memory, solver } = work;
+  memory.ledger.pullbacks += solver.stages * spans.length;
   const [first] = linearizations;
   if (first) {
     return adopted(
       memory,
-      single ? first.pullback(cotangent, false) : fused.several!.pullback!(linearizations, cotangent),
+      spans.length === 1
+        ? first.pullback(cotangent, false)
+        : fused.several!.pullback!(linearizations, cotangent),
     );
   }
-  countEvaluations(memory.ledger, stages * spans.length);
-  const pulled = single
-    ? fused.adjoint!(spans[0]!, ys[0]!, cotangent)
-    : fused.several!.adjoint!(spans, ys, cotangent);
+  const { evaluations, pullBack } = wholeAdjoint(work, fused)!;
+  countEvaluations(memory.ledger, evaluations * spans.length);
+  const pulled = pullBack(spans, ys, cotangent);
   bookTransient(memory.ledger, pulled.bytes, pulled.stateBytes);
   return adopted(memory, pulled);
 }

@@ -1,26 +1,8 @@
 import { fusedStep, stageEvaluator } from './evaluator.ts';
-import type { Memory } from './memory.ts';
-import type { Retention } from './retention.ts';
-import { includes, type Level, type Made, type Trajectory } from './trajectory.ts';
-import type { Method, Problem, Solver, Span, State } from './types.ts';
-
-/** A solver whose steps can be differentiated. */
-export type DifferentiableSolver = Solver & Required<Pick<Solver, 'restage' | 'adjointStep'>>;
-
-/** Whether the steps of a solver can be differentiated. */
-export function isDifferentiable(solver: Solver): solver is DifferentiableSolver {
-  return 'restage' in solver && 'adjointStep' in solver;
-}
-
-/** What the backward loop works on. */
-export interface Sweep<A> {
-  readonly problem: Problem<A>;
-  readonly method: Method;
-  readonly solver: DifferentiableSolver;
-  readonly memory: Memory<A>;
-  readonly trajectory: Trajectory<A>;
-  readonly retention: Retention;
-}
+import type { Sweep } from './differentiable.ts';
+import { includes, type Level, type Made } from './trajectory.ts';
+import type { Span, State } from './types.ts';
+import { wholeAdjoint } from './whole-steps.ts';
 
 /** Brings step `last` to a level at which it can be pulled back, from the nearest state that is kept. */
 export function restore<A>(work: Sweep<A>, last: number): void {
@@ -48,10 +30,11 @@ export function restore<A>(work: Sweep<A>, last: number): void {
 }
 
 /** What the pullback of a step from `y` needs at `level`: its stages, or less where the engine fuses steps. */
-function remake<A>({ problem, solver, memory }: Sweep<A>, span: Span, y: State<A>, level: Level): Made<A> {
+function remake<A>(work: Sweep<A>, span: Span, y: State<A>, level: Level): Made<A> {
+  const { problem, solver, memory } = work;
   const fused = fusedStep(problem, solver.tableau);
-  // It is about to be pulled back, and the engine does that from its state, holding its activations meanwhile.
-  if (fused?.adjoint) return { stages: [] };
+  // It is about to be pulled back, and the engine does that from its state, holding activations meanwhile.
+  if (wholeAdjoint(work, fused)) return { stages: [] };
   const activations = level === 'activations';
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
   const evaluator = stageEvaluator(problem, memory, activations, undefined, true);

@@ -46,10 +46,10 @@ export interface Retention {
    */
   restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
   /**
-   * Whether `keep` says the same of every step, 'state' or 'activations', so that none waits for what becomes of another:
-   * an engine may then take several steps in one call, there and back.
+   * What each step is pulled back with, where `keep` says the same of all, 'state' or 'activations', and `restore` makes each
+   * again by itself: an engine may then take several steps in one call, there and back.
    */
-  readonly uniform?: boolean;
+  readonly uniform?: 'stages' | 'activations' | undefined;
   /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */
   readonly consumes?: boolean;
 }

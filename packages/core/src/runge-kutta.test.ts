@@ -89,7 +89,7 @@ describe.each(table)('the step of %s', (_, tableau) => {
 function symplecticForm(tableau: ButcherTableau, field: VectorField<A>, span: Span, y: A, lambda: A) {
   const { a, b } = tableau;
   const h = span.t1 - span.t0;
-  const stages = rungeKutta(tableau).restage!(evaluatorOf(field), span, [y], 'all');
+  const stages = rungeKutta(tableau).restage(evaluatorOf(field), span, [y], 'all');
   const main = solutionStages(tableau);
   const weight = b.map((bi) => (bi === 0 ? h : bi));
   const l: (A | undefined)[] = b.map(() => undefined);
@@ -119,9 +119,9 @@ describe.each(table)('the pullback of a step of %s', (_, tableau) => {
     const field = float64Field(engine, neuralField());
     const [y, lambda] = [noiseVector(2, 3), noiseVector(3, 3)];
     const solver = rungeKutta(tableau);
-    const stages = solver.restage!(evaluatorOf(field), span, [y], 'all');
+    const stages = solver.restage(evaluatorOf(field), span, [y], 'all');
     const parameters = field.parameters.map((p) => p.map(() => 0));
-    const step = solver.adjointStep!(
+    const step = solver.adjointStep(
       engine,
       span,
       [lambda],
@@ -187,8 +187,8 @@ describe('a Runge–Kutta solver', () => {
       const solver = rungeKutta(tableau);
       const step = solver.step(evaluatorOf(field), span, y, { error: true, stages: true });
       expect(step.y).toEqual(y);
-      const stages = solver.restage!(evaluatorOf(field), span, y, 'all');
-      const pulled = solver.adjointStep!(
+      const stages = solver.restage(evaluatorOf(field), span, y, 'all');
+      const pulled = solver.adjointStep(
         engine,
         span,
         lambda,

@@ -1,3 +1,4 @@
+import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from './state.ts';
 import { isFirstSameAsLast, solutionStages, type ButcherTableau } from './tableau.ts';
 import type { Engine, Solver, Span, Stage, State } from './types.ts';
@@ -10,7 +11,7 @@ import type { Engine, Solver, Span, Stage, State } from './types.ts';
  * carries the cotangent of the slope, K̄_i, and so divides by no b_i:
  * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j, g_i = (∂f/∂y)ᵀ K̄_i, ∂ℒ/∂y = λ + Σ g_i.
  */
-export function rungeKutta(tableau: ButcherTableau): Solver {
+export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
   const { a, b, c } = tableau;
   const main = solutionStages(tableau);
   const rest = b.map((_, i) => i).filter((i) => !main.includes(i));

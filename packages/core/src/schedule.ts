@@ -6,7 +6,7 @@ import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
 import type { Outlook, Retention } from './retention.ts';
-import { isDifferentiable, type DifferentiableSolver } from './restore.ts';
+import { isDifferentiable, type DifferentiableSolver } from './differentiable.ts';
 import { sweep } from './sweep.ts';
 import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
@@ -59,7 +59,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
         };
         integrate(problem, method, memory, {
           first: trial?.first,
-          ahead: retention.uniform,
+          ahead: retention.uniform !== undefined,
           wants(n) {
             const wanted = levelOf(n);
             return wanted === 'activations' || wanted === 'stages' ? wanted : 'nothing';

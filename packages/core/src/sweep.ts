@@ -1,8 +1,10 @@
 import { SolveError } from './errors.ts';
 import { fusedStep } from './evaluator.ts';
 import { pullBackStage, pullBackSteps } from './pull-back.ts';
-import { restore, type Sweep } from './restore.ts';
+import type { Sweep } from './differentiable.ts';
+import { restore } from './restore.ts';
 import { wholeSteps } from './whole-steps.ts';
+import { runningSum } from './running-sum.ts';
 import { combineStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
@@ -19,7 +21,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const baseline = Array.from({ length: trajectory.length }, (_, n) => trajectory.level(n));
   const tsBar = ts.map(() => 0);
   let lambda: State<A> | undefined;
-  let parameters: State<A> | undefined;
+  const parameters = runningSum(memory);
   const replace = (old: State<A>, next: State<A>): State<A> => {
     memory.hold(next);
     memory.drop(old);
@@ -28,23 +30,11 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
 
-  // Part by part: the sum, the summand and the new sum are alive together for one parameter only.
-  const accumulate = (summand: State<A>): void => {
-    const sum = parameters;
-    if (!sum) parameters = memory.hold(summand);
-    else {
-      parameters = sum.map((part, i) => {
-        const [next] = replace([part], plus([part], [summand[i]!]));
-        engine.release(summand[i]!);
-        return next!;
-      });
-    }
-  };
   const pullbackAt = (stage: Stage<A>, cotangent: State<A>, inner?: boolean): StageCotangents<A> =>
     memory.scope(() => {
       const pulled = pullBackStage(problem, memory, stage, cotangent, inner);
       memory.hold(pulled.y);
-      accumulate(pulled.parameters);
+      parameters.add(pulled.parameters);
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value!) } : {}) };
     });
 
@@ -53,9 +43,9 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     if (!includes(trajectory.level(n), 'stages')) restore(work, n);
     const { span, interval, moves, stages } = trajectory.entry(n);
     if (!stages) {
-      const pulled = pullBackSteps(fused!, memory, solver.stages, trajectory.steps(m, n), cotangent);
+      const pulled = pullBackSteps(work, fused!, trajectory.steps(m, n), cotangent);
       const next = replace(cotangent, pulled.y);
-      accumulate(pulled.parameters);
+      parameters.add(pulled.parameters);
       return next;
     }
     const pulled: StageCotangents<A>[] = [];
@@ -119,7 +109,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     if (lambda && y0Bar !== lambda) memory.drop(lambda);
     return {
       y0: memory.escape(y0Bar),
-      parameters: memory.escape(parameters ?? zeros(field.parameters)),
+      parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
       ts: tsBar,
     };
   });

@@ -130,6 +130,11 @@ export interface FusedSteps<A> {
    * end of the last step to the start of the first.
    */
   adjoint?(spans: readonly Span[], ys: readonly State<A>[], cotangent: State<A>): FusedAdjoint<A>;
+  /**
+   * The same with the activations of one stage at a time, for 2s − 1 evaluations a step; one step is several, too. Asked where
+   * `FusedStep.adjoint` is absent.
+   */
+  stagedAdjoint?(spans: readonly Span[], ys: readonly State<A>[], cotangent: State<A>): FusedAdjoint<A>;
   /** Steps over `spans` from `y`, each with the activations of its stages, which live until it is released. */
   linearize?(spans: readonly Span[], y: State<A>): readonly Linearization<A>[];
   /** Pulls ∂ℒ/∂y back through consecutive steps, from the end of the last to the start of the first. */
@@ -152,7 +157,7 @@ export interface FusedAttempt<A> {
 export interface FusedAdjoint<A> {
   readonly y: State<A>;
   readonly parameters: State<A>;
-  /** Bytes of activations held in between: those of one step. */
+  /** Bytes of activations held in between: those of one step, or of one stage. */
   readonly bytes: number;
   /** Bytes of states held besides, in between. */
   readonly stateBytes?: number;

@@ -1,7 +1,9 @@
 import {
+  stagedStep,
   type ButcherTableau,
   type Cotangents,
   type FusedAdjoint,
+  type FusedStep,
   type Linearization,
   type Span,
   type State,
@@ -19,6 +21,7 @@ export const operations = [
   'attempt',
   'linearizeSteps',
   'adjoint',
+  'stagedAdjoint',
   'pullback',
   'release',
 ] as const;
@@ -70,7 +73,16 @@ export function perform(
   const [t] = times as readonly [number];
   const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];
   const spans = times.slice(1).map((t1, i): Span => ({ t0: times[i]!, t1 }));
-  const step = () => field.fuse!(tableau!)!;
+  const fused = () => field.fuse!(tableau!);
+  const staged = () => stagedStep(field, tableau!);
+  const adjoint = (pull: NonNullable<FusedStep<OnnxArray>['adjoint']>): BlockResult => {
+    const {
+      bytes,
+      stateBytes = 0,
+      ...result
+    } = back(spans.length, inputs.at(-1)!, (n, cotangent) => pull(spans[n]!, inputs[n]!, cotangent));
+    return { ...pulled({ t: 0, ...result }), bytes, stateBytes };
+  };
   const kept = (made: readonly Linearization<OnnxArray>[]): BlockResult => {
     made.forEach((linearization, i) => linearizations.set(handles[i]!, linearization));
     const { bytes, stateBytes = 0 } = made[0]!;
@@ -86,15 +98,15 @@ export function perform(
       return { ...pulled(cotangents), states: [cotangents.y, ...(value ? [value] : [])], bytes };
     }
     case 'advance': {
-      const { advance } = step();
+      const { advance } = fused() ?? staged();
       return { ...nothing, states: along(spans, y, advance, (state) => state) };
     }
     case 'attempt': {
-      const { y: y1, error, last } = step().attempt!(spans[0]!, y, second);
+      const { y: y1, error, last } = fused()!.attempt!(spans[0]!, y, second);
       return { ...nothing, states: [y1, error, ...(last ? [last] : [])] };
     }
     case 'linearizeSteps': {
-      const { linearize } = step();
+      const { linearize } = fused() ?? staged();
       return kept(
         along(
           spans,
@@ -104,15 +116,10 @@ export function perform(
         ),
       );
     }
-    case 'adjoint': {
-      const adjoint = step().adjoint!;
-      const {
-        bytes,
-        stateBytes = 0,
-        ...cotangents
-      } = back(spans.length, inputs.at(-1)!, (n, cotangent) => adjoint(spans[n]!, inputs[n]!, cotangent));
-      return { ...pulled({ t: 0, ...cotangents }), bytes, stateBytes };
-    }
+    case 'adjoint':
+      return adjoint(fused()!.adjoint!);
+    case 'stagedAdjoint':
+      return adjoint(staged().adjoint);
     case 'pullback':
       return pulled(
         back(handles.length, y, (n, cotangent) =>

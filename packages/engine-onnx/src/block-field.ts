@@ -80,9 +80,9 @@ export function blockField(
     },
   });
 
-  const fused = (tableau: ButcherTableau): FusedStep<OnnxArray> | undefined => {
+  // Where a block has no model of a step, it takes steps stage by stage.
+  const fused = (tableau: ButcherTableau): FusedStep<OnnxArray> => {
     const step = own.fuse!(tableau);
-    if (!step) return undefined;
     const over = (spans: readonly Span[], operation: BlockCall['operation']): BlockCall => ({
       ...usual,
       operation,
@@ -93,20 +93,24 @@ export function blockField(
       call(over(spans, 'advance'), [y]).states;
     const linearize = (spans: readonly Span[], y: State<OnnxArray>): readonly Linearization<OnnxArray>[] =>
       linearized(over(spans, 'linearizeSteps'), spans.length, y);
-    const adjoint = (
-      spans: readonly Span[],
-      ys: readonly State<OnnxArray>[],
-      cotangent: State<OnnxArray>,
-    ): FusedAdjoint<OnnxArray> => {
-      const result = call(over(spans, 'adjoint'), [...ys, cotangent]);
-      const { bytes, stateBytes } = result;
-      return { ...cotangents(result), bytes, stateBytes };
-    };
+    const adjointBy =
+      (operation: 'adjoint' | 'stagedAdjoint') =>
+      (
+        spans: readonly Span[],
+        ys: readonly State<OnnxArray>[],
+        cotangent: State<OnnxArray>,
+      ): FusedAdjoint<OnnxArray> => {
+        const result = call(over(spans, operation), [...ys, cotangent]);
+        // The states of several steps are gathered for the call.
+        const gathered = ys.length === 1 ? 0 : ys.flat().reduce((sum, x) => sum + x.kind.bytes, 0);
+        return { ...cotangents(result), bytes: result.bytes, stateBytes: result.stateBytes + gathered };
+      };
+    const adjoint = adjointBy('adjoint');
     const adjointStep: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) =>
       adjoint([span], [y], cotangent);
     return {
       advance: (span, y) => advance([span], y)[0]!,
-      ...(step.attempt && {
+      ...(step?.attempt && {
         attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>) {
           const [y1, error, last] = call(over([span], 'attempt'), [y, slope]).states;
           return { y: y1!, error: error!, ...(last && { last }) };
@@ -115,7 +119,7 @@ export function blockField(
       linearize: (span, y) => linearize([span], y)[0]!,
       // Whether it is worth its memory is known when a gradient asks.
       get adjoint() {
-        return step.adjoint && adjointStep;
+        return step?.adjoint && adjointStep;
       },
       // The threads do not wait for one another between steps, and each adds up its own summands of the parameters.
       several: {
@@ -128,12 +132,8 @@ export function blockField(
             cotangent,
             false,
           ),
-        adjoint(spans, ys, cotangent) {
-          const result = adjoint(spans, ys, cotangent);
-          // Gathered for the call.
-          const gathered = ys.flat().reduce((sum, x) => sum + x.kind.bytes, 0);
-          return { ...result, stateBytes: result.stateBytes! + gathered };
-        },
+        adjoint,
+        stagedAdjoint: adjointBy('stagedAdjoint'),
       },
     };
   };

@@ -7,5 +7,9 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const backprop: GradientStrategy = scheduled({
   name: 'backprop',
-  retention: () => ({ keep: () => 'activations', restore: () => () => 'activations', uniform: true }),
+  retention: () => ({
+    keep: () => 'activations',
+    restore: () => () => 'activations',
+    uniform: 'activations',
+  }),
 });

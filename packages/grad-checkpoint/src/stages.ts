@@ -14,6 +14,6 @@ export const stages: GradientStrategy = scheduled({
   retention: ({ wholeSteps }) => ({
     keep: () => (wholeSteps ? 'state' : 'stages'),
     restore: () => () => 'stages',
-    uniform: wholeSteps,
+    uniform: wholeSteps ? 'stages' : undefined,
   }),
 });

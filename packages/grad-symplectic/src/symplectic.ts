@@ -11,5 +11,5 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const symplectic: GradientStrategy = scheduled({
   name: 'symplectic',
-  retention: () => ({ keep: () => 'state', restore: () => () => 'stages', uniform: true }),
+  retention: () => ({ keep: () => 'state', restore: () => () => 'stages', uniform: 'stages' }),
 });

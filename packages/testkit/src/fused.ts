@@ -43,13 +43,13 @@ export function fusedField(
     const pullback = (span: Span, y: S, cotangent: S): Cotangents<Float64Array> => {
       let parameters: S = field.parameters.map((p) => scratch.engine.zeros(p));
       const silent = float64Field(createFloat64Engine(), field, { ...options, before: () => undefined });
-      const stages = solver.restage!(
+      const stages = solver.restage(
         { ...evaluator, at: (t, at) => ({ t, y: at, slope: silent.evaluate(t, at) }) },
         span,
         y,
         'all',
       );
-      const step = solver.adjointStep!(
+      const step = solver.adjointStep(
         scratch.engine,
         span,
         cotangent,
