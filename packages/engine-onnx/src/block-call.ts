@@ -128,7 +128,7 @@ export function perform(
       );
     case 'release':
       for (const handle of handles) {
-        linearizations.get(handle)!.release();
+        linearizations.get(handle)?.release();
         linearizations.delete(handle);
       }
       return nothing;

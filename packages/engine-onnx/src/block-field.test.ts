@@ -1,4 +1,4 @@
-import { createRegistry, type Registry } from '@odegrad/core';
+import { createRegistry, type Registry, type State } from '@odegrad/core';
 import {
   solve,
   type FieldRequest,
@@ -10,7 +10,7 @@ import adjoint from '@odegrad/grad-adjoint';
 import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
-import tableaux from '@odegrad/tableaux';
+import tableaux, { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -146,6 +146,77 @@ describe('a field in blocks of rows', () => {
     linearization.release();
     linearization.release();
     expect(() => linearization.pullback(two.y, false)).toThrow(/was released/);
+  });
+
+  describe('several steps in one call', () => {
+    const spans = [0, 0.25, 0.5, 0.75].map((t0) => ({ t0, t1: t0 + 0.25 }));
+    const close = (found: State<OnnxArray>, wanted: State<OnnxArray>): void => {
+      const [x, y] = [values(found), values(wanted)];
+      for (const [i, entries] of y.entries()) expectClose(x[i]!, entries, 1e-5);
+    };
+    const stepsOf = (blocks: number) => {
+      const { field: compiled, y } = prepare(blocks);
+      return { compiled, y, step: compiled.fuse!(rk4)! };
+    };
+    const wanted = () => {
+      const { y, step } = stepsOf(1);
+      const states: State<OnnxArray>[] = [y];
+      for (const span of spans) states.push(step.advance(span, states.at(-1)!));
+      let cotangent: State<OnnxArray> = y;
+      let parameters: number[][] | undefined;
+      for (let n = spans.length - 1; n >= 0; n--) {
+        const pulled = step.adjoint!(spans[n]!, states[n]!, cotangent);
+        cotangent = pulled.y;
+        const before = parameters;
+        parameters = values(pulled.parameters).map((x, i) =>
+          x.map((entry, e) => entry + (before?.[i]![e] ?? 0)),
+        );
+      }
+      return { states, cotangent, parameters: parameters! };
+    };
+
+    test('forward, and back by each of the ways, are those of the whole one by one', () => {
+      const { states, cotangent, parameters } = wanted();
+      const { compiled, y, step } = stepsOf(2);
+      const several = step.several!;
+      expect(several.longest).toBeGreaterThan(spans.length);
+      several.advance(spans, y).forEach((state, n) => {
+        close(state, states[n + 1]!);
+      });
+      const linearizations = several.linearize!(spans, y);
+      linearizations.forEach(({ value }, n) => {
+        close(value, states[n + 1]!);
+      });
+      const starts = states.slice(0, -1);
+      const ways = [
+        several.pullback!(linearizations, y),
+        several.pullback!(linearizations, y),
+        several.adjoint!(spans, starts, y),
+        several.stagedAdjoint!(spans, starts, y),
+      ];
+      for (const pulled of ways) {
+        close(pulled.y, cotangent);
+        values(pulled.parameters).forEach((x, i) => {
+          expectClose(x, parameters[i]!, 1e-5);
+        });
+      }
+      for (const linearization of linearizations) linearization.release();
+      expect(() => several.pullback!(linearizations, y)).toThrow(/was released/);
+      expect(values([compiled.evaluate(0, y)[0]!])[0]).toHaveLength(ROWS * COLUMNS);
+    });
+
+    test('hold the activations of a step, or of a stage, and the states that they start from', () => {
+      const { y, step } = stepsOf(2);
+      const { compiled, step: whole } = stepsOf(1);
+      const starts = spans.map(() => y);
+      const { adjoint, stagedAdjoint } = step.several!;
+      const one = compiled.linearize(0.5, y);
+      expect(stagedAdjoint!(spans, starts, y).bytes).toBe(one.bytes);
+      const all = adjoint!(spans, starts, y);
+      expect(all.bytes).toBe(whole.adjoint!(spans[0]!, y, y).bytes);
+      expect(all.stateBytes).toBe(spans.length * y[0]!.kind.bytes);
+      one.release();
+    });
   });
 
   test('keeps the variables of a linearization when another solve has others', () => {

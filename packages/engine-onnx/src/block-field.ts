@@ -13,7 +13,7 @@ import {
 import type { OnnxArray } from './array.ts';
 import type { BlockCall, BlockResult } from './block-call.ts';
 import type { TeamSolve } from './block-team.ts';
-import { releasedOnce } from './linearization.ts';
+import { releasedOnce, tooLate } from './linearization.ts';
 
 let handles = 0;
 
@@ -51,7 +51,19 @@ export function blockField(
     y: State<OnnxArray>,
   ): readonly Linearization<OnnxArray>[] => {
     const made = Array.from({ length: count }, () => handles++);
-    const { states, bytes, stateBytes } = call({ ...usual, ...how, handles: made }, [y]);
+    const release = (released: readonly number[]): void => {
+      call({ ...usual, operation: 'release', handles: released }, []);
+    };
+    const result = (): BlockResult => {
+      try {
+        return call({ ...usual, ...how, handles: made }, [y]);
+      } catch (error) {
+        // Some of the blocks may have them.
+        release(made);
+        throw error;
+      }
+    };
+    const { states, bytes, stateBytes } = result();
     return made.map((handle, i) => {
       const linearization = releasedOnce<OnnxArray>({
         value: states[i]!,
@@ -59,7 +71,8 @@ export function blockField(
         stateBytes,
         pullback: (cotangent, withTime) => pullback([handle], cotangent, withTime),
         release() {
-          call({ ...usual, operation: 'release', handles: [handle] }, []);
+          handleOf.delete(linearization);
+          release([handle]);
         },
       });
       handleOf.set(linearization, handle);
@@ -128,7 +141,11 @@ export function blockField(
         linearize,
         pullback: (linearizations, cotangent) =>
           pullback(
-            linearizations.map((linearization) => handleOf.get(linearization)!),
+            linearizations.map((linearization) => {
+              const handle = handleOf.get(linearization);
+              if (handle === undefined) throw tooLate();
+              return handle;
+            }),
             cotangent,
             false,
           ),
