@@ -1,7 +1,7 @@
+import type { Sweep } from './differentiable.ts';
 import { stageEvaluator } from './evaluator.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
-import type { Sweep } from './differentiable.ts';
 import type { Steps } from './trajectory.ts';
 import type { Cotangents, FusedStep, Problem, Stage, State, VectorJacobianProduct } from './types.ts';
 import { wholeAdjoint } from './whole-steps.ts';
