@@ -31,6 +31,7 @@ describe('the package', () => {
         "solution",
         "solutionStages",
         "stageEvaluator",
+        "stagedStep",
         "stateBytes",
         "stepsBetween",
         "suggest",
