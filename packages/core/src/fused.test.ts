@@ -210,6 +210,39 @@ describe.each([
       },
     );
 
+    it.each([
+      ['advance', symplectic],
+      ['linearize', backprop],
+    ] as const)('%s goes on past output times', (name, strategy) => {
+      const calls: number[] = [];
+      const field = fusedField(createFloat64Engine(), neuralField(2, 2), ['linearize', 'adjoint'], {}, 4);
+      const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
+        const fused = field.fuse!(tableau)!;
+        const several = fused.several!;
+        const counted = {
+          advance: (...args: Parameters<typeof several.advance>) => {
+            calls.push(args[0].length);
+            return several.advance(...args);
+          },
+          linearize: (...args: Parameters<NonNullable<typeof several.linearize>>) => {
+            calls.push(args[0].length);
+            return several.linearize!(...args);
+          },
+        };
+        return { ...fused, several: { ...several, [name]: counted[name] } };
+      };
+      const ts = [0, 1, 1.5, 3, 3.25, 4];
+      const solution = strategy.solve(
+        { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts },
+        { solver, stepping: { stepSize: 0.5 } },
+      );
+      // 2 + 1 + 3 + 1 + 2 steps, the last of them by itself.
+      expect(calls).toEqual([4, 4]);
+      expect(solution.stats.accepted).toBe(9);
+      expect(solution.stats.evaluationsForward).toBe(9 * s);
+      solution.release();
+    });
+
     it('is for schedules that keep the same of every step; others step one by one', () => {
       for (const strategy of [backprop, recompute]) {
         const [one, many] = [1, 64].map((longest) => runTrial(strategy, several(longest)));

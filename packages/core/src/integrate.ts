@@ -73,7 +73,7 @@ export function integrate<A>(
       }
     }
     const pace: Pace<A> = isFixed(stepping)
-      ? fixedPace<A>(stepping)
+      ? fixedPace<A>(ts, stepping)
       : memory.scope(() => adaptivePace(problem, method, stepping, first, plain));
 
     const attempt = (interval: number): boolean =>
@@ -117,7 +117,7 @@ export function integrate<A>(
 
     watcher.output(0, y);
     for (let interval = 0; interval + 1 < ts.length; interval++) {
-      pace.enter(ts[interval]!, ts[interval + 1]!);
+      pace.enter(interval);
       while (!attempt(interval));
       if (!y.every((part) => engine.isFinite(part))) {
         fail(

@@ -25,10 +25,10 @@ export interface Proposal {
 /** Where steps begin and end: by count, or by error. One for each solve. */
 export interface Pace<A> {
   readonly adaptive: boolean;
-  /** Begins an interval between neighbouring output times. */
-  enter(ta: number, tb: number): void;
+  /** Begins the interval between output times `interval` and `interval + 1`. */
+  enter(interval: number): void;
   propose(t: number, steps: number): Proposal;
-  /** The spans after the one proposed last, up to so many and to the next output time, as far as they are known. */
+  /** The spans after the one proposed last, up to so many, as far as they are known. */
   upcoming(limit: number): readonly Span[];
   /** Whether the attempted step is accepted. */
   judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
@@ -49,26 +49,37 @@ export function stepsBetween(ta: number, tb: number, stepping: FixedStepping): n
 }
 
 /** Equal steps, indexed by integer: output times are reached by assignment, never by adding up. */
-export function fixedPace<A>(stepping: FixedStepping): Pace<A> {
-  let [ta, tb, count, index] = [0, 0, 0, 0];
-  const grid = (j: number): number => (j === 0 ? ta : j === count ? tb : ta + (tb - ta) * (j / count));
-  const spanOf = (j: number): Span => ({ t0: grid(j), t1: grid(j + 1) });
+export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pace<A> {
+  let [interval, index] = [0, 0];
+  const countOf = (i: number): number => stepsBetween(ts[i]!, ts[i + 1]!, stepping);
+  const spanOf = (i: number, j: number): Span => {
+    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
+    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
+    return { t0: grid(j), t1: grid(j + 1) };
+  };
   return {
     adaptive: false,
     errorNorm: undefined,
-    enter(from, to) {
-      [ta, tb, count, index] = [from, to, stepsBetween(from, to, stepping), 0];
+    enter(next) {
+      [interval, index] = [next, 0];
     },
     propose() {
       const j = index++;
+      const count = countOf(interval);
       return {
-        span: spanOf(j),
+        span: spanOf(interval, j),
         moves: [j / count, (j + 1) / count],
         lands: j + 1 === count,
       };
     },
-    upcoming: (limit) =>
-      Array.from({ length: Math.max(0, Math.min(limit, count - index)) }, (_, i) => spanOf(index + i)),
+    upcoming(limit) {
+      const spans: Span[] = [];
+      for (let [i, j] = [interval, index]; spans.length < limit && i + 1 < ts.length;) {
+        if (j < countOf(i)) spans.push(spanOf(i, j++));
+        else [i, j] = [i + 1, 0];
+      }
+      return spans;
+    },
     judge: () => true,
   };
 }
@@ -109,8 +120,8 @@ export function adaptivePace<A>(
     get errorNorm() {
       return errorNorm;
     },
-    enter(_, to) {
-      tb = to;
+    enter(interval) {
+      tb = ts[interval + 1]!;
     },
     propose(t, steps) {
       const left = Math.abs(tb - t);
