@@ -1,5 +1,6 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
+import { dropStage, holdStage } from './state.ts';
 import type { FusedStep, Problem, Solver, Span, StageEvaluator, State, Step } from './types.ts';
 
 /**
@@ -47,21 +48,14 @@ export function stageEvaluator<A>(
   const nextStep = (fused: FusedStep<A>, stages: number, span: Span, y: State<A>): WholeStep<A> => {
     // Whoever goes on from elsewhere has no use for them.
     if (y !== latest) {
-      for (const step of ready.splice(0)) {
-        memory.drop(step.y);
-        if (step.linearization) memory.dropLinearization(step.linearization);
-      }
+      for (const step of ready.splice(0)) dropStage(memory, step);
     }
     if (ready.length === 0) {
       const { several } = fused;
       const longest = several && (!activations || several.linearize) ? several.longest : 1;
       const spans = [span, ...upcoming(longest - 1)];
       countEvaluations(memory.ledger, stages * spans.length);
-      for (const step of advance(fused, spans, y)) {
-        memory.hold(step.y);
-        if (step.linearization) memory.holdLinearization(step.linearization);
-        ready.push(step);
-      }
+      for (const step of advance(fused, spans, y)) ready.push(holdStage(memory, step));
     }
     const step = ready.shift()!;
     memory.lend(step.y);

@@ -1,5 +1,5 @@
-import { fusedStep, stageEvaluator } from './evaluator.ts';
 import type { Sweep } from './differentiable.ts';
+import { fusedStep, stageEvaluator } from './evaluator.ts';
 import { includes, type Level, type Made } from './trajectory.ts';
 import type { Span, State } from './types.ts';
 import { wholeAdjoint } from './whole-steps.ts';

@@ -12,6 +12,9 @@ import {
 
 import { addInto, release, type OnnxArray } from './array.ts';
 
+/** Steps that one call takes, at most. */
+export const MOST_STEPS = 32;
+
 /** What is asked of a field, at a point or over steps; the order is that of the codes in shared memory. */
 export const operations = [
   'evaluate',
@@ -99,7 +102,9 @@ export function perform(
     }
     case 'advance': {
       const { advance } = fused() ?? staged();
-      return { ...nothing, states: along(spans, y, advance, (state) => state) };
+      const states: State<OnnxArray>[] = [];
+      for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
+      return { ...nothing, states };
     }
     case 'attempt': {
       const { y: y1, error, last } = fused()!.attempt!(spans[0]!, y, second);
@@ -107,14 +112,9 @@ export function perform(
     }
     case 'linearizeSteps': {
       const { linearize } = fused() ?? staged();
-      return kept(
-        along(
-          spans,
-          y,
-          (span, from) => linearize!(span, from),
-          ({ value }) => value,
-        ),
-      );
+      const made: Linearization<OnnxArray>[] = [];
+      for (const span of spans) made.push(linearize!(span, made.at(-1)?.value ?? y));
+      return kept(made);
     }
     case 'adjoint':
       return adjoint(fused()!.adjoint!);
@@ -133,23 +133,6 @@ export function perform(
       }
       return nothing;
   }
-}
-
-/** What is made over each span, from the state that the one before it came to. */
-function along<T>(
-  spans: readonly Span[],
-  y: State<OnnxArray>,
-  make: (span: Span, y: State<OnnxArray>) => T,
-  stateOf: (made: T) => State<OnnxArray>,
-): readonly T[] {
-  const all: T[] = [];
-  let state = y;
-  for (const span of spans) {
-    const made = make(span, state);
-    state = stateOf(made);
-    all.push(made);
-  }
-  return all;
 }
 
 /** Pulls a cotangent back over so many steps, the last first, and adds up what they give of the parameters. */

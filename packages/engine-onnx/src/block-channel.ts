@@ -2,7 +2,7 @@ import type { ButcherTableau } from '@odegrad/core';
 
 import type { FloatType } from './array.ts';
 import type { BlockDescription } from './block.ts';
-import { operations, type BlockCall, type BlockResult } from './block-call.ts';
+import { MOST_STEPS, operations, type BlockCall, type BlockResult } from './block-call.ts';
 import type { BoundTensor } from './session.ts';
 
 /** What a worker is told between calls. */
@@ -50,7 +50,7 @@ export const STARTING = -1;
 const ANSWER = 3;
 const CALL = ANSWER + 7;
 /** Times and handles of a call, at most. */
-const LISTED = 128;
+const LISTED = 2 * MOST_STEPS + 1;
 
 export function openLine(): Line {
   const signals = new Int32Array(new SharedArrayBuffer(12));

@@ -13,7 +13,7 @@ import {
 import type { OnnxArray } from './array.ts';
 import type { BlockCall, BlockResult } from './block-call.ts';
 import type { TeamSolve } from './block-team.ts';
-import { releasedOnce, tooLate } from './linearization.ts';
+import { tooLate } from './linearization.ts';
 
 let handles = 0;
 
@@ -37,13 +37,20 @@ export function blockField(
   { own, longest, call }: TeamSolve,
   { engine, parameters }: Pick<VectorField<OnnxArray>, 'engine' | 'parameters'>,
 ): VectorField<OnnxArray> {
+  /** The linearizations that were not released. */
   const handleOf = new WeakMap<Linearization<OnnxArray>, number>();
   const pullback = (
-    made: readonly number[],
+    made: readonly Linearization<OnnxArray>[],
     cotangent: State<OnnxArray>,
     withTime: boolean,
-  ): Cotangents<OnnxArray> =>
-    cotangents(call({ ...usual, operation: 'pullback', handles: made, withTime }, [cotangent]));
+  ): Cotangents<OnnxArray> => {
+    const known = made.map((linearization) => {
+      const handle = handleOf.get(linearization);
+      if (handle === undefined) throw tooLate();
+      return handle;
+    });
+    return cotangents(call({ ...usual, operation: 'pullback', handles: known, withTime }, [cotangent]));
+  };
   /** So many linearizations by one call. */
   const linearized = (
     how: Pick<BlockCall, 'operation' | 'times'> & Partial<BlockCall>,
@@ -65,16 +72,15 @@ export function blockField(
     };
     const { states, bytes, stateBytes } = result();
     return made.map((handle, i) => {
-      const linearization = releasedOnce<OnnxArray>({
+      const linearization: Linearization<OnnxArray> = {
         value: states[i]!,
         bytes,
         stateBytes,
-        pullback: (cotangent, withTime) => pullback([handle], cotangent, withTime),
+        pullback: (cotangent, withTime) => pullback([linearization], cotangent, withTime),
         release() {
-          handleOf.delete(linearization);
-          release([handle]);
+          if (handleOf.delete(linearization)) release([handle]);
         },
-      });
+      };
       handleOf.set(linearization, handle);
       return linearization;
     });
@@ -139,16 +145,7 @@ export function blockField(
         longest,
         advance,
         linearize,
-        pullback: (linearizations, cotangent) =>
-          pullback(
-            linearizations.map((linearization) => {
-              const handle = handleOf.get(linearization);
-              if (handle === undefined) throw tooLate();
-              return handle;
-            }),
-            cotangent,
-            false,
-          ),
+        pullback: (linearizations, cotangent) => pullback(linearizations, cotangent, false),
         adjoint,
         stagedAdjoint: adjointBy('stagedAdjoint'),
       },

@@ -1,7 +1,7 @@
 import { bytesOfFloat, type FloatData } from './array.ts';
+import { MOST_STEPS } from './block-call.ts';
 import type { SentBlock } from './block-channel.ts';
 import { sizeOf } from './program.ts';
-import type { Recorded } from './row-blocks.ts';
 
 /** Room for the arrays of a call, in memory that both threads see. */
 export interface BlockMemory {
@@ -11,19 +11,24 @@ export interface BlockMemory {
   readonly parameters: readonly FloatData[];
 }
 
-/** Bytes of states that one call takes or gives at most, steps, and operations of f in each of their stages. */
-const LONGEST = { bytes: 2 ** 22, steps: 32, work: 1e9 };
+/** Bytes of states that a call of several steps takes or gives at most, and operations of f in each of their stages. */
+const LONGEST = { bytes: 2 ** 22, work: 1e9 };
 
 /** How many steps one call takes, of an f of so many operations. Whoever watches a solve is told of them after the call. */
 export function longestCall({ shapes, float }: Pick<SentBlock, 'shapes' | 'float'>, work: number): number {
   const entries = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
   const bytes = Math.max(1, entries * bytesOfFloat(float));
-  return Math.max(1, Math.floor(Math.min(LONGEST.steps, LONGEST.bytes / bytes, LONGEST.work / work)));
+  return Math.max(1, Math.floor(Math.min(MOST_STEPS, LONGEST.bytes / bytes, LONGEST.work / work)));
 }
 
 /** Lays the memory out; in a new buffer unless one is given. */
 export function blockMemory(
-  { shapes, parameterShapes, float, longest }: Omit<SentBlock, keyof Recorded | 'threads' | 'memory'>,
+  {
+    shapes,
+    parameterShapes,
+    float,
+    longest,
+  }: Pick<SentBlock, 'shapes' | 'parameterShapes' | 'float' | 'longest'>,
   given?: SharedArrayBuffer,
 ): BlockMemory {
   const width = bytesOfFloat(float);

@@ -120,11 +120,18 @@ export function fusedField(
         ? {
             several: {
               longest,
-              advance: (spans: readonly Span[], y: S) => along(spans, y, advance, (state) => state),
+              advance(spans: readonly Span[], y: S) {
+                const states: S[] = [];
+                for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
+                return states;
+              },
               ...(linearizes
                 ? {
-                    linearize: (spans: readonly Span[], y: S) =>
-                      along(spans, y, linearize, ({ value }) => value),
+                    linearize(spans: readonly Span[], y: S) {
+                      const made: Linearization<Float64Array>[] = [];
+                      for (const span of spans) made.push(linearize(span, made.at(-1)?.value ?? y));
+                      return made;
+                    },
                     pullback: (linearizations: readonly Linearization<Float64Array>[], cotangent: S) =>
                       back(
                         linearizations.map((x) => (c: S) => x.pullback(c, false)),
@@ -146,21 +153,4 @@ export function fusedField(
     };
   };
   return { ...float64Field(engine, field, options), fuse };
-}
-
-/** What is made over each span, from the state that the one before it came to. */
-function along<S, T>(
-  spans: readonly Span[],
-  y: S,
-  make: (span: Span, y: S) => T,
-  stateOf: (made: T) => S,
-): readonly T[] {
-  const all: T[] = [];
-  let state = y;
-  for (const span of spans) {
-    const made = make(span, state);
-    state = stateOf(made);
-    all.push(made);
-  }
-  return all;
 }
