@@ -21,9 +21,9 @@ export function arrayEngine(
       const sum =
         base && terms.length === 1 && first!.coefficient === 1 ? plus(base, first!.value) : undefined;
       if (sum) return sum;
-      const out = take((base ?? terms[0]!.value).kind);
-      if (base) add(data(out), data(base), terms);
-      else scale(data(out), terms);
+      const all = base ? [{ coefficient: 1, value: base }, ...terms] : terms;
+      const out = take(all[0]!.value.kind);
+      add(data(out), all);
       return out;
     },
     zeros(like) {
@@ -60,35 +60,13 @@ export function arrayEngine(
 }
 
 type Terms = readonly Term<OnnxArray>[];
+type Seven<T> = [T, T, T, T, T, T, T];
 
-/** out = base + Σ cᵢ xᵢ; the numbers of terms that steps of common tableaus have get loops of their own. */
-function add(out: FloatData, base: FloatData, terms: Terms): void {
+/** out = Σ cᵢ xᵢ in one loop, for the numbers of terms that steps of common tableaus have. */
+function add(out: FloatData, terms: Terms): void {
   const n = out.length;
-  const [p, q, r, s] = terms.map(({ value }) => data(value)) as [FloatData, FloatData, FloatData, FloatData];
-  const [a, b, c, d] = terms.map(({ coefficient }) => coefficient) as [number, number, number, number];
-  switch (terms.length) {
-    case 1:
-      if (a === 1) for (let i = 0; i < n; i++) out[i] = base[i]! + p[i]!;
-      else for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]!;
-      return;
-    case 2:
-      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]!;
-      return;
-    case 3:
-      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]! + c * r[i]!;
-      return;
-    case 4:
-      for (let i = 0; i < n; i++) out[i] = base[i]! + a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]!;
-      return;
-    default:
-      accumulate(out, base, terms);
-  }
-}
-
-function scale(out: FloatData, terms: Terms): void {
-  const n = out.length;
-  const [p, q, r] = terms.map(({ value }) => data(value)) as [FloatData, FloatData, FloatData];
-  const [a, b, c] = terms.map(({ coefficient }) => coefficient) as [number, number, number];
+  const [p, q, r, s, u, v, w] = terms.map(({ value }) => data(value)) as Seven<FloatData>;
+  const [a, b, c, d, e, f, g] = terms.map(({ coefficient }) => coefficient) as Seven<number>;
   switch (terms.length) {
     case 1:
       for (let i = 0; i < n; i++) out[i] = a * p[i]!;
@@ -99,19 +77,33 @@ function scale(out: FloatData, terms: Terms): void {
     case 3:
       for (let i = 0; i < n; i++) out[i] = a * p[i]! + b * q[i]! + c * r[i]!;
       return;
+    case 4:
+      for (let i = 0; i < n; i++) out[i] = a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]!;
+      return;
+    case 5:
+      for (let i = 0; i < n; i++) out[i] = a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]! + e * u[i]!;
+      return;
+    case 6:
+      for (let i = 0; i < n; i++)
+        out[i] = a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]! + e * u[i]! + f * v[i]!;
+      return;
+    case 7:
+      for (let i = 0; i < n; i++)
+        out[i] = a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]! + e * u[i]! + f * v[i]! + g * w[i]!;
+      return;
     default:
-      accumulate(out, undefined, terms);
+      accumulate(out, terms);
   }
 }
 
 /** Entries of a block of the sum, kept in float64 until all terms are in. */
 const block = new Float64Array(1024);
 
-function accumulate(out: FloatData, base: FloatData | undefined, terms: Terms): void {
+/** out = Σ cᵢ xᵢ of any number of terms. */
+function accumulate(out: FloatData, terms: Terms): void {
   for (let start = 0; start < out.length; start += block.length) {
     const n = Math.min(block.length, out.length - start);
-    if (base) for (let i = 0; i < n; i++) block[i] = base[start + i]!;
-    else block.fill(0, 0, n);
+    block.fill(0, 0, n);
     for (const { coefficient, value } of terms) {
       const x = data(value);
       for (let i = 0; i < n; i++) block[i]! += coefficient * x[start + i]!;
