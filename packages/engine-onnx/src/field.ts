@@ -21,6 +21,7 @@ import {
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
 import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
 import { releasedOnce } from './linearization.ts';
+import { createPreludes, type Preludes } from './preludes.ts';
 import { pulledBack, type FieldPrograms } from './program.ts';
 import { readParts } from './read-parts.ts';
 import { rewriteForOnnx } from './rewrite-onnx.ts';
@@ -45,6 +46,7 @@ export interface CompiledField extends PointModels {
   readonly engine: Engine<OnnxArray>;
   /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
   readonly read: PointModels;
+  readonly preludes: Preludes;
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
 }
@@ -70,17 +72,23 @@ export function compileField(
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
 ): CompiledField {
   const { runtime, shapes } = about;
-  const programs = rewritten(traced);
+  const preludes = createPreludes(runtime);
+  const rewritten = ({ forward, gradient }: FieldPrograms, name: string): FieldPrograms => ({
+    forward: once(() => preludes.without(rewriteForOnnx(forward()), `v:${name}f`)),
+    gradient: once(() => preludes.without(rewriteForOnnx(gradient()), `v:${name}g`)),
+  });
+  const programs = rewritten(traced, '');
   const { forward, gradient } = programs;
   const whole = pointModels(programs, runtime);
   const read = once(() => {
     const part = readParts(traced);
-    return part ? pointModels(rewritten(part), runtime) : whole;
+    return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
   });
   const steps = new Map<ButcherTableau, StepModels>();
   return {
     ...about,
     ...whole,
+    preludes,
     get read() {
       return read();
     },
@@ -98,11 +106,6 @@ export function compileField(
     },
   };
 }
-
-const rewritten = ({ forward, gradient }: FieldPrograms): FieldPrograms => ({
-  forward: once(() => rewriteForOnnx(forward())),
-  gradient: once(() => rewriteForOnnx(gradient())),
-});
 
 function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
   const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
@@ -137,9 +140,10 @@ export function vectorField(
 
   // A model is shared by all solves; each sets what it reads, and what does not change only once.
   const bound = new Map<Feedable, Feeder>();
+  const prepared = field.preludes.solve(fixed);
   const feederOf = (model: Feedable): Feeder => {
     let feeder = bound.get(model);
-    if (!feeder) bound.set(model, (feeder = createFeeder(model, fixed)));
+    if (!feeder) bound.set(model, (feeder = createFeeder(model, { ...fixed, ...prepared(model.inputs) })));
     return feeder;
   };
   const call = (

@@ -1,0 +1,55 @@
+import type { OnnxArray, Runtime } from './array.ts';
+import { compileProgram, type Model } from './compile.ts';
+import { hoist } from './hoist.ts';
+import type { Program } from './program.ts';
+
+type Arrays = Readonly<Record<string, OnnxArray>>;
+
+/** What programs of a field make of its variables alone: done once for a solve, and held as long. */
+export interface Preludes {
+  /** The program without it, which takes it in under names with that prefix. */
+  without(program: Program, prefix: string): Program;
+  /** For one solve: what a model with such inputs takes in. Made when it is first asked for. */
+  solve(variables: Arrays): (inputs: ReadonlySet<string>) => Arrays;
+}
+
+interface Prelude {
+  readonly names: readonly string[];
+  readonly model: () => Model;
+}
+
+export function createPreludes(runtime: Runtime): Preludes {
+  const preludes: Prelude[] = [];
+  // Elsewhere inputs are copied to the device in every call, and arithmetic costs less.
+  const pays = runtime.providers.every((provider) => provider === 'cpu');
+  return {
+    without(program, prefix) {
+      if (!pays) return program;
+      const { prelude, rest } = hoist(program, prefix);
+      if (prelude) {
+        let model: Model | undefined;
+        const names = prelude.outputs.map(({ name }) => name);
+        preludes.push({ names, model: () => (model ??= compileProgram(prelude, runtime)) });
+      }
+      return rest;
+    },
+    solve(variables) {
+      const made = new Map<Prelude, Arrays>();
+      const valuesOf = (prelude: Prelude): Arrays => {
+        let values = made.get(prelude);
+        if (!values) {
+          const model = prelude.model();
+          for (const name of model.inputs) model.feeds[name] = variables[name]!;
+          made.set(prelude, (values = model.run()));
+        }
+        return values;
+      };
+      return (inputs) =>
+        Object.fromEntries(
+          preludes
+            .filter(({ names }) => names.some((name) => inputs.has(name)))
+            .flatMap((prelude) => Object.entries(valuesOf(prelude))),
+        );
+    },
+  };
+}
