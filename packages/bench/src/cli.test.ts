@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from './program.ts';
+import { expected } from './workloads/spec.ts';
 
 /** Runs a command line and gives what it wrote. */
 async function odegrad(...args: string[]): Promise<{ status: number; out: string; err: string }> {
@@ -37,7 +38,13 @@ afterAll(async () => {
 
 describe('the command line', () => {
   it('explains itself and ends well', async () => {
-    for (const args of [['--help'], ['help', 'gradients'], ['train', '--help'], ['solve', '--help']]) {
+    for (const args of [
+      ['--help'],
+      ['help', 'gradients'],
+      ['train', '--help'],
+      ['solve', '--help'],
+      ['against', '--help'],
+    ]) {
       const { status, out, err } = await odegrad(...args);
       expect(status).toBe(0);
       expect(out).toMatch(/Usage: odegrad[^]*Examples:\n {2}odegrad /);
@@ -61,6 +68,7 @@ describe('the command line', () => {
     [['train', 'lynxhare'], /Allowed choices are lynx-hare, spiral/],
     [['train', 'spiral', '--rtol', '-1'], /positive number/],
     [['solve', '--strategy', 'stages'], /required option '--workload/],
+    [['against', '--workload', 'spiral'], /missing required argument 'program'/],
     [['field', '--workload', 'small', '--dtype', 'float16'], /float32, float64/],
   ])('refuses %j', async (args, message) => {
     const { status, out, err } = await odegrad(...args);
@@ -239,6 +247,65 @@ describe('odegrad solve and odegrad field', () => {
       for (const name of ['traceMs', 'loadMs']) expect(row[name]).toBeGreaterThanOrEqual(0);
       expect(Math.abs((row['check'] as { loss: number }).loss / 3510.9787 - 1)).toBeLessThan(2e-6);
     }
+  });
+});
+
+describe('odegrad against', () => {
+  /** A program that takes as many milliseconds as it likes, and claims this check. */
+  const peer = (check: object): string[] => {
+    const first = JSON.stringify(JSON.stringify({ name: 'sloth', check }));
+    const answers = "require('readline').createInterface({ input: process.stdin })";
+    return [
+      process.execPath,
+      '-e',
+      `console.log(${first}); ${answers}.on('line', (n) => console.log(4000 * n));`,
+    ];
+  };
+  const args = ['against', '--workload', 'spiral', '--strategy', 'backprop,stages', '--engine', 'onnx'];
+  const { loss, gnorm_y0, gnorm_params } = expected['W1-rk4']!;
+
+  it('gives the ratio of the times, turn by turn', async () => {
+    const { numTensors } = tf.memory();
+    const ask = [...args, '--turns', '3', '--json', '--', ...peer({ loss, gnorm_y0, gnorm_params })];
+    const { status, out, err } = await odegrad(...ask);
+    expect([status, err]).toEqual([0, '']);
+    const rows = rowsOf(out);
+    expect(rows.map((row) => row['strategy'])).toEqual(['backprop', 'stages']);
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        workload: 'spiral',
+        engine: 'onnx',
+        peer: 'sloth',
+        turns: 3,
+        peerMs: 4000,
+      });
+      const [low, ratio, high] = ['ratioLow', 'ratio', 'ratioHigh'].map((name) => row[name] as number);
+      expect(low).toBeLessThanOrEqual(ratio!);
+      expect(ratio).toBeLessThanOrEqual(high!);
+      // Of three turns, the median is one and the same of them.
+      expect(ratio! * (row['gradMs'] as number)).toBeCloseTo(4000, 3);
+    }
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('prints a table without --json', async () => {
+    const { out } = await odegrad(...args, '--turns', '1', '--', ...peer({ loss, gnorm_y0, gnorm_params }));
+    expect(out).toMatch(/strategy.*its time[^]*backprop.*sloth.*4000\.00 ms/);
+  });
+
+  it.each([
+    ['loss', { loss: loss * 1.0001, gnorm_y0, gnorm_params }],
+    ['gnorm_y0', { loss, gnorm_y0: gnorm_y0 * 1.01, gnorm_params }],
+    ['gnorm_params', { loss, gnorm_y0, gnorm_params: Number.NaN }],
+  ])('refuses a program with another %s', async (name, check) => {
+    const { numTensors } = tf.memory();
+    const { status, out, err } = await odegrad(...args, '--', ...peer(check));
+    expect(status).toBe(1);
+    expect(out).toBe('');
+    expect(err).toMatch(
+      name === 'gnorm_params' ? /name and check/ : new RegExp(`something else: its ${name} is`),
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
   });
 });
 

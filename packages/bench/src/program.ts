@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { againstCommand } from './commands/against.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
@@ -18,7 +19,14 @@ function program(streams: Streams): Command {
         '  odegrad gradients --tableau dopri5 --steps 32\n' +
         '  odegrad help gradients',
     );
-  for (const command of [demoCommand, trainCommand, gradientsCommand, fieldCommand, solveCommand])
+  for (const command of [
+    demoCommand,
+    trainCommand,
+    gradientsCommand,
+    fieldCommand,
+    solveCommand,
+    againstCommand,
+  ])
     root.addCommand(command(streams));
   for (const command of [root, ...root.commands]) {
     command.exitOverride().configureOutput({

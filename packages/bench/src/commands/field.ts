@@ -1,9 +1,9 @@
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
 import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
 import { benchRegistry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
+import { textTable, type Column } from '../text-table.ts';
 import { findWorkload } from '../workloads/open.ts';
 import { timeField, type FieldTiming } from '../workloads/time-field.ts';
 
@@ -56,25 +56,16 @@ async function time(
     // TensorFlow.js' kernels run on one thread in Node.
     if (json) jsonLine(out, { ...row, threads: choice.label === 'onnx' ? (threads ?? 'auto') : 1 });
   }
-  if (!json) line(out, table(rows));
+  if (!json) line(out, textTable(rows, columns));
 }
 
-function table(rows: readonly FieldTiming[]): string {
-  const printed = new Table({
-    head: ['workload', 'engine', 'dtype', 'evaluate', 'value + VJP', 'trace', 'load', 'loss'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) {
-    printed.push([
-      row.workload,
-      row.engine,
-      row.dtype,
-      `${row.evaluateUs.toFixed(1)} µs`,
-      `${row.vjpUs.toFixed(1)} µs`,
-      `${row.traceMs.toFixed(1)} ms`,
-      `${row.loadMs.toFixed(1)} ms`,
-      row.check.loss.toPrecision(8),
-    ]);
-  }
-  return printed.toString();
-}
+const columns: readonly Column<FieldTiming>[] = [
+  ['workload', (row) => row.workload],
+  ['engine', (row) => row.engine],
+  ['dtype', (row) => row.dtype],
+  ['evaluate', (row) => `${row.evaluateUs.toFixed(1)} µs`],
+  ['value + VJP', (row) => `${row.vjpUs.toFixed(1)} µs`],
+  ['trace', (row) => `${row.traceMs.toFixed(1)} ms`],
+  ['load', (row) => `${row.loadMs.toFixed(1)} ms`],
+  ['loss', (row) => row.check.loss.toPrecision(8)],
+];

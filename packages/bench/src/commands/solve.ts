@@ -1,12 +1,10 @@
 import { Command } from 'commander';
-import { ArgumentError, suggest } from '@odegrad/core';
-import Table from 'cli-table3';
 import { openEngine } from '../engines.ts';
 import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
-import { findWorkload } from '../workloads/open.ts';
-import type { RunSpec, WorkloadSpec } from '../workloads/spec.ts';
+import { textTable, type Column } from '../text-table.ts';
+import { findRun, findWorkload } from '../workloads/open.ts';
 import { timeSolve, type SolveTiming } from '../workloads/time-solve.ts';
 
 interface Options {
@@ -57,47 +55,18 @@ async function solve(options: Options, { out, err }: Streams): Promise<void> {
     rows.push(row);
     if (options.json) jsonLine(out, row);
   }
-  if (!options.json) line(out, table(rows));
+  if (!options.json) line(out, textTable(rows, columns));
 }
 
-function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
-  const known = Object.keys(spec.runs);
-  const found = spec.runs[name ?? known[0]!];
-  if (found) return found;
-  throw new ArgumentError(
-    `Workload '${spec.name}' has no run '${name!}'.${suggest(name!, known)} It has: ${known.join(', ')}.`,
-  );
-}
-
-function table(rows: readonly SolveTiming[]): string {
-  const printed = new Table({
-    head: [
-      'workload',
-      'engine',
-      'strategy',
-      'tableau',
-      'steps',
-      'nfe',
-      'forward',
-      'value + gradient',
-      'of its calls',
-      'peak',
-    ],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) {
-    printed.push([
-      row.workload,
-      row.engine,
-      row.strategy,
-      row.tableau,
-      row.steps,
-      row.nfe,
-      `${row.forwardMs.toFixed(2)} ms`,
-      `${row.gradMs.toFixed(2)} ms`,
-      `× ${row.overhead.toFixed(2)}`,
-      `${row.peakMb.toFixed(0)} MiB`,
-    ]);
-  }
-  return printed.toString();
-}
+const columns: readonly Column<SolveTiming>[] = [
+  ['workload', (row) => row.workload],
+  ['engine', (row) => row.engine],
+  ['strategy', (row) => row.strategy],
+  ['tableau', (row) => row.tableau],
+  ['steps', (row) => row.steps],
+  ['nfe', (row) => row.nfe],
+  ['forward', (row) => `${row.forwardMs.toFixed(2)} ms`],
+  ['value + gradient', (row) => `${row.gradMs.toFixed(2)} ms`],
+  ['of its calls', (row) => `× ${row.overhead.toFixed(2)}`],
+  ['peak', (row) => `${row.peakMb.toFixed(0)} MiB`],
+];

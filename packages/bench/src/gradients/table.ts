@@ -1,27 +1,22 @@
-import Table from 'cli-table3';
+import { textTable } from '../text-table.ts';
 import type { Comparison } from './compare.ts';
 
 /** The rows as a table for people. */
 export function comparisonTable(rows: readonly Comparison[]): string {
-  const table = new Table({
-    head: ['strategy', 'kept', 'activations', 'evaluations', 'pullbacks', 'error', 'forward', 'backward'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-    // Colours belong to terminals, and this may go into a file.
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) {
-    table.push([
-      row.exact ? row.strategy : `${row.strategy} (not exact)`,
-      bytes(row.keptStateBytes),
-      bytes(row.activationBytesPeak),
-      `${row.evaluationsForward} + ${row.evaluationsBackward}`,
-      row.pullbacks,
-      errorText(row.gradientError),
-      milliseconds(row.forwardMs),
-      milliseconds(row.backwardMs),
-    ]);
-  }
-  return table.toString();
+  return textTable(
+    rows,
+    [
+      ['strategy', (row) => (row.exact ? row.strategy : `${row.strategy} (not exact)`)],
+      ['kept', (row) => bytes(row.keptStateBytes)],
+      ['activations', (row) => bytes(row.activationBytesPeak)],
+      ['evaluations', (row) => `${row.evaluationsForward} + ${row.evaluationsBackward}`],
+      ['pullbacks', (row) => row.pullbacks],
+      ['error', (row) => errorText(row.gradientError)],
+      ['forward', (row) => milliseconds(row.forwardMs)],
+      ['backward', (row) => milliseconds(row.backwardMs)],
+    ],
+    1,
+  );
 }
 
 /** A number of bytes as people read it, in powers of 1000. */

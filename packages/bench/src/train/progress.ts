@@ -1,4 +1,4 @@
-import cliProgress from 'cli-progress';
+import { openBar } from '../bar.ts';
 import { line, type Streams } from '../streams.ts';
 import type { TrainingStep } from './train.ts';
 
@@ -42,16 +42,12 @@ export function showProgress({ err }: Streams, iterations: number): Progress {
       stop: () => undefined,
     };
   }
-  const bar = new cliProgress.SingleBar({
-    stream: err,
-    format: '{bar} {value}/{total}  loss {loss}  {rate} steps/s  {evaluations} evaluations',
-    barCompleteChar: '━',
-    barIncompleteChar: '─',
-    barsize: 24,
-    // Work is synchronous, so an interrupt could not bring a hidden cursor back.
-    hideCursor: false,
-  });
-  bar.start(iterations, 0, { loss: '–', rate: '–', evaluations: 0 });
+  const bar = openBar(
+    err,
+    '{bar} {value}/{total}  loss {loss}  {rate} steps/s  {evaluations} evaluations',
+    iterations,
+    { loss: '–', rate: '–', evaluations: 0 },
+  );
   return {
     update(step) {
       bar.update(step.iteration, figures(step));

@@ -34,3 +34,9 @@ export function checkRun<A>(chain: Chain<A>, strategy: GradientStrategy, method:
     run.release();
   }
 }
+
+/** The first entry by which two checks differ more than `tolerance` of its size. */
+export function disagreement(a: Check, b: Check, tolerance: Check): keyof Check | undefined {
+  const names = ['loss', 'gnorm_y0', 'gnorm_params'] as const;
+  return names.find((name) => !(Math.abs(a[name] - b[name]) <= tolerance[name] * Math.abs(b[name])));
+}

@@ -26,6 +26,16 @@ export function findWorkload(name: string): WorkloadSpec {
   );
 }
 
+/** A run of a workload by its name; without one, the first. */
+export function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
+  const known = Object.keys(spec.runs);
+  const found = spec.runs[name ?? known[0]!];
+  if (found) return found;
+  throw new ArgumentError(
+    `Workload '${spec.name}' has no run '${name!}'.${suggest(name!, known)} It has: ${known.join(', ')}.`,
+  );
+}
+
 /** Draws a workload's numbers and gets its field ready on `engine`. */
 export function openWorkload<A>(
   spec: WorkloadSpec,

@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ArgumentError, type GradientStrategy } from '@odegrad/core';
+import { median, quantile } from 'simple-statistics';
+import type { EngineChoice } from '../engines.ts';
+import { differentiateChain } from '../gradients/chain.ts';
+import { timed } from '../measure.ts';
+import type { Peer } from '../peer.ts';
+import { registry } from '../registry.ts';
+import { checkRun, disagreement } from './check.ts';
+import { chainOf, methodOf, openWorkload } from './open.ts';
+import type { Check, RunSpec, WorkloadSpec } from './spec.ts';
+
+/** A value and gradient beside a peer's, both measured by turns. */
+export interface AgainstTiming {
+  readonly workload: string;
+  readonly engine: string;
+  readonly strategy: string;
+  readonly peer: string;
+  readonly turns: number;
+  /** Medians over the turns. */
+  readonly gradMs: number;
+  readonly peerMs: number;
+  /** The peer's time over ours, turn by turn: median and quartiles. */
+  readonly ratio: number;
+  readonly ratioLow: number;
+  readonly ratioHigh: number;
+  readonly check: Check;
+}
+
+/** Milliseconds of work in a turn of one side, at least: with less, what the other left in the caches is measured. */
+const TURN_MS = 100;
+/** Between sides, so that threads which wait for work in a loop have gone to sleep. */
+const PAUSE_MS = 20;
+
+interface Side {
+  readonly ms: number[];
+  run(times: number): number | Promise<number>;
+}
+
+/**
+ * Times a run by turns with a peer that solves the same: what a host gives to a virtual machine changes within seconds, and
+ * so strikes both alike. Each turn begins with another side.
+ *
+ * @throws {ArgumentError} if the peer's check is another.
+ */
+export async function timeAgainst(
+  spec: WorkloadSpec,
+  run: RunSpec,
+  { engine, label }: EngineChoice,
+  strategies: readonly GradientStrategy[],
+  peer: Peer,
+  turns: number,
+  onTurn: (turn: number) => void,
+): Promise<AgainstTiming[]> {
+  const open = openWorkload(spec, engine);
+  try {
+    const chain = chainOf(open, run);
+    const method = methodOf(run, registry);
+    const checks = strategies.map((strategy) => checkRun(chain, strategy, method).check);
+    for (const check of checks) compare(check, peer, run);
+    const ours = strategies.map((strategy) => ({
+      ms: [],
+      run: (times: number) =>
+        timed(() => {
+          for (let i = 0; i < times; i++) differentiateChain(chain, strategy, method).release();
+        }),
+    }));
+    const theirs = { ms: [], run: (times: number) => peer.run(times) };
+    await byTurns([...ours, theirs], turns, onTurn);
+    return strategies.map((strategy, i) => {
+      const { ms } = ours[i]!;
+      const ratios = ms.map((own, turn) => theirs.ms[turn]! / own);
+      return {
+        workload: spec.name,
+        engine: label,
+        strategy: strategy.name,
+        peer: peer.name,
+        turns,
+        gradMs: median(ms),
+        peerMs: median(theirs.ms),
+        ratio: median(ratios),
+        ratioLow: quantile(ratios, 0.25),
+        ratioHigh: quantile(ratios, 0.75),
+        check: checks[i]!,
+      };
+    });
+  } finally {
+    open.dispose();
+  }
+}
+
+function compare(check: Check, peer: Peer, run: RunSpec): void {
+  // The same steps give the same loss to rounding. The gradient may be that of the continuous problem; and adaptive
+  // solvers choose other steps, and are as near to each other as to the solution.
+  const adaptive = 100 * (run.rtol ?? 0);
+  const [value, gradient] = run.mode === 'fixed' ? [1e-5, 1e-3] : [adaptive, adaptive];
+  const name = disagreement(check, peer.check, {
+    loss: value,
+    gnorm_y0: gradient,
+    gnorm_params: gradient,
+  });
+  if (name === undefined) return;
+  throw new ArgumentError(
+    `'${peer.name}' solves something else: its ${name} is ${peer.check[name]}, here it is ${check[name]}. ` +
+      'Start it with the same workload and run.',
+  );
+}
+
+/** Lets each side work in each turn, one after the other, and notes the time of one piece of work. */
+async function byTurns(sides: readonly Side[], turns: number, onTurn: (turn: number) => void): Promise<void> {
+  const times: number[] = [];
+  for (const side of sides) {
+    await side.run(1);
+    times.push(Math.max(1, Math.ceil(TURN_MS / (await side.run(1)))));
+  }
+  for (let turn = 0; turn < turns; turn++) {
+    for (let k = 0; k < sides.length; k++) {
+      const i = (turn + k) % sides.length;
+      await pause(PAUSE_MS);
+      sides[i]!.ms.push((await sides[i]!.run(times[i]!)) / times[i]!);
+    }
+    onTurn(turn + 1);
+  }
+}
