@@ -2,6 +2,7 @@ import type { OnnxArray, Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
 import { hoist } from './hoist.ts';
 import type { Program } from './program.ts';
+import { turnFactors } from './turned-factors.ts';
 
 type Arrays = Readonly<Record<string, OnnxArray>>;
 
@@ -25,7 +26,7 @@ export function createPreludes(runtime: Runtime): Preludes {
   return {
     without(program, prefix) {
       if (!pays) return program;
-      const { prelude, rest } = hoist(program, prefix);
+      const { prelude, rest } = hoist(turnFactors(program), prefix);
       if (prelude) {
         let model: Model | undefined;
         const names = prelude.outputs.map(({ name }) => name);
