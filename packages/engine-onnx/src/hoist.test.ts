@@ -131,6 +131,43 @@ describe('preludes', () => {
     expect(numbers(Object.values(preludes.solve({ p0 })(read)))).not.toEqual(numbers(Object.values(first)));
   });
 
+  test('share what they make: a value has the name under which it was first wanted', () => {
+    const about = { f, shapes: [[2, 2]], parameters: [w] };
+    const [{ program }, { program: gradient }] = [traceField(about), traceGradient(about)];
+    const preludes = createPreludes(runtime);
+    const [first, second] = [preludes.without(program, 'v:f'), preludes.without(gradient, 'v:g')];
+    const wanted = inputs(first).filter((name) => name.startsWith('v:'));
+    expect(wanted.length).toBeGreaterThan(1);
+    expect(inputs(second)).toEqual(expect.arrayContaining(wanted));
+    const given = drawn(gradient);
+    const solve = preludes.solve(given);
+    const made = solve(new Set(inputs(second)));
+    expect(made[wanted[0]!]).toBe(solve(new Set(inputs(first)))[wanted[0]!]);
+    expect(new Set(inputs(second)).size).toBe(inputs(second).length);
+    const [whole, parts] = [run(gradient, given), run(second, { ...given, ...made })];
+    for (const [name, x] of Object.entries(whole)) expect(parts[name]!.data).toEqual(x.data);
+  });
+
+  test('do not share what other constants or settings make', () => {
+    const sum =
+      (axis: number, by: tf.Tensor): FlatField =>
+      (_, [y]) => [tf.mul(y!, tf.sum(tf.mul(w, by), axis))];
+    const preludes = createPreludes(runtime);
+    const other = tf.tensor2d([1, -2, 3, 0.25], [2, 2]);
+    const names = (
+      [
+        [0, noise],
+        [1, noise],
+        [0, other],
+        [0, noise],
+      ] as const
+    ).map(([axis, by], i) => {
+      const { program } = traceField({ f: sum(axis, by), shapes: [[2, 2]], parameters: [w] });
+      return inputs(preludes.without(program, `v:${i}.`)).filter((name) => name.startsWith('v:'));
+    });
+    expect(names).toEqual([['v:0.0'], ['v:1.0'], ['v:2.0'], ['v:0.0']]);
+  });
+
   test('are not made for providers to which inputs are copied', () => {
     const { program } = traceField({ f, shapes: [[2, 2]], parameters: [w] });
     const preludes = createPreludes({ ...runtime, providers: ['webgpu', 'cpu'] });

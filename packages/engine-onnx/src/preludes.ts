@@ -1,7 +1,7 @@
 import type { OnnxArray, Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
 import { hoist } from './hoist.ts';
-import type { Program } from './program.ts';
+import { difference, restrict, type Program } from './program.ts';
 import { turnFactors } from './turned-factors.ts';
 
 type Arrays = Readonly<Record<string, OnnxArray>>;
@@ -21,18 +21,34 @@ interface Prelude {
 
 export function createPreludes(runtime: Runtime): Preludes {
   const preludes: Prelude[] = [];
+  /** What makes each value, by its name. */
+  const makings = new Map<string, Program>();
   // Elsewhere inputs are copied to the device in every call, and arithmetic costs less.
   const pays = runtime.providers.every((provider) => provider === 'cpu');
   return {
     without(program, prefix) {
       if (!pays) return program;
       const { prelude, rest } = hoist(turnFactors(program), prefix);
-      if (prelude) {
+      if (!prelude) return rest;
+      // f's program and its gradient's want much the same: a value that another prelude makes goes by its name there.
+      const known = new Map<string, string>();
+      const own = prelude.outputs.filter(({ name, value }) => {
+        const making = restrict(prelude, [{ name: '', value }]);
+        const twin = [...makings].find(([, other]) => difference(making, other) === undefined);
+        if (twin) known.set(name, twin[0]);
+        else makings.set(name, making);
+        return !twin;
+      });
+      if (own.length > 0) {
         let model: Model | undefined;
-        const names = prelude.outputs.map(({ name }) => name);
-        preludes.push({ names, model: () => (model ??= compileProgram(prelude, runtime)) });
+        const names = own.map(({ name }) => name);
+        preludes.push({
+          names,
+          model: () => (model ??= compileProgram(restrict(prelude, own), runtime)),
+        });
       }
-      return rest;
+      const inputs = rest.inputs.map(({ name, value }) => ({ name: known.get(name) ?? name, value }));
+      return { ...rest, inputs };
     },
     solve(variables) {
       const made = new Map<Prelude, Arrays>();

@@ -131,7 +131,7 @@ export function dependents(program: Program, chosen: (name: string) => boolean):
 }
 
 /** The same program with its values numbered in the order in which they come up: two recordings compare. */
-export function renumbered(program: Program): Program {
+function renumbered(program: Program): Program {
   const order = [
     ...program.inputs.map((port) => port.value),
     ...program.constants.keys(),
@@ -151,6 +151,18 @@ export function renumbered(program: Program): Program {
     })),
     outputs: program.outputs.map(port),
   };
+}
+
+/** By what two programs differ, numbered in the order in which values come up; undefined where they do not. */
+export function difference(a: Program, b: Program): 'operations' | 'settings' | 'constants' | undefined {
+  const settings = ({ instructions }: Program): string =>
+    JSON.stringify(instructions.map(({ attrs }) => attrs));
+  const [one, other] = [renumbered(a), renumbered(b)];
+  if (describe(one) !== describe(other)) return 'operations';
+  if (settings(one) !== settings(other)) return 'settings';
+  for (const [value, data] of one.constants)
+    if (!other.constants.get(value)?.every((x, i) => Object.is(x, data[i]))) return 'constants';
+  return undefined;
 }
 
 /** One line for each instruction: for messages and tests. */

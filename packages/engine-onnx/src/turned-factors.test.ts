@@ -87,6 +87,12 @@ describe('turnFactors', () => {
     expect(of(rest, 'Transpose')).toEqual([]);
   });
 
+  test('takes what f turned over itself', () => {
+    const itself: FlatField = (_, [y]) => [tf.add(product(y!, u), tf.mul(tf.transpose(u), y!))];
+    const { program } = traceGradient({ f: itself, shapes: [[2, 2]], parameters: [u] });
+    expect(of(turnFactors(program, 1), 'Transpose')).toHaveLength(of(program, 'Transpose').length);
+  });
+
   test('leaves small factors, and those that come from the point', () => {
     const program = traced();
     expect(turnFactors(program, 7).instructions).toEqual(program.instructions);

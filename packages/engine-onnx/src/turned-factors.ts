@@ -1,5 +1,6 @@
 import { edit } from './edit.ts';
 import { dependents, sizeOf, type Program } from './program.ts';
+import { simplify } from './simplify.ts';
 
 /** Entries of a factor from which on the way in which it is read counts: 860 × 860 do by 1 to 3 %, 512 × 512 do not. */
 const LARGE = 2 ** 19;
@@ -34,5 +35,5 @@ export function turnFactors(program: Program, large: number = LARGE): Program {
     }
     editor.call(kernel, { a, b: across }, { output: outputs[0]! }, { ...attrs, transposeB: true });
   }
-  return editor.finish();
+  return simplify(editor.finish());
 }
