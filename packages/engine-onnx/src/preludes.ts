@@ -8,7 +8,7 @@ type Arrays = Readonly<Record<string, OnnxArray>>;
 
 /** What programs of a field make of its variables alone: done once for a solve, and held as long. */
 export interface Preludes {
-  /** The program without it, which takes it in under names with that prefix. */
+  /** The program without it, which takes it in under names with that prefix, or those that other programs gave it. */
   without(program: Program, prefix: string): Program;
   /** For one solve: what a model with such inputs takes in. Made when it is first asked for. */
   solve(variables: Arrays): (inputs: ReadonlySet<string>) => Arrays;
