@@ -12,8 +12,9 @@ import { compileProgram } from './compile.ts';
 import { hoist } from './hoist.ts';
 import { onnxEngine } from './onnx.ts';
 import { createPreludes } from './preludes.ts';
-import { dependents, type Program } from './program.ts';
+import { dependents, type Instruction, type Program } from './program.ts';
 import { traceField, traceGradient } from './trace.ts';
+import { turnFactors } from './turned-factors.ts';
 
 let w: tf.Variable;
 beforeAll(async () => {
@@ -112,6 +113,78 @@ describe('hoist', () => {
     expect(numbers([results['f0']!, results['f1']!])).toEqual(
       numbers([run(used, given)['f0']!, run(used, given)['f1']!]),
     );
+  });
+});
+
+const of = ({ instructions }: Program, kernel: string): Instruction[] =>
+  instructions.filter((instruction) => instruction.kernel === kernel);
+
+describe('turnFactors', () => {
+  let wide: tf.Variable;
+  let square: tf.Variable;
+  beforeAll(() => {
+    wide = tf.variable(tf.tensor2d([0.3, -0.2, 0.5, 0.7, 0.1, -0.4], [2, 3]));
+    square = tf.variable(tf.tensor2d([0.1, 0.2, -0.3, 0.4], [2, 2]));
+  });
+  const product = (x: tf.Tensor, y: tf.Tensor, transposeB = false): tf.Tensor =>
+    tf.matMul(x, y, false, transposeB);
+
+  /** y and tanh(y) times a wide w, their sum times wᵀ, y times a square one, and a product of the point with itself. */
+  const products: FlatField = (_, [y]) => {
+    const sum = tf.add(product(y!, wide), product(tf.tanh(y!), wide));
+    const narrow = tf.add(product(sum, wide, true), product(y!, square));
+    return [tf.add(narrow, product(product(y!, y!, true), y!))];
+  };
+
+  const traced = (): Program =>
+    traceGradient({ f: products, shapes: [[4, 2]], parameters: [wide, square] }).program;
+
+  test('turns a large factor once, however often it is multiplied by, and nothing else', () => {
+    const program = traced();
+    const turned = turnFactors(program, 6);
+    const transposed = of(turned, 'Transpose');
+    const p0 = program.inputs.find(({ name }) => name === 'p0')!.value;
+    expect(transposed.map(({ inputs }) => inputs[0]!.value)).toEqual([p0]);
+    const by = (value: number): Instruction[] =>
+      of(turned, 'BatchMatMul').filter(({ inputs }) => inputs[1]!.value === value);
+    // The two products by w, and the pullback of the one by wᵀ, which multiplies by w again.
+    expect(by(transposed[0]!.outputs[0]!)).toHaveLength(3);
+    for (const { attrs } of by(transposed[0]!.outputs[0]!)) expect(attrs['transposeB']).toBe(true);
+    // What multiplied by wᵀ does so still.
+    for (const { attrs } of by(p0)) expect(attrs['transposeB']).toBe(true);
+    expect(of(turned, 'BatchMatMul')).toHaveLength(of(program, 'BatchMatMul').length);
+  });
+
+  test('gives the same values', () => {
+    const program = traced();
+    const given = drawn(program);
+    const [before, after] = [run(program, given), run(turnFactors(program, 1), given)];
+    for (const [name, { data }] of Object.entries(before)) {
+      expect(data.length).toBeGreaterThan(0);
+      data.forEach((x, i) => {
+        expect(Number(after[name]!.data[i])).toBeCloseTo(Number(x), 13);
+      });
+    }
+  });
+
+  test('is taken out of what runs at each point', () => {
+    const { prelude, rest } = hoist(turnFactors(traced(), 1), 'v:');
+    expect(of(prelude!, 'Transpose')).toHaveLength(2);
+    expect(of(rest, 'Transpose')).toEqual([]);
+  });
+
+  test('takes what f turned over itself', () => {
+    const itself: FlatField = (_, [y]) => [tf.add(product(y!, square), tf.mul(tf.transpose(square), y!))];
+    const { program } = traceGradient({ f: itself, shapes: [[2, 2]], parameters: [square] });
+    expect(of(turnFactors(program, 1), 'Transpose')).toHaveLength(of(program, 'Transpose').length);
+  });
+
+  test('leaves small factors, and those that come from the point', () => {
+    const program = traced();
+    expect(turnFactors(program, 7).instructions).toEqual(program.instructions);
+    const self: FlatField = (_, [y]) => [product(y!, tf.mul(y!, square))];
+    const { program: late } = traceGradient({ f: self, shapes: [[2, 2]], parameters: [square] });
+    expect(turnFactors(late, 1).instructions).toEqual(late.instructions);
   });
 });
 

@@ -1,4 +1,4 @@
-import { dependents, makersOf, restrict, type Instruction, type Port, type Program } from './program.ts';
+import { makersOf, pointwise, restrict, type Instruction, type Port, type Program } from './program.ts';
 
 /** A program in two: what depends on the variables alone, and what remains for every point. */
 export interface Hoisted {
@@ -12,7 +12,7 @@ export interface Hoisted {
  * weights and constants. Their names begin with `prefix`.
  */
 export function hoist(program: Program, prefix: string): Hoisted {
-  const late = dependents(program, (name) => !/^[pv]\d/.test(name));
+  const late = pointwise(program);
   const early = program.instructions.filter(({ outputs }) => !outputs.some((output) => late.has(output)));
   const makers = makersOf({ ...program, instructions: early });
   /** What makes a value, views left out: they move nothing, and the rest does them itself. */

@@ -130,6 +130,11 @@ export function dependents(program: Program, chosen: (name: string) => boolean):
   return depending;
 }
 
+/** Every value that depends on more than the variables: another at each point of a solve. */
+export function pointwise(program: Program): Set<number> {
+  return dependents(program, (name) => !/^[pv]\d/.test(name));
+}
+
 /** The same program with its values numbered in the order in which they come up: two recordings compare. */
 function renumbered(program: Program): Program {
   const order = [

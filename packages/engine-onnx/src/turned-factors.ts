@@ -1,5 +1,5 @@
 import { edit } from './edit.ts';
-import { dependents, sizeOf, type Program } from './program.ts';
+import { pointwise, sizeOf, type Program } from './program.ts';
 import { simplify } from './simplify.ts';
 
 /** Entries of a factor from which on the way in which it is read counts: 860 × 860 do by 1 to 3 %, 512 × 512 do not. */
@@ -11,7 +11,7 @@ const LARGE = 2 ** 19;
  * over is done once for a solve.
  */
 export function turnFactors(program: Program, large: number = LARGE): Program {
-  const late = dependents(program, (name) => !/^[pv]\d/.test(name));
+  const late = pointwise(program);
   const editor = edit(program);
   const turned = new Map<number, number>();
   for (const instruction of program.instructions) {

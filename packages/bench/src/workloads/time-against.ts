@@ -32,10 +32,8 @@ const TURN_MS = 100;
 /** Between sides, so that threads which wait for work in a loop have gone to sleep. */
 const PAUSE_MS = 20;
 
-interface Side {
-  readonly ms: number[];
-  run(times: number): number | Promise<number>;
-}
+/** Does a piece of work so many times, and tells the milliseconds of all. */
+type Side = (times: number) => number | Promise<number>;
 
 /**
  * Times a run by turns with a peer that solves the same: what a host gives to a virtual machine changes within seconds, and
@@ -58,18 +56,18 @@ export async function timeAgainst(
     const method = methodOf(run, registry);
     const checks = strategies.map((strategy) => checkRun(chain, strategy, method).check);
     for (const check of checks) compare(check, peer, run);
-    const ours = strategies.map((strategy) => ({
-      ms: [],
-      run: (times: number) =>
-        timed(() => {
-          for (let i = 0; i < times; i++) differentiateChain(chain, strategy, method).release();
-        }),
-    }));
-    const theirs = { ms: [], run: (times: number) => peer.run(times) };
-    await byTurns([...ours, theirs], turns, onTurn);
+    const ours = strategies.map(
+      (strategy): Side =>
+        (times) =>
+          timed(() => {
+            for (let i = 0; i < times; i++) differentiateChain(chain, strategy, method).release();
+          }),
+    );
+    const theirs: Side = (times) => peer.run(times);
+    const [peerMs, ...ownMs] = (await inTurns([theirs, ...ours], turns, onTurn)) as [number[], ...number[][]];
     return strategies.map((strategy, i) => {
-      const { ms } = ours[i]!;
-      const ratios = ms.map((own, turn) => theirs.ms[turn]! / own);
+      const ms = ownMs[i]!;
+      const ratios = ms.map((own, turn) => peerMs[turn]! / own);
       return {
         workload: spec.name,
         engine: label,
@@ -77,7 +75,7 @@ export async function timeAgainst(
         peer: peer.name,
         turns,
         gradMs: median(ms),
-        peerMs: median(theirs.ms),
+        peerMs: median(peerMs),
         ratio: median(ratios),
         ratioLow: quantile(ratios, 0.25),
         ratioHigh: quantile(ratios, 0.75),
@@ -106,19 +104,25 @@ function compare(check: Check, peer: Peer, run: RunSpec): void {
   );
 }
 
-/** Lets each side work in each turn, one after the other, and notes the time of one piece of work. */
-async function byTurns(sides: readonly Side[], turns: number, onTurn: (turn: number) => void): Promise<void> {
+/** Milliseconds of one piece of work, for each side a list over the turns. */
+async function inTurns(
+  sides: readonly Side[],
+  turns: number,
+  onTurn: (turn: number) => void,
+): Promise<number[][]> {
   const times: number[] = [];
   for (const side of sides) {
-    await side.run(1);
-    times.push(Math.max(1, Math.ceil(TURN_MS / (await side.run(1)))));
+    await side(1);
+    times.push(Math.max(1, Math.ceil(TURN_MS / (await side(1)))));
   }
+  const ms: number[][] = sides.map(() => []);
   for (let turn = 0; turn < turns; turn++) {
     for (let k = 0; k < sides.length; k++) {
       const i = (turn + k) % sides.length;
       await pause(PAUSE_MS);
-      sides[i]!.ms.push((await sides[i]!.run(times[i]!)) / times[i]!);
+      ms[i]!.push((await sides[i]!(times[i]!)) / times[i]!);
     }
     onTurn(turn + 1);
   }
+  return ms;
 }
