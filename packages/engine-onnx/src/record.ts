@@ -29,6 +29,7 @@ import {
   onRealBackend,
   placeholder,
   placeholderTensor,
+  withLateKernels,
   type KernelInputs,
   type KernelListener,
   type RealBackend,
@@ -65,8 +66,15 @@ function operandsOf(kernel: string, inputs: KernelInputs): [string, TensorInfo][
   return operands;
 }
 
-/** Runs `body` while every kernel call of TensorFlow.js is recorded instead of computed. */
+/**
+ * Runs `body` while every kernel call of TensorFlow.js is recorded instead of computed; from its beginning again, with another
+ * recorder, where it needed a kernel that was registered late.
+ */
 export function record<T>(body: (recorder: Recorder) => T): T {
+  return withLateKernels(() => recordOnce(body));
+}
+
+function recordOnce<T>(body: (recorder: Recorder) => T): T {
   const values: (Value & { readonly dtype: TensorType })[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];

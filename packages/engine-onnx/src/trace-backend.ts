@@ -103,10 +103,12 @@ const backend = {
 } as unknown as KernelBackend;
 
 const mirrored = new Set<string>();
+const mirroredBackends = new Set<string>();
 
-/** Every kernel of the real backends gets a namesake that reports to the listener. */
-function mirrorKernels(backendNames: readonly string[]): void {
-  for (const { kernelName } of backendNames.flatMap((from) => getKernelsForBackend(from))) {
+/** Every kernel of a real backend gets a namesake that reports to the listener. */
+function mirrorKernels(backendName: string): void {
+  mirroredBackends.add(backendName);
+  for (const { kernelName } of getKernelsForBackend(backendName)) {
     if (mirrored.has(kernelName)) continue;
     mirrored.add(kernelName);
     registerKernel({
@@ -133,12 +135,27 @@ export function isPlaceholder(dataId: DataId): boolean {
   return store.get(dataId)?.values === null;
 }
 
+/**
+ * Runs `body`, which listens; once more where it lacked a kernel that was registered after the others were mirrored. To look
+ * through all kernels every time would cost more than most traces.
+ */
+export function withLateKernels<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const before = mirrored.size;
+    if (String(error).includes(`not registered for backend '${name}'`)) mirroredBackends.forEach(mirrorKernels);
+    if (mirrored.size === before) throw error;
+  }
+  return body();
+}
+
 /** Runs `body` with TensorFlow.js on the tracing backend, so that its kernel calls come to `to`. */
 export function listen<T>(to: (real: RealBackend) => KernelListener, body: () => T): T {
   // The getter starts the backend where nothing has run yet.
   const real = { backend: engine().backend, name: engine().backendName };
   const engineState = internals();
-  mirrorKernels([real.name, 'cpu']);
+  for (const from of [real.name, 'cpu']) if (!mirroredBackends.has(from)) mirrorKernels(from);
   const previous = listener;
   listener = to(real);
   engineState.backendName = name;

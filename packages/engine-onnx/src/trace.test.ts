@@ -33,6 +33,17 @@ describe('traceField', () => {
     expect([...program.constants.values()].map((data) => [...data])).toEqual([[6]]);
   });
 
+  test('records kernels that are registered late', () => {
+    const double: FlatField = (_, [y]) => [tf.engine().runKernel('OdegradDouble', { x: y! })];
+    expect(() => traceField(request(double))).toThrow('not registered');
+    tf.registerKernel({
+      kernelName: 'OdegradDouble',
+      backendName: 'cpu',
+      kernelFunc: ({ inputs }) => tf.mul(inputs['x'] as tf.Tensor, 2),
+    });
+    expect(kernels(traceField(request(double)).program)).toEqual(['OdegradDouble']);
+  });
+
   test('folds views, merges common subexpressions, drops what is not used', () => {
     const { program } = traceField(
       request((_, [y]) => {
