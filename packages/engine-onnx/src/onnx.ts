@@ -13,6 +13,7 @@ import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
+import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
 import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
@@ -187,7 +188,7 @@ function checkPurity(
     checkRecording(request, forward);
     return;
   }
-  const { slope, ms } = evaluateEagerly(request);
+  const { slope, ms } = withLargeKernels(made.field.runtime, () => evaluateEagerly(request));
   made.eagerMs = ms;
   const y0 = request.y0.map(fromTensor);
   const found = field.evaluate(request.t0, y0);

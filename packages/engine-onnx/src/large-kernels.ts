@@ -1,0 +1,111 @@
+import {
+  engine,
+  getKernel,
+  registerKernel,
+  tensor,
+  unregisterKernel,
+  type KernelConfig,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+
+import { wrap, type Runtime } from './array.ts';
+import { compileProgram, type Model } from './compile.ts';
+import { resultTypes } from './kernel-shapes.ts';
+import { LoweringError } from './lower/index.ts';
+import type { Attributes, Program } from './program.ts';
+import { operations } from './work.ts';
+
+/** Kernels whose work grows faster than what they read and write. */
+const heavy = [
+  'BatchMatMul',
+  '_FusedMatMul',
+  'Conv2D',
+  'FusedConv2D',
+  'Conv2DBackpropInput',
+  'Conv2DBackpropFilter',
+];
+
+/** Floating-point operations from which on JavaScript's loops take longer for a kernel than ONNX Runtime to load it. */
+const LARGE = 2e6;
+
+type Operands = Readonly<Record<string, TensorInfo>>;
+
+/**
+ * Runs `body`, eagerly as ever, but with large products and convolutions computed by ONNX Runtime where TensorFlow.js is on its
+ * own processor backend: that takes seconds for a product of matrices of a thousand rows and columns. Each kernel is still run
+ * for itself, when `body` comes to it, on the values that are there then.
+ */
+export function withLargeKernels<T>(runtime: Runtime, body: () => T): T {
+  if (engine().backendName !== 'cpu') return body();
+  const models = new Map<string, Model | undefined>();
+  const originals = heavy.flatMap((name) => (getKernel(name, 'cpu') as KernelConfig | undefined) ?? []);
+  const swap = (configs: readonly KernelConfig[]): void => {
+    for (const config of configs) {
+      unregisterKernel(config.kernelName, 'cpu');
+      registerKernel(config);
+    }
+  };
+  swap(originals.map((config) => relieved(config, models, runtime)));
+  try {
+    return body();
+  } finally {
+    swap(originals);
+    for (const model of models.values()) model?.release();
+  }
+}
+
+/** The kernel, run as a model of its own where it is large. */
+function relieved(original: KernelConfig, models: Map<string, Model | undefined>, runtime: Runtime): KernelConfig {
+  return {
+    ...original,
+    kernelFunc(call) {
+      const operands = Object.fromEntries(
+        Object.entries(call.inputs).filter(([, x]) => x as TensorInfo | null | undefined),
+      ) as Operands;
+      const attrs = call.attrs ?? {};
+      const program = alone(original.kernelName, operands, attrs);
+      if (!program || operations(program) < LARGE) return original.kernelFunc(call);
+      const key = JSON.stringify([program.instructions, program.values]);
+      if (!models.has(key)) models.set(key, lowered(program, runtime));
+      const model = models.get(key);
+      if (!model) return original.kernelFunc(call);
+      for (const [name, x] of Object.entries(operands)) {
+        const kind = runtime.pool.kind(x.shape, x.dtype as 'float32');
+        model.feeds[name] = wrap(kind, engine().readSync(x.dataId) as Float32Array);
+      }
+      const { data, dims } = model.run()['result']!;
+      return tensor(data as Float32Array, [...dims], 'float32');
+    },
+  };
+}
+
+function lowered(program: Program, runtime: Runtime): Model | undefined {
+  try {
+    return compileProgram(program, { ...runtime, float: 'float32', providers: ['cpu'] });
+  } catch (error) {
+    if (error instanceof LoweringError) return undefined;
+    throw error;
+  }
+}
+
+/** A program of that one kernel; undefined where it is not in float32. */
+function alone(kernel: string, operands: Operands, attrs: Attributes): Program | undefined {
+  const types = resultTypes(kernel, operands, attrs);
+  const inputs = Object.entries(operands).map(([name, { shape, dtype }], value) => ({
+    name,
+    value,
+    shape,
+    dtype,
+  }));
+  if (types?.length !== 1 || inputs.some(({ dtype }) => dtype !== 'float32')) return undefined;
+  const result = inputs.length;
+  return {
+    values: [...inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const })), types[0]!],
+    inputs: inputs.map(({ name, value }) => ({ name, value })),
+    constants: new Map(),
+    instructions: [
+      { kernel, attrs, inputs: inputs.map(({ name, value }) => ({ name, value })), outputs: [result] },
+    ],
+    outputs: [{ name: 'result', value: result }],
+  };
+}
