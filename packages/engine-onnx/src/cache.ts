@@ -10,8 +10,6 @@ export interface TracedField<M> {
   readonly forward: Program;
   readonly gradient: () => Program;
   readonly others: readonly Variable[];
-  /** Milliseconds that recording f took. */
-  readonly traceMs: number;
   readonly made: M;
 }
 
@@ -42,16 +40,13 @@ function traceRequest(
   shapes: readonly (readonly number[])[],
 ): Omit<TracedField<never>, 'made'> {
   const request = { f, shapes, parameters };
-  const start = performance.now();
   const forward = traceField(request);
-  const traceMs = performance.now() - start;
   let gradient: Program | undefined;
   return {
     shapes,
     forward: forward.program,
     gradient: () => (gradient ??= aligned(traceGradient(request), forward.others)),
     others: forward.others,
-    traceMs,
   };
 }
 

@@ -55,7 +55,11 @@ export function withLargeKernels<T>(runtime: Runtime, body: () => T): T {
 }
 
 /** The kernel, run as a model of its own where it is large. */
-function relieved(original: KernelConfig, models: Map<string, Model | undefined>, runtime: Runtime): KernelConfig {
+function relieved(
+  original: KernelConfig,
+  models: Map<string, Model | undefined>,
+  runtime: Runtime,
+): KernelConfig {
   return {
     ...original,
     kernelFunc(call) {
@@ -70,7 +74,7 @@ function relieved(original: KernelConfig, models: Map<string, Model | undefined>
       const model = models.get(key);
       if (!model) return original.kernelFunc(call);
       for (const [name, x] of Object.entries(operands)) {
-        const kind = runtime.pool.kind(x.shape, x.dtype as 'float32');
+        const kind = runtime.pool.kind(x.shape, x.dtype);
         model.feeds[name] = wrap(kind, engine().readSync(x.dataId) as Float32Array);
       }
       const { data, dims } = model.run()['result']!;

@@ -9,6 +9,7 @@ import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type 
 import { createTraceCache, type TracedField } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
+import { findParameters, recordingFor } from './found-parameters.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
@@ -16,7 +17,7 @@ import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
-import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
+import { checkPurity, evaluateEagerly, firstSlope, type Eagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
 import { onnxRuntime } from './session.ts';
@@ -40,8 +41,7 @@ interface Made {
   readonly team: BlockTeam | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
-  checks: number;
-  eagerMs: number;
+  checked: boolean;
 }
 
 /** An engine named `onnx` that runs vector fields on ONNX Runtime. */
@@ -64,6 +64,7 @@ export function onnxEngine({
   });
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
+  const eagerly: Eagerly = (body) => withLargeKernels(runtimeFor('float32'), body);
 
   const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
     const runtime = runtimeFor(dtype);
@@ -83,15 +84,16 @@ export function onnxEngine({
       field: compileField(programs, about),
       team: rows && blockTeam(rows, about),
       obstacle,
-      checks: 0,
-      eagerMs: 0,
+      checked: false,
     };
   });
 
   return {
     name: 'onnx',
+    findParameters: (start) => findParameters(start, eagerly),
     prepare(request) {
       onnxRuntime();
+      const first = firstSlope(request, eagerly);
       const traced = traces(request, '');
       const { made } = traced;
       if (made.obstacle) return replayInstead(made.obstacle, request, warned);
@@ -117,7 +119,11 @@ export function onnxEngine({
         toArray: (x) => Float64Array.from(x.data as FloatData),
       };
       checkTrainable(request, traced);
-      checkPurity(request, traced, prepared);
+      checkPurity(traced, {
+        recording: () => recordingFor(request),
+        eager: () => first ?? eagerly(() => evaluateEagerly(request)),
+        slope: () => slopeAtStart(request, prepared),
+      });
       return prepared;
     },
   };
@@ -178,27 +184,18 @@ function checkTrainable({ parametersFound }: FieldRequest, { others }: TracedFie
   }
 }
 
-/** Every solve makes sure that f is still what was recorded, in the cheaper of two ways after the first. */
-function checkPurity(
-  request: FieldRequest,
-  { made, forward, traceMs }: TracedField<Made>,
+/** The slope at (t0, y0) as the engine computes it. */
+function slopeAtStart(
+  { t0, y0 }: FieldRequest,
   { field, fromTensor }: PreparedField<OnnxArray>,
-): void {
-  if (made.checks++ > 0 && traceMs < made.eagerMs) {
-    checkRecording(request, forward);
-    return;
-  }
-  const { slope, ms } = withLargeKernels(made.field.runtime, () => evaluateEagerly(request));
-  made.eagerMs = ms;
-  const y0 = request.y0.map(fromTensor);
-  const found = field.evaluate(request.t0, y0);
-  checkSlope(
-    found.map((x) => x.data as Float32Array),
-    slope,
-  );
-  [...y0, ...found].forEach((x) => {
+): FloatData[] {
+  const state = y0.map(fromTensor);
+  const slope = field.evaluate(t0, state);
+  const values = slope.map((x) => (x.data as FloatData).slice());
+  [...state, ...slope].forEach((x) => {
     field.engine.release(x);
   });
+  return values;
 }
 
 let usual: Plugin | undefined;

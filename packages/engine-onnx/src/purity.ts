@@ -3,17 +3,58 @@ import { isolated, smoothGradients, type FieldRequest } from '@odegrad/engine-tf
 import { scalar, tidy } from '@tensorflow/tfjs-core';
 
 import { difference, type Program } from './program.ts';
-import { traceField } from './trace.ts';
 
 /** Relative to the largest entry; rounding stays far below, other values of a hidden state far above. */
 const TOLERANCE = 1e-3;
 
-/** The slope at (t0, y0), and how long f took to give it. */
-export function evaluateEagerly({ f, t0, y0 }: FieldRequest): {
-  readonly slope: readonly Float32Array[];
-  readonly ms: number;
-} {
-  const start = performance.now();
+/** Something made of a recording of f, and whether that was found to be f. */
+export interface Recorded {
+  readonly forward: Program;
+  readonly made: { checked: boolean };
+}
+
+/** Ways to see what f does now. */
+export interface Witnesses {
+  /** f, recorded for this solve. */
+  recording(): Program;
+  /** The slope at (t0, y0) that TensorFlow.js gives. */
+  eager(): readonly ArrayLike<number>[];
+  /** The slope at (t0, y0) as recorded. */
+  slope(): readonly ArrayLike<number>[];
+}
+
+/**
+ * Every solve makes sure that f is what was recorded: the first by its slope, later ones by another recording, which computes
+ * nothing.
+ * @throws {EngineError} if it is not.
+ */
+export function checkPurity({ forward, made }: Recorded, { recording, eager, slope }: Witnesses): void {
+  if (made.checked) checkRecording(forward, recording());
+  else checkSlope(slope(), eager());
+  made.checked = true;
+}
+
+/** What is asked of TensorFlow.js itself; all that a solve begins with but its parameters. */
+export type Start = Pick<FieldRequest, 'f' | 'key' | 't0' | 'y0'>;
+
+/** Runs f as TensorFlow.js does, or as it does, but faster. */
+export type Eagerly = <T>(body: () => T) => T;
+
+const met = new WeakSet<object>();
+
+/**
+ * The slope at (t0, y0) of a function that is new, undefined for others. A recording must not be the first run of a function:
+ * it cannot draw the weights of layers that are not built.
+ */
+export function firstSlope(start: Start, eagerly: Eagerly): readonly Float32Array[] | undefined {
+  if (met.has(start.key)) return undefined;
+  const slope = eagerly(() => evaluateEagerly(start));
+  met.add(start.key);
+  return slope;
+}
+
+/** The slope at (t0, y0). */
+export function evaluateEagerly({ f, t0, y0 }: Start): readonly Float32Array[] {
   let slope: Float32Array[] = [];
   isolated(() =>
     smoothGradients(() =>
@@ -22,14 +63,11 @@ export function evaluateEagerly({ f, t0, y0 }: FieldRequest): {
       }),
     ),
   );
-  return { slope, ms: performance.now() - start };
+  return slope;
 }
 
 /** @throws {EngineError} if the recorded function gave another slope than f did. */
-export function checkSlope(
-  recorded: readonly ArrayLike<number>[],
-  eager: readonly ArrayLike<number>[],
-): void {
+function checkSlope(recorded: readonly ArrayLike<number>[], eager: readonly ArrayLike<number>[]): void {
   for (const [part, wanted] of eager.entries()) {
     const found = recorded[part]!;
     let scale = 0;
@@ -45,10 +83,8 @@ export function checkSlope(
 }
 
 /** @throws {EngineError} if f runs other kernels or uses other constants than when it was recorded. */
-export function checkRecording(request: FieldRequest, recorded: Program): void {
-  const shapes = request.y0.map((part) => [...part.shape]);
-  // What dead values a recording had before it was simplified says nothing about f.
-  const now = traceField({ f: request.f, shapes, parameters: request.parameters }).program;
+export function checkRecording(recorded: Program, now: Program): void {
+  // Both are simplified: what dead values a recording had before says nothing about f.
   const changed = difference(recorded, now);
   if (changed) throw impure(changes[changed]);
 }

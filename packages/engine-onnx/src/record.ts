@@ -41,6 +41,8 @@ export interface Recorder {
   input(name: string, shape: readonly number[], dtype: DataType): Tensor;
   /** The value that a tensor holds; one that the function made from nothing recorded is a constant. */
   valueOf(x: Tensor): number;
+  /** What kernels were given so far, in the order of its first use; made of nothing recorded, it is not there. */
+  readonly used: ReadonlySet<number>;
   program(outputs: readonly Port[]): Program;
 }
 
@@ -80,6 +82,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): T {
   const instructions: Instruction[] = [];
   const ports: Port[] = [];
   const known = new Map<DataId, number>();
+  const used = new Set<number>();
 
   const assign = (shape: readonly number[], dtype: TensorType): number =>
     values.push({ shape: [...shape], dtype }) - 1;
@@ -122,6 +125,10 @@ function recordOnce<T>(body: (recorder: Recorder) => T): T {
   const listener = (real: RealBackend): KernelListener => ({
     call(kernel, inputs, attrs) {
       const operands = operandsOf(kernel, inputs);
+      for (const [, x] of operands) {
+        const value = known.get(x.dataId);
+        if (value !== undefined) used.add(value);
+      }
       const unknown = operands.some(([, x]) => isPlaceholder(x.dataId));
       if (random.has(kernel)) throw unrecordable(`it draws random numbers (${kernel})`);
       if (!unknown) return compute(real, kernel, inputs, attrs);
@@ -173,6 +180,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): T {
           return x;
         },
         valueOf,
+        used,
         program: (outputs) => ({ values, inputs: ports, constants, instructions, outputs }),
       }),
     ),

@@ -1,28 +1,31 @@
 import { EngineError } from '@odegrad/core';
 import { tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
-import { engine, type Tensor } from '@tensorflow/tfjs-core';
+import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
-import { checkRecording, checkSlope, evaluateEagerly } from './purity.ts';
+import { findParameters, recordingFor } from './found-parameters.ts';
+import { checkPurity, evaluateEagerly, firstSlope, type Eagerly } from './purity.ts';
 import { prepareReplays, replayedField, type ReplayField } from './replay-field.ts';
 
 interface Made {
   readonly replays: ReplayField;
-  checks: number;
-  eagerMs: number;
+  checked: boolean;
 }
 
 const traces = createTraceCache<Made>((traced) => ({
   replays: prepareReplays({ forward: () => traced.forward, gradient: traced.gradient }),
-  checks: 0,
-  eagerMs: 0,
+  checked: false,
 }));
+
+const eagerly: Eagerly = (body) => body();
 
 /** An engine named `replay` that runs recorded kernels on TensorFlow.js' current backend, in float32. */
 export const replayEngine: FieldEngine<Tensor> = {
   name: 'replay',
+  findParameters: (start) => findParameters(start, eagerly),
   prepare(request) {
     const eager = tfjsEngine.prepare(request);
+    const first = firstSlope(request, eagerly);
     const traced = traces(request, engine().backendName);
     const { made, others, shapes } = traced;
     const missed = request.parametersFound === true ? others.find(({ trainable }) => trainable) : undefined;
@@ -32,19 +35,16 @@ export const replayEngine: FieldEngine<Tensor> = {
       );
     }
     const field = replayedField(made.replays, eager.field, request.parameters, others, shapes);
-    if (made.checks++ > 0 && traced.traceMs < made.eagerMs) checkRecording(request, traced.forward);
-    else {
-      const { slope, ms } = evaluateEagerly(request);
-      made.eagerMs = ms;
-      const found = field.evaluate(request.t0, request.y0);
-      checkSlope(
-        found.map((x) => x.dataSync<'float32'>()),
-        slope,
-      );
-      found.forEach((x) => {
-        x.dispose();
-      });
-    }
+    checkPurity(traced, {
+      recording: () => recordingFor(request),
+      eager: () => first ?? evaluateEagerly(request),
+      slope() {
+        const slope = field.evaluate(request.t0, request.y0);
+        const values = slope.map((x) => x.dataSync());
+        dispose([...slope]);
+        return values;
+      },
+    });
     return { ...eager, field };
   },
 };

@@ -144,7 +144,8 @@ export function withLateKernels<T>(body: () => T): T {
     return body();
   } catch (error) {
     const before = mirrored.size;
-    if (String(error).includes(`not registered for backend '${name}'`)) mirroredBackends.forEach(mirrorKernels);
+    if (String(error).includes(`not registered for backend '${name}'`))
+      mirroredBackends.forEach(mirrorKernels);
     if (mirrored.size === before) throw error;
   }
   return body();

@@ -28,6 +28,8 @@ export interface Trace {
   readonly program: Program;
   /** Variables besides the parameters that f reads, in the order of the ports `v0`, `v1`, … */
   readonly others: readonly Variable[];
+  /** All variables that f reads, in the order of their first use. */
+  readonly read: readonly Variable[];
 }
 
 /**
@@ -95,7 +97,13 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
         const outputs = withoutValues(recorder, named, () =>
           smoothGradients(() => body(recorder, { ...request, t, y })),
         );
-        return finish(recorder.program(outputs), others) as never;
+        const program = recorder.program(outputs);
+        const ports = new Map(program.inputs.map(({ name, value }) => [value, name]));
+        const variables = new Map(named.map(({ variable, name }) => [name, variable]));
+        // f may return a variable as it is.
+        const used = new Set([...recorder.used, ...outputs.map(({ value }) => value)]);
+        const read = [...used].flatMap((value) => variables.get(ports.get(value) ?? '') ?? []);
+        return { ...finish(program, others), read } as never;
       }),
     ),
   );
@@ -135,8 +143,30 @@ function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
   return part;
 }
 
+/** The recording of f without parameters, as it were with some of the variables for parameters. */
+export function withParameters({ program, others }: Trace, parameters: readonly Variable[]): Program {
+  const rest = others.filter((variable) => !parameters.includes(variable));
+  const place = (variable: Variable): Place => {
+    const i = parameters.indexOf(variable);
+    return i < 0
+      ? { name: `v${rest.indexOf(variable)}`, order: parameters.length + rest.indexOf(variable) }
+      : { name: `p${i}`, order: i };
+  };
+  const places = new Map(others.map((variable, i) => [`v${i}`, place(variable)]));
+  const inputs = program.inputs.map(({ name, value }) => ({ name, order: -1, ...places.get(name), value }));
+  return {
+    ...program,
+    inputs: inputs.sort((a, b) => a.order - b.order).map(({ name, value }) => ({ name, value })),
+  };
+}
+
+interface Place {
+  readonly name: string;
+  readonly order: number;
+}
+
 /** Leaves only the variables that are used, numbered anew. */
-function finish(program: Program, variables: readonly Variable[]): Trace {
+function finish(program: Program, variables: readonly Variable[]): Omit<Trace, 'read'> {
   const simple = simplify(program);
   const used = variables.flatMap((variable, i) =>
     simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : [],
