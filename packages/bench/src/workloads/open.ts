@@ -64,16 +64,19 @@ export function openWorkload<A>(
   }
 }
 
+/** The times at which a run's states are asked for. */
+export function outputTimes({ t0, t1, outputs = 2 }: RunSpec): number[] {
+  return Array.from({ length: outputs }, (_, i) =>
+    i === outputs - 1 ? t1 : t0 + (i * (t1 - t0)) / (outputs - 1),
+  );
+}
+
 /** The chain of one component that a run differentiates. */
 export function chainOf<A>({ prepared, y0 }: OpenWorkload<A>, run: RunSpec): Chain<A> {
-  const outputs = run.outputs ?? 2;
-  const ts = Array.from({ length: outputs }, (_, i) =>
-    i === outputs - 1 ? run.t1 : run.t0 + (i * (run.t1 - run.t0)) / (outputs - 1),
-  );
   return {
     fields: [prepared.field],
     y0,
-    ts,
+    ts: outputTimes(run),
     loss: (ys) => sumOfSquares(prepared.field.engine, ys),
   };
 }

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ArgumentError, type GradientStrategy } from '@odegrad/core';
 import { median, quantile } from 'simple-statistics';
 import type { EngineChoice } from '../engines.ts';
-import { differentiateChain } from '../gradients/chain.ts';
 import { timed } from '../measure.ts';
 import type { Peer } from '../peer.ts';
-import { registry } from '../registry.ts';
-import { checkRun, disagreement } from './check.ts';
-import { chainOf, methodOf, openWorkload } from './open.ts';
+import { callRun, checkCalled, optionsOf } from './call.ts';
+import { disagreement } from './check.ts';
+import { drawWorkload } from './draw.ts';
+import { workloadField } from './fields.ts';
 import type { Check, RunSpec, WorkloadSpec } from './spec.ts';
 
 /** A value and gradient beside a peer's, both measured by turns. */
@@ -36,7 +36,7 @@ const PAUSE_MS = 20;
 type Side = (times: number) => number | Promise<number>;
 
 /**
- * Times a run by turns with a peer that solves the same: what a host gives to a virtual machine changes within seconds, and
+ * Times a run, as a program calls it that trains, by turns with a peer that solves the same: what a host gives to a virtual machine changes within seconds, and
  * so strikes both alike. Each turn begins with another side.
  *
  * @throws {ArgumentError} if the peer's check is another.
@@ -50,17 +50,24 @@ export async function timeAgainst(
   turns: number,
   onTurn: (turn: number) => void,
 ): Promise<AgainstTiming[]> {
-  const open = openWorkload(spec, engine);
+  const field = workloadField(spec.name, drawWorkload(spec), spec.dx);
   try {
-    const chain = chainOf(open, run);
-    const method = methodOf(run, registry);
-    const checks = strategies.map((strategy) => checkRun(chain, strategy, method).check);
-    for (const check of checks) compare(check, peer, run);
-    const ours = strategies.map(
-      (strategy): Side =>
+    const calls = strategies.map((strategy) => {
+      const options = optionsOf(run, engine, strategy);
+      return () => callRun(field, run, options);
+    });
+    const checks = calls.map((call) => {
+      const called = call();
+      const check = checkCalled(called);
+      called.dispose();
+      compare(check, peer, run);
+      return check;
+    });
+    const ours = calls.map(
+      (call): Side =>
         (times) =>
           timed(() => {
-            for (let i = 0; i < times; i++) differentiateChain(chain, strategy, method).release();
+            for (let i = 0; i < times; i++) call().dispose();
           }),
     );
     const theirs: Side = (times) => peer.run(times);
@@ -83,7 +90,7 @@ export async function timeAgainst(
       };
     });
   } finally {
-    open.dispose();
+    field.dispose();
   }
 }
 
