@@ -35,7 +35,7 @@ export function callRun(
   const { loss, cotangents } = tf.tidy(() => {
     const ends = solution.ys.map((ys) => tf.slice(ys, ts.length - 1, 1));
     return {
-      loss: tf.addN(ends.map((end) => tf.sum(tf.square(end)))) as tf.Scalar,
+      loss: tf.addN<tf.Scalar>(ends.map((end) => tf.sum(tf.square(end)))),
       cotangents: ends.map((end) =>
         tf.concat([tf.zeros([ts.length - 1, ...end.shape.slice(1)]), tf.mul(2, end)]),
       ),
