@@ -35,17 +35,21 @@ function shifted(program: Program, count: number): Program {
 const f: FlatField = (t, [y]) => [tf.add(tf.tanh(tf.mul(y!, [1, 2, 3, 4])), t)];
 
 it('takes a function for itself, whatever its values were numbered like', () => {
-  const recorded = recordingOf(f);
-  for (const program of [recorded, shifted(recorded, 7)]) {
-    expect(() => {
-      checkRecording(program, recordingOf(f));
-    }).not.toThrow();
+  const odd: FlatField = (_, [y]) => [tf.mul(tf.add(y!, [NaN, -0, 1, 2]), tf.greater([1, 2, 3, 4], 2))];
+  for (const same of [f, odd]) {
+    const recorded = recordingOf(same);
+    for (const program of [recorded, shifted(recorded, 7)]) {
+      expect(() => {
+        checkRecording(program, recordingOf(same));
+      }).not.toThrow();
+    }
   }
 });
 
 it.each<[string, FlatField, FlatField]>([
   ['operations', f, (t, [y]) => [tf.add(tf.sigmoid(tf.mul(y!, [1, 2, 3, 4])), t)]],
   ['values', f, (t, [y]) => [tf.add(tf.tanh(tf.mul(y!, [1, 2, 3, 5])), t)]],
+  ['values', (_, [y]) => [tf.mul(y!, [0, 1, 2, 3])], (_, [y]) => [tf.mul(y!, [-0, 1, 2, 3])]],
   [
     'settings',
     (_t, [y]) => [tf.reverse(tf.concat([tf.slice(y!, [0, 0], [1, 2]), tf.slice(y!, [0, 0], [1, 2])], 1), 1)],

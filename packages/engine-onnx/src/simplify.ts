@@ -1,4 +1,5 @@
 import {
+  sameData,
   sameShape,
   restrict,
   sizeOf,
@@ -93,7 +94,7 @@ function mergeConstants(program: Program, alias: Map<number, number>): void {
     const { shape, dtype } = program.values[value]!;
     const key = `${dtype}[${shape.join()}]${data.slice(0, 4).join()}`;
     const bucket = buckets.get(key) ?? [];
-    const twin = bucket.find((other) => other.data.every((x, i) => Object.is(x, data[i])));
+    const twin = bucket.find((other) => sameData(other.data, data));
     if (twin) alias.set(value, twin.value);
     else buckets.set(key, [...bucket, { value, data }]);
   }
