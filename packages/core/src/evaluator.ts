@@ -1,17 +1,8 @@
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
 import { dropStage, holdStage } from './state.ts';
-import type { FusedStep, Problem, Solver, Span, StageEvaluator, State, Step } from './types.ts';
-
-/**
- * The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients.
- */
-export function fusedStep<A>(
-  { field, timeGradients }: Problem<A>,
-  tableau: Solver['tableau'],
-): FusedStep<A> | undefined {
-  return tableau && !timeGradients ? field.fuse?.(tableau) : undefined;
-}
+import type { FusedStep, Problem, Span, StageEvaluator, State, Step } from './types.ts';
+import { fusedStep, wholeAdvance, wholeLinearize, type WholeAdvance } from './whole-steps.ts';
 
 /** The spans that follow the one being stepped over, up to so many, where their steps may be taken with it. */
 export type Upcoming = (limit: number) => readonly Span[];
@@ -25,7 +16,7 @@ type WholeStep<A> = Pick<Step<A>, 'y' | 'linearization'>;
  * With `pointsOnly`, nothing but points for f is made of the slopes.
  */
 export function stageEvaluator<A>(
-  problem: Problem<A>,
+  problem: Pick<Problem<A>, 'field' | 'timeGradients'>,
   memory: Memory<A>,
   activations: boolean,
   upcoming: Upcoming = () => [],
@@ -34,28 +25,31 @@ export function stageEvaluator<A>(
   const { field } = problem;
   const ready: WholeStep<A>[] = [];
   let latest: State<A> | undefined;
-  const advance = (fused: FusedStep<A>, spans: readonly Span[], y: State<A>): readonly WholeStep<A>[] => {
-    if (!activations) {
-      const states = spans.length > 1 ? fused.several!.advance(spans, y) : [fused.advance(spans[0]!, y)];
-      return states.map((state) => ({ y: memory.adoptState(state) }));
-    }
-    const made = spans.length > 1 ? fused.several!.linearize!(spans, y) : [fused.linearize!(spans[0]!, y)];
-    return made.map((linearization) => ({
-      y: memory.adoptLinearization(linearization).value,
-      linearization,
-    }));
+  const wholeWay = (fused: FusedStep<A>): WholeAdvance<A, WholeStep<A>> | undefined => {
+    if (!activations) return adopting(wholeAdvance(fused), (state) => ({ y: memory.adoptState(state) }));
+    const way = wholeLinearize(fused);
+    return (
+      way &&
+      adopting(way, (linearization) => ({
+        y: memory.adoptLinearization(linearization).value,
+        linearization,
+      }))
+    );
   };
-  const nextStep = (fused: FusedStep<A>, stages: number, span: Span, y: State<A>): WholeStep<A> => {
+  const nextStep = (
+    { longest, advance }: WholeAdvance<A, WholeStep<A>>,
+    stages: number,
+    span: Span,
+    y: State<A>,
+  ): WholeStep<A> => {
     // Whoever goes on from elsewhere has no use for them.
     if (y !== latest) {
       for (const step of ready.splice(0)) dropStage(memory, step);
     }
     if (ready.length === 0) {
-      const { several } = fused;
-      const longest = several && (!activations || several.linearize) ? several.longest : 1;
       const spans = [span, ...upcoming(longest - 1)];
       countEvaluations(memory.ledger, stages * spans.length);
-      for (const step of advance(fused, spans, y)) ready.push(holdStage(memory, step));
+      for (const step of advance(spans, y)) ready.push(holdStage(memory, step));
     }
     const step = ready.shift()!;
     memory.lend(step.y);
@@ -77,8 +71,8 @@ export function stageEvaluator<A>(
     },
     fused(tableau, stages, span, y) {
       const fused = fusedStep(problem, tableau);
-      if (!fused || (activations && !fused.linearize)) return undefined;
-      return { ...nextStep(fused, stages, span, y), stages: [] };
+      const way = fused && wholeWay(fused);
+      return way && { ...nextStep(way, stages, span, y), stages: [] };
     },
     attempt(tableau, span, first) {
       const fused = activations ? undefined : fusedStep(problem, tableau);
@@ -89,4 +83,11 @@ export function stageEvaluator<A>(
       return { y, stages: [first], error, ...(last ? { last: { t: span.t1, y, slope: last } } : {}) };
     },
   };
+}
+
+function adopting<A, Made, Adopted>(
+  { longest, advance }: WholeAdvance<A, Made>,
+  adopt: (made: Made) => Adopted,
+): WholeAdvance<A, Adopted> {
+  return { longest, advance: (spans, y) => advance(spans, y).map(adopt) };
 }

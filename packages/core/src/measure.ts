@@ -1,5 +1,5 @@
 import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
-import { fusedStep, stageEvaluator } from './evaluator.ts';
+import { stageEvaluator } from './evaluator.ts';
 import { footprint } from './footprint.ts';
 import type { Memory } from './memory.ts';
 import { isFixed } from './pace.ts';
@@ -7,6 +7,7 @@ import type { Measurement } from './retention.ts';
 import { holdStage, stateBytes } from './state.ts';
 import { isFirstSameAsLast } from './tableau.ts';
 import type { Method, Problem, Stage } from './types.ts';
+import { fusedStep } from './whole-steps.ts';
 
 /** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
 export interface Trial<A> extends Measurement {

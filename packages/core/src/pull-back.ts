@@ -4,11 +4,11 @@ import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
 import type { Steps } from './trajectory.ts';
 import type { Cotangents, FusedStep, Problem, Stage, State, VectorJacobianProduct } from './types.ts';
-import { wholeAdjoint } from './whole-steps.ts';
+import { wholeAdjoint, wholePullback } from './whole-steps.ts';
 
 /** Pulls `cotangent` of the slope back at a stage, with the activations that it has or with ones made for this alone. */
 export function pullBackStage<A>(
-  problem: Problem<A>,
+  problem: Pick<Problem<A>, 'field' | 'timeGradients'>,
   memory: Memory<A>,
   stage: Stage<A>,
   cotangent: State<A>,
@@ -44,15 +44,8 @@ export function pullBackSteps<A>(
 ): Pick<Cotangents<A>, 'y' | 'parameters'> {
   const { memory, solver } = work;
   memory.ledger.pullbacks += solver.stages * spans.length;
-  const [first] = linearizations;
-  if (first) {
-    return adopted(
-      memory,
-      spans.length === 1
-        ? first.pullback(cotangent, false)
-        : fused.several!.pullback!(linearizations, cotangent),
-    );
-  }
+  if (linearizations.length > 0)
+    return adopted(memory, wholePullback(fused).pullback(linearizations, cotangent));
   const { evaluations, pullBack } = wholeAdjoint(work, fused)!;
   countEvaluations(memory.ledger, evaluations * spans.length);
   const pulled = pullBack(spans, ys, cotangent);

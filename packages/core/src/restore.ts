@@ -1,8 +1,8 @@
 import type { Sweep } from './differentiable.ts';
-import { fusedStep, stageEvaluator } from './evaluator.ts';
+import { stageEvaluator } from './evaluator.ts';
 import { includes, type Level, type Made } from './trajectory.ts';
 import type { Span, State } from './types.ts';
-import { wholeAdjoint } from './whole-steps.ts';
+import { fusedStep, wholeAdjoint } from './whole-steps.ts';
 
 /** Brings step `last` to a level at which it can be pulled back, from the nearest state that is kept. */
 export function restore<A>(work: Sweep<A>, last: number): void {

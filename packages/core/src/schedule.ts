@@ -1,5 +1,4 @@
 import { ArgumentError } from './errors.ts';
-import { fusedStep } from './evaluator.ts';
 import { integrate } from './integrate.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, stepsBetween } from './pace.ts';
@@ -10,6 +9,7 @@ import { isDifferentiable, type DifferentiableSolver } from './differentiable.ts
 import { sweep } from './sweep.ts';
 import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
+import { fusedStep } from './whole-steps.ts';
 
 /** An exact gradient strategy: a name and a retention schedule made for each solve. */
 export interface Schedule {

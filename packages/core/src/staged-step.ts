@@ -6,7 +6,7 @@ import { runningSum } from './running-sum.ts';
 import { rungeKutta } from './runge-kutta.ts';
 import { stateBytes } from './state.ts';
 import type { ButcherTableau } from './tableau.ts';
-import type { Cotangents, FusedStep, Problem, Span, Stage, State, VectorField } from './types.ts';
+import type { Cotangents, FusedStep, Span, Stage, State, VectorField } from './types.ts';
 
 /** A whole step made of stages. */
 export type StagedStep<A> = Pick<FusedStep<A>, 'advance'> &
@@ -22,7 +22,7 @@ export type StagedStep<A> = Pick<FusedStep<A>, 'advance'> &
 export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): StagedStep<A> {
   const { engine } = field;
   const solver = rungeKutta(tableau);
-  const problem: Problem<A> = { field, y0: [], ts: [] };
+  const problem = { field };
   /** Through the stages of a step, whose activations are there or are made one after the other. */
   const pullBack = (
     memory: Memory<A>,

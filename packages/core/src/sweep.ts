@@ -1,13 +1,12 @@
 import type { Sweep } from './differentiable.ts';
 import { SolveError } from './errors.ts';
-import { fusedStep } from './evaluator.ts';
 import { pullBackStage, pullBackSteps } from './pull-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from './running-sum.ts';
 import { combineStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
-import { wholeSteps } from './whole-steps.ts';
+import { fusedStep, wholeSteps } from './whole-steps.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the

@@ -1,5 +1,71 @@
 import type { Sweep } from './differentiable.ts';
-import type { FusedAdjoint, FusedStep, Span, State } from './types.ts';
+import type {
+  Cotangents,
+  FusedAdjoint,
+  FusedStep,
+  Linearization,
+  Problem,
+  Solver,
+  Span,
+  State,
+} from './types.ts';
+
+// Here, and nowhere else, is chosen between an engine's calls of one step and its calls of several.
+
+/** The engine's whole steps, where it has them and they serve: they give no slopes, and so no time gradients. */
+export function fusedStep<A>(
+  { field, timeGradients }: Pick<Problem<A>, 'field' | 'timeGradients'>,
+  tableau: Solver['tableau'],
+): FusedStep<A> | undefined {
+  return tableau && !timeGradients ? field.fuse?.(tableau) : undefined;
+}
+
+/** How an engine takes steps. */
+export interface WholeAdvance<A, Made> {
+  /** The most steps that one call takes. */
+  readonly longest: number;
+  /** Steps over `spans`, one after the other from `y`. */
+  advance(spans: readonly Span[], y: State<A>): readonly Made[];
+}
+
+/** The way to the states alone. */
+export function wholeAdvance<A>(fused: FusedStep<A>): WholeAdvance<A, State<A>> {
+  const { several } = fused;
+  return {
+    longest: several?.longest ?? 1,
+    advance: (spans, y) => (spans.length === 1 ? [fused.advance(spans[0]!, y)] : several!.advance(spans, y)),
+  };
+}
+
+/** The way that keeps activations, where the engine has one. */
+export function wholeLinearize<A>(fused: FusedStep<A>): WholeAdvance<A, Linearization<A>> | undefined {
+  if (!fused.linearize) return undefined;
+  const { several } = fused;
+  return {
+    longest: several?.linearize ? several.longest : 1,
+    advance: (spans, y) =>
+      spans.length === 1 ? [fused.linearize!(spans[0]!, y)] : several!.linearize!(spans, y),
+  };
+}
+
+/** How an engine pulls back through steps whose activations were kept. */
+interface WholePullback<A> {
+  readonly longest: number;
+  pullback(
+    linearizations: readonly Linearization<A>[],
+    cotangent: State<A>,
+  ): Pick<Cotangents<A>, 'y' | 'parameters'>;
+}
+
+export function wholePullback<A>({ several }: FusedStep<A>): WholePullback<A> {
+  return {
+    longest: several?.pullback ? several.longest : 1,
+    pullback: (linearizations, cotangent) =>
+      linearizations.length === 1
+        ? linearizations[0]!.pullback(cotangent, false)
+        : several!.pullback!(linearizations, cotangent),
+  };
+}
 
 /** How an engine pulls steps back from the states that they start from. */
 export interface WholeAdjoint<A> {
@@ -48,7 +114,7 @@ export function wholeSteps<A>(
   const isState = (n: number): boolean => trajectory.level(n) === 'state';
   const linearized = isLinearized(last);
   const longest = linearized
-    ? fused?.several?.pullback && fused.several.longest
+    ? fused && wholePullback(fused).longest
     : retention.uniform && wholeAdjoint(work, fused)?.longest;
   const alike = linearized ? isLinearized : isState;
   let first = last;
