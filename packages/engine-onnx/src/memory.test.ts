@@ -6,11 +6,12 @@ import { solve, type FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { checkpoint } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
-import { dopri5, rk4 } from '@odegrad/tableaux';
+import { dopri5, euler, rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
+import { onnxRuntime, type NativeSession } from './session.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -18,6 +19,20 @@ const collectGarbage = runInNewContext('gc') as () => void;
 function residentBytes(): number {
   collectGarbage();
   return process.memoryUsage().rss;
+}
+
+/** The session, which tells when it is disposed of. */
+function counting(session: NativeSession, onDispose: () => void): NativeSession {
+  return new Proxy(session, {
+    get(target, key: keyof NativeSession) {
+      const value: unknown = target[key];
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        if (key === 'dispose') onDispose();
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
 }
 
 beforeAll(async () => {
@@ -52,6 +67,38 @@ test.each([1, 2])(
   // Half a minute, where nothing else runs.
   300_000,
 );
+
+test('what is native goes with the functions that it was made of', async () => {
+  const binding = onnxRuntime() as { InferenceSession: new () => NativeSession };
+  const { InferenceSession } = binding;
+  let live = 0;
+  binding.InferenceSession = function open() {
+    live += 1;
+    return counting(new InferenceSession(), () => {
+      live -= 1;
+    });
+  } as unknown as typeof InferenceSession;
+  const engine = onnxEngine({ blocks: 1 });
+  const y0 = tf.ones([4, 2]);
+  const once = (): void => {
+    const solution = solve((_, y) => tf.square(y), y0, [0, 1], {
+      engine,
+      solver: euler,
+      gradient: symplectic,
+      numSteps: 1,
+    });
+    solution.dispose();
+  };
+  for (let i = 0; i < 5; i++) once();
+  expect(live).toBeGreaterThanOrEqual(5);
+  for (let i = 0; i < 10; i++) {
+    collectGarbage();
+    await setTimeout(10);
+  }
+  expect(live).toBe(0);
+  binding.InferenceSession = InferenceSession;
+  y0.dispose();
+});
 
 test('a field in blocks outlives the function that it was made of', async () => {
   const engine = onnxEngine({ blocks: 2 });

@@ -32,7 +32,8 @@ export interface Session {
   release(): void;
 }
 
-interface NativeSession {
+/** A session as the binding has it. */
+export interface NativeSession {
   readonly outputMetadata: readonly { readonly name: string }[];
   loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: object): void;
   run(feeds: Feeds, fetches: Readonly<Record<string, BoundTensor | null>>, options: object): unknown;
@@ -87,6 +88,11 @@ const hints: Readonly<Record<string, string>> = {
   webgpu: 'It needs a graphics driver that Dawn can use (Vulkan, Metal or Direct3D 12).',
 };
 
+/** Sessions that became garbage: the binding frees what is native only where it is told to. */
+const forgotten = new FinalizationRegistry<NativeSession>((session) => {
+  session.dispose();
+});
+
 /** Makes a session of a model's bytes. */
 export function createSession(model: Uint8Array, { providers, threads }: SessionOptions): Session {
   const session = new (onnxRuntime().InferenceSession)();
@@ -117,7 +123,7 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
       { cause: error },
     );
   }
-  return {
+  const made: Session = {
     run: session.outputMetadata.some(({ name }) => name === unreadable.name)
       ? (feeds, outputs) => {
           runUncopied(session, feeds, outputs);
@@ -126,9 +132,12 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
           session.run(feeds, outputs, noOptions);
         },
     release() {
+      forgotten.unregister(made);
       session.dispose();
     },
   };
+  forgotten.register(made, session, made);
+  return made;
 }
 
 const expected = `Tensor type (${unreadable.bfloat16}) is not supported`;
