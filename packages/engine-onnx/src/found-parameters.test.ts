@@ -5,7 +5,7 @@ import tableaux from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { findParameters as find, recordingFor } from './found-parameters.ts';
+import { findParameters, recordingFor } from './found-parameters.ts';
 import { onnx } from './onnx.ts';
 import { difference } from './program.ts';
 import { traceField } from './trace.ts';
@@ -45,9 +45,6 @@ function productsIn(body: () => void): number {
   }
   return count;
 }
-
-const findParameters = (start: Parameters<typeof find>[0]): ReturnType<typeof find> =>
-  find(start, (body) => body());
 
 const requestOf = (f: FlatField): Omit<FieldRequest, 'parameters'> => {
   const y0 = tf.ones([2]);
@@ -96,13 +93,27 @@ describe.each(['onnx', 'replay'])('engine %s', (engine) => {
     return result;
   }
 
-  it('takes gradients of layers that were not built before', () => {
-    const layer = tf.layers.dense({ units: 2, activation: 'tanh' });
-    const y0 = tf.ones([1, 2]);
-    const found = gradients((_, y) => layer.apply(y) as tf.Tensor, y0);
-    expect(Object.keys(found).sort()).toEqual(layer.weights.map(({ name }) => name).sort());
-    for (const gradient of Object.values(found)) expect(gradient.some((x) => x !== 0)).toBe(true);
-    layer.dispose();
+  it.each(['glorotNormal', 'ones'] as const)(
+    'takes gradients of layers that were not built before, %s',
+    (drawn) => {
+      const layer = tf.layers.dense({ units: 2, activation: 'tanh', kernelInitializer: drawn });
+      const y0 = tf.ones([1, 2]);
+      const found = gradients((_, y) => layer.apply(y) as tf.Tensor, y0);
+      expect(Object.keys(found).sort()).toEqual(layer.weights.map(({ name }) => name).sort());
+      for (const gradient of Object.values(found)) expect(gradient.some((x) => x !== 0)).toBe(true);
+      layer.dispose();
+      y0.dispose();
+    },
+  );
+
+  it('sees variables that f makes once', () => {
+    let w: tf.Variable | undefined;
+    const y0 = tf.ones([2]);
+    const found = gradients((_, y) => tf.mul(y, (w ??= variable(0.5))), y0);
+    expect(Object.keys(found)).toEqual([w!.name]);
+    expect(() => gradients((_, y) => tf.mul(y, variable(0.5)), y0)).toThrow(
+      'makes variables whenever it runs',
+    );
     y0.dispose();
   });
 

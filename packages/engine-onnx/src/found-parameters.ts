@@ -1,30 +1,25 @@
 import type { FieldRequest } from '@odegrad/engine-tfjs';
-import { engine, type Variable } from '@tensorflow/tfjs-core';
+import type { Variable } from '@tensorflow/tfjs-core';
 
 import type { Program } from './program.ts';
-import { firstSlope, type Eagerly, type Start } from './purity.ts';
 import { traceField, withParameters, type Trace } from './trace.ts';
 
 /** What was recorded to find parameters, for the solve that gets them; it lives as long as their list. */
 const traces = new WeakMap<readonly Variable[], Trace>();
 
 const shapesOf = (y0: FieldRequest['y0']): number[][] => y0.map((part) => [...part.shape]);
-const variableCount = (): number => Object.keys(engine().state.registeredVariables).length;
 
 /**
  * The trainable variables that f reads, from a recording of it, which computes nothing. Undefined where that does not tell: f
- * cannot be recorded, or makes variables each time.
+ * cannot be recorded.
  */
-export function findParameters(start: Start, eagerly: Eagerly): readonly Variable[] | undefined {
-  firstSlope(start, eagerly);
-  const known = variableCount();
+export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): readonly Variable[] | undefined {
   let trace: Trace;
   try {
-    trace = traceField({ f: start.f, shapes: shapesOf(start.y0), parameters: [] });
+    trace = traceField({ f, shapes: shapesOf(y0), parameters: [] });
   } catch {
     return undefined;
   }
-  if (variableCount() !== known) return undefined;
   const variables = trace.read.filter(({ trainable }) => trainable);
   traces.set(variables, trace);
   return variables;

@@ -17,7 +17,7 @@ import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
-import { checkPurity, evaluateEagerly, firstSlope, type Eagerly } from './purity.ts';
+import { checkPurity, evaluateEagerly } from './purity.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
 import { onnxRuntime } from './session.ts';
@@ -64,7 +64,6 @@ export function onnxEngine({
   });
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
-  const eagerly: Eagerly = (body) => withLargeKernels(runtimeFor('float32'), body);
 
   const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
     const runtime = runtimeFor(dtype);
@@ -90,10 +89,9 @@ export function onnxEngine({
 
   return {
     name: 'onnx',
-    findParameters: (start) => findParameters(start, eagerly),
+    findParameters,
     prepare(request) {
       onnxRuntime();
-      const first = firstSlope(request, eagerly);
       const traced = traces(request, '');
       const { made } = traced;
       if (made.obstacle) return replayInstead(made.obstacle, request, warned);
@@ -121,7 +119,7 @@ export function onnxEngine({
       checkTrainable(request, traced);
       checkPurity(traced, {
         recording: () => recordingFor(request),
-        eager: () => first ?? eagerly(() => evaluateEagerly(request)),
+        eager: () => withLargeKernels(runtime, () => evaluateEagerly(request)),
         slope: () => slopeAtStart(request, prepared),
       });
       return prepared;

@@ -34,27 +34,8 @@ export function checkPurity({ forward, made }: Recorded, { recording, eager, slo
   made.checked = true;
 }
 
-/** What is asked of TensorFlow.js itself; all that a solve begins with but its parameters. */
-export type Start = Pick<FieldRequest, 'f' | 'key' | 't0' | 'y0'>;
-
-/** Runs f as TensorFlow.js does, or as it does, but faster. */
-export type Eagerly = <T>(body: () => T) => T;
-
-const met = new WeakSet<object>();
-
-/**
- * The slope at (t0, y0) of a function that is new, undefined for others. A recording must not be the first run of a function:
- * it cannot draw the weights of layers that are not built.
- */
-export function firstSlope(start: Start, eagerly: Eagerly): readonly Float32Array[] | undefined {
-  if (met.has(start.key)) return undefined;
-  const slope = eagerly(() => evaluateEagerly(start));
-  met.add(start.key);
-  return slope;
-}
-
 /** The slope at (t0, y0). */
-export function evaluateEagerly({ f, t0, y0 }: Start): readonly Float32Array[] {
+export function evaluateEagerly({ f, t0, y0 }: FieldRequest): readonly Float32Array[] {
   let slope: Float32Array[] = [];
   isolated(() =>
     smoothGradients(() =>

@@ -70,13 +70,31 @@ function operandsOf(kernel: string, inputs: KernelInputs): [string, TensorInfo][
 
 /**
  * Runs `body` while every kernel call of TensorFlow.js is recorded instead of computed; from its beginning again, with another
- * recorder, where it needed a kernel that was registered late.
+ * recorder, where it needed a kernel that was registered late, or made variables, as layers do that were not built.
+ * @throws {EngineError} if what it does cannot be recorded.
  */
 export function record<T>(body: (recorder: Recorder) => T): T {
-  return withLateKernels(() => recordOnce(body));
+  return withLateKernels(() => {
+    const before = variableCount();
+    let run = recordOnce(body);
+    const built = variableCount();
+    if (built > before) run = recordOnce(body);
+    if (variableCount() > built) throw unrecordable('it makes variables whenever it runs');
+    if (run.drew) throw unrecordable(`it draws random numbers (${run.drew})`);
+    return run.result;
+  });
 }
 
-function recordOnce<T>(body: (recorder: Recorder) => T): T {
+const variableCount = (): number => Object.keys(engine().state.registeredVariables).length;
+
+/** What a run gave, and by what it drew random numbers, if it did. */
+interface Run<T> {
+  readonly result: T;
+  readonly drew: string | undefined;
+}
+
+function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
+  let drew: string | undefined;
   const values: (Value & { readonly dtype: TensorType })[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
@@ -130,7 +148,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): T {
         if (value !== undefined) used.add(value);
       }
       const unknown = operands.some(([, x]) => isPlaceholder(x.dataId));
-      if (random.has(kernel)) throw unrecordable(`it draws random numbers (${kernel})`);
+      if (random.has(kernel)) drew = kernel;
       if (!unknown) return compute(real, kernel, inputs, attrs);
       const x = operands[0]![1];
       switch (kernel) {
@@ -169,22 +187,27 @@ function recordOnce<T>(body: (recorder: Recorder) => T): T {
     },
   });
 
-  return listen(listener, () =>
-    withoutRandomNumbers(() =>
-      body({
-        input(name, shape, dtype) {
-          const x = placeholderTensor(shape, dtype);
-          const value = assign(shape, elementType(dtype, name));
-          known.set(x.dataId, value);
-          ports.push({ name, value });
-          return x;
-        },
-        valueOf,
-        used,
-        program: (outputs) => ({ values, inputs: ports, constants, instructions, outputs }),
-      }),
+  const given = listen(listener, () =>
+    watchingRandomNumbers(
+      () =>
+        body({
+          input(name, shape, dtype) {
+            const x = placeholderTensor(shape, dtype);
+            const value = assign(shape, elementType(dtype, name));
+            known.set(x.dataId, value);
+            ports.push({ name, value });
+            return x;
+          },
+          valueOf,
+          used,
+          program: (outputs) => ({ values, inputs: ports, constants, instructions, outputs }),
+        }),
+      () => {
+        drew ??= 'Math.random, or a random operation of TensorFlow.js without a seed';
+      },
     ),
   );
+  return { result: given, drew };
 }
 
 const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);
@@ -251,12 +274,11 @@ function probe(
 }
 
 /** TensorFlow.js draws random numbers in JavaScript, seeded by Math.random where the user gives no seed. */
-function withoutRandomNumbers<T>(body: () => T): T {
+function watchingRandomNumbers<T>(body: () => T, onDraw: () => void): T {
   const draw = Math.random;
   Math.random = () => {
-    throw unrecordable(
-      'it draws random numbers (Math.random, or a random operation of TensorFlow.js without a seed)',
-    );
+    onDraw();
+    return draw();
   };
   try {
     return body();

@@ -4,7 +4,7 @@ import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
 import { findParameters, recordingFor } from './found-parameters.ts';
-import { checkPurity, evaluateEagerly, firstSlope, type Eagerly } from './purity.ts';
+import { checkPurity, evaluateEagerly } from './purity.ts';
 import { prepareReplays, replayedField, type ReplayField } from './replay-field.ts';
 
 interface Made {
@@ -17,15 +17,12 @@ const traces = createTraceCache<Made>((traced) => ({
   checked: false,
 }));
 
-const eagerly: Eagerly = (body) => body();
-
 /** An engine named `replay` that runs recorded kernels on TensorFlow.js' current backend, in float32. */
 export const replayEngine: FieldEngine<Tensor> = {
   name: 'replay',
-  findParameters: (start) => findParameters(start, eagerly),
+  findParameters,
   prepare(request) {
     const eager = tfjsEngine.prepare(request);
-    const first = firstSlope(request, eagerly);
     const traced = traces(request, engine().backendName);
     const { made, others, shapes } = traced;
     const missed = request.parametersFound === true ? others.find(({ trainable }) => trainable) : undefined;
@@ -37,7 +34,7 @@ export const replayEngine: FieldEngine<Tensor> = {
     const field = replayedField(made.replays, eager.field, request.parameters, others, shapes);
     checkPurity(traced, {
       recording: () => recordingFor(request),
-      eager: () => first ?? evaluateEagerly(request),
+      eager: () => evaluateEagerly(request),
       slope() {
         const slope = field.evaluate(request.t0, request.y0);
         const values = slope.map((x) => x.dataSync());

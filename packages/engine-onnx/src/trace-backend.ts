@@ -64,7 +64,7 @@ function read(dataId: DataId): Values {
 }
 
 // KernelBackend is a class with a method for each thing that a backend may do; the engine asks these of ours.
-const backend = {
+const backend: KernelBackend = {
   write: (values: Values | null, shape: number[]) =>
     put(
       {},
@@ -81,6 +81,8 @@ const backend = {
       resolve(read(dataId));
     }),
   incRef: (dataId: DataId) => {
+    // Constants were computed by another backend; whatever shares one's data, as a new variable does, finds it here.
+    if (!store.has(dataId)) engine().moveData(backend, dataId);
     store.get(dataId)!.references += 1;
   },
   refCount: (dataId: DataId) => store.get(dataId)?.references ?? 0,
