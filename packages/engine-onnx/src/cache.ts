@@ -1,8 +1,9 @@
 import type { FieldRequest } from '@odegrad/engine-tfjs';
 import type { Variable } from '@tensorflow/tfjs-core';
 
-import type { Program } from './program.ts';
-import { traceField, traceGradient, type Trace } from './trace.ts';
+import { recordingFor } from './found-parameters.ts';
+import { difference, type Program } from './program.ts';
+import { traceGradient, type Trace } from './trace.ts';
 
 /** The traces of one function for given shapes, parameters and backend, and what was made of them. */
 export interface TracedField<M> {
@@ -16,11 +17,18 @@ export interface TracedField<M> {
 /** Finds or makes the trace for a request. */
 export type TraceCache<M> = (request: FieldRequest, variant: string) => TracedField<M>;
 
-/** Traces live as long as their function. */
+/** How many recordings outlive their functions. */
+const RECENT = 16;
+
+/**
+ * Traces live as long as their function; the latest longer, for a function that is written down where it is used, and so is
+ * another at every call: what records alike, its gradient included, is the same.
+ */
 export function createTraceCache<M>(
   make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M,
 ): TraceCache<M> {
   const byFunction = new WeakMap<object, Map<string, TracedField<M>>>();
+  const recent: { readonly key: string; readonly traced: TracedField<M> }[] = [];
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
     const key = JSON.stringify([variant, request.dtype, shapes, request.parameters.map(({ id }) => id)]);
@@ -29,23 +37,40 @@ export function createTraceCache<M>(
     let traced = traces.get(key);
     if (!traced) {
       const bare = traceRequest(request, shapes);
-      traces.set(key, (traced = { ...bare, made: make(bare, request) }));
+      const twin = recent.findIndex((other) => other.key === key && sameTrace(other.traced, bare));
+      traced = recent[twin]?.traced ?? { ...bare, made: make(bare, request) };
+      if (twin >= 0) recent.splice(twin, 1);
+      recent.unshift({ key, traced });
+      recent.length = Math.min(recent.length, RECENT);
+      traces.set(key, traced);
     }
     return traced;
   };
 }
 
+function sameTrace(a: Omit<TracedField<unknown>, 'made'>, b: Omit<TracedField<unknown>, 'made'>): boolean {
+  if (a.others.length !== b.others.length || a.others.some((variable, i) => variable !== b.others[i]))
+    return false;
+  if (difference(a.forward, b.forward)) return false;
+  try {
+    return !difference(a.gradient(), b.gradient());
+  } catch {
+    // One of them has no gradient.
+    return false;
+  }
+}
+
 function traceRequest(
-  { f, parameters }: FieldRequest,
+  request: FieldRequest,
   shapes: readonly (readonly number[])[],
 ): Omit<TracedField<never>, 'made'> {
-  const request = { f, shapes, parameters };
-  const forward = traceField(request);
+  const forward = recordingFor(request);
+  const { f, parameters } = request;
   let gradient: Program | undefined;
   return {
     shapes,
     forward: forward.program,
-    gradient: () => (gradient ??= aligned(traceGradient(request), forward.others)),
+    gradient: () => (gradient ??= aligned(traceGradient({ f, shapes, parameters }), forward.others)),
     others: forward.others,
   };
 }

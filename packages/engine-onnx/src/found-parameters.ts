@@ -1,7 +1,6 @@
 import type { FieldRequest } from '@odegrad/engine-tfjs';
 import type { Variable } from '@tensorflow/tfjs-core';
 
-import type { Program } from './program.ts';
 import { traceField, withParameters, type Trace } from './trace.ts';
 
 /** What was recorded to find parameters, for the solve that gets them; it lives as long as their list. */
@@ -26,9 +25,7 @@ export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): reado
 }
 
 /** f as it was recorded to find the request's parameters; or else it is recorded now. */
-export function recordingFor({ f, y0, parameters }: FieldRequest): Program {
+export function recordingFor({ f, y0, parameters }: FieldRequest): Trace {
   const found = traces.get(parameters);
-  return found
-    ? withParameters(found, parameters)
-    : traceField({ f, shapes: shapesOf(y0), parameters }).program;
+  return found ? withParameters(found, parameters) : traceField({ f, shapes: shapesOf(y0), parameters });
 }

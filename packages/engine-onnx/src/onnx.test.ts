@@ -46,6 +46,20 @@ describe('engine onnx', () => {
     tf.dispose([w, scale]);
   });
 
+  test('says once that a function is compiled over and over', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const y0 = [tf.ones([2])];
+    const solveWith = (scale: number): number[][] =>
+      evaluate(requestFor((_, [state]) => [tf.mul(state!, scale)], y0));
+    for (let i = 0; i < 50; i++) expect(solveWith(7)).toEqual([[7, 7]]);
+    expect(warn).not.toHaveBeenCalled();
+    for (let i = 0; i < 50; i++) expect(solveWith(i)).toEqual([[i, i]]);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]![0]).toMatch(/tf\.variable.*mul.*state.*scale/s);
+    warn.mockRestore();
+    tf.dispose(y0);
+  });
+
   test('records f once for given shapes, and again for others', () => {
     let calls = 0;
     const f: FlatField = (_, [y]) => {

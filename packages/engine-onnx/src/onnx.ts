@@ -18,6 +18,7 @@ import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
 import { checkPurity, evaluateEagerly } from './purity.ts';
+import { countCompilation } from './recompilation.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
 import { onnxRuntime } from './session.ts';
@@ -65,7 +66,8 @@ export function onnxEngine({
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
 
-  const traces = createTraceCache<Made>((traced, { parameters, dtype }) => {
+  const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
+    countCompilation(key);
     const runtime = runtimeFor(dtype);
     const programs = { forward: () => traced.forward, gradient: traced.gradient };
     const about = {
@@ -118,7 +120,7 @@ export function onnxEngine({
       };
       checkTrainable(request, traced);
       checkPurity(traced, {
-        recording: () => recordingFor(request),
+        recording: () => recordingFor(request).program,
         eager: () => withLargeKernels(runtime, () => evaluateEagerly(request)),
         slope: () => slopeAtStart(request, prepared),
       });

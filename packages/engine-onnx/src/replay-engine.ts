@@ -33,7 +33,7 @@ export const replayEngine: FieldEngine<Tensor> = {
     }
     const field = replayedField(made.replays, eager.field, request.parameters, others, shapes);
     checkPurity(traced, {
-      recording: () => recordingFor(request),
+      recording: () => recordingFor(request).program,
       eager: () => evaluateEagerly(request),
       slope() {
         const slope = field.evaluate(request.t0, request.y0);

@@ -144,7 +144,7 @@ function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
 }
 
 /** The recording of f without parameters, as it were with some of the variables for parameters. */
-export function withParameters({ program, others }: Trace, parameters: readonly Variable[]): Program {
+export function withParameters({ program, others, read }: Trace, parameters: readonly Variable[]): Trace {
   const rest = others.filter((variable) => !parameters.includes(variable));
   const place = (variable: Variable): Place => {
     const i = parameters.indexOf(variable);
@@ -154,9 +154,11 @@ export function withParameters({ program, others }: Trace, parameters: readonly 
   };
   const places = new Map(others.map((variable, i) => [`v${i}`, place(variable)]));
   const inputs = program.inputs.map(({ name, value }) => ({ name, order: -1, ...places.get(name), value }));
+  inputs.sort((a, b) => a.order - b.order);
   return {
-    ...program,
-    inputs: inputs.sort((a, b) => a.order - b.order).map(({ name, value }) => ({ name, value })),
+    program: { ...program, inputs: inputs.map(({ name, value }) => ({ name, value })) },
+    others: rest,
+    read,
   };
 }
 
