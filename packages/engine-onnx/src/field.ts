@@ -84,7 +84,7 @@ export function compileField(
     const part = readParts(traced);
     return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
   });
-  const steps = new Map<ButcherTableau, StepModels>();
+  const steps = new WeakMap<ButcherTableau, StepModels>();
   return {
     ...about,
     ...whole,

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { ArgumentError, createRegistry, integral, pid, RegistryError, TableauError } from '@odegrad/core';
+import {
+  ArgumentError,
+  createRegistry,
+  integral,
+  pid,
+  RegistryError,
+  TableauError,
+  type ButcherTableau,
+} from '@odegrad/core';
 import symplectic, { symplectic as strategy } from '@odegrad/grad-symplectic';
 import tableaux, { dopri5, rk4 } from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -69,6 +77,14 @@ describe('names and values are interchangeable', () => {
       .use(tableaux)
       .use({ name: 'other', engines: [other] });
     expect(resolveOptions({ registry: own }).engine).toBe(other);
+  });
+
+  it('and tableaux that are alike are one solver, those that differ are not', () => {
+    const solverOf = (solver: ButcherTableau): unknown =>
+      resolveOptions({ registry, solver, numSteps: 1 }).method.solver;
+    expect(solverOf({ ...rk4 })).toBe(solverOf({ ...rk4 }));
+    expect(solverOf({ ...rk4, name: 'other' })).not.toBe(solverOf({ ...rk4 }));
+    expect(solverOf({ ...rk4, order: 3 })).not.toBe(solverOf({ ...rk4 }));
   });
 
   it('and options that are undefined are absent', () => {

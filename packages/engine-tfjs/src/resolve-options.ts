@@ -94,16 +94,27 @@ function checkNames(options: OdeOptions): void {
 }
 
 const verified = new WeakMap<ButcherTableau, Solver>();
+/** The latest, for a tableau that is written down where it is used, and so is another object at every call. */
+const recent: { readonly content: string; readonly solver: Solver }[] = [];
+const RECENT = 16;
 
 function resolveSolver(solver: string | Solver | ButcherTableau, registry: Registry): Solver {
   if (typeof solver === 'string') return registry.get('solver', solver);
   if (!isTableau(solver)) return solver;
   let method = verified.get(solver);
-  if (!method) {
-    verifyTableau(solver);
-    verified.set(solver, (method = rungeKutta(solver)));
-  }
+  if (!method) verified.set(solver, (method = solverOf(solver)));
   return method;
+}
+
+/** Engines keep what they make for a tableau by the object, so what is alike gets the same one. */
+function solverOf(tableau: ButcherTableau): Solver {
+  const content = JSON.stringify(tableau);
+  const known = recent.find((other) => other.content === content);
+  if (known) return known.solver;
+  const solver = rungeKutta(verifyTableau(tableau));
+  recent.unshift({ content, solver });
+  recent.length = Math.min(recent.length, RECENT);
+  return solver;
 }
 
 function resolveStepping(
