@@ -7,7 +7,7 @@ import type { Measurement } from './retention.ts';
 import { holdStage, stateBytes } from './state.ts';
 import { isFirstSameAsLast } from './tableau.ts';
 import type { Method, Problem, Stage } from './types.ts';
-import { fusedStep } from './whole-steps.ts';
+import { fusedStep } from './fused-calls.ts';
 
 /** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
 export interface Trial<A> extends Measurement {

@@ -9,7 +9,7 @@ import { isDifferentiable, type DifferentiableSolver } from './differentiable.ts
 import { sweep } from './sweep.ts';
 import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
-import { fusedStep } from './whole-steps.ts';
+import { fusedStep } from './fused-calls.ts';
 
 /** An exact gradient strategy: a name and a retention schedule made for each solve. */
 export interface Schedule {

@@ -6,7 +6,8 @@ import { runningSum } from './running-sum.ts';
 import { combineStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
-import { fusedStep, wholeSteps } from './whole-steps.ts';
+import { fusedStep } from './fused-calls.ts';
+import { wholeSteps } from './whole-steps.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
