@@ -48,15 +48,22 @@ export function createTraceCache<M>(
   };
 }
 
-function sameTrace(a: Omit<TracedField<unknown>, 'made'>, b: Omit<TracedField<unknown>, 'made'>): boolean {
+type BareField = Omit<TracedField<unknown>, 'made'>;
+
+function sameTrace(a: BareField, b: BareField): boolean {
   if (a.others.length !== b.others.length || a.others.some((variable, i) => variable !== b.others[i]))
     return false;
   if (difference(a.forward, b.forward)) return false;
+  const [one, other] = [gradientIn(a), gradientIn(b)];
+  return one && other ? !difference(one, other) : one === other;
+}
+
+/** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
+export function gradientIn({ gradient }: Pick<BareField, 'gradient'>): Program | undefined {
   try {
-    return !difference(a.gradient(), b.gradient());
+    return gradient();
   } catch {
-    // One of them has no gradient.
-    return false;
+    return undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
-import { createTraceCache, type TracedField } from './cache.ts';
+import { createTraceCache, gradientIn, type TracedField } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
 import { findParameters, recordingFor } from './found-parameters.ts';
@@ -77,7 +77,7 @@ export function onnxEngine({
       parameterShapes: parameters.map(({ shape }) => shape),
     };
     const { forward } = traced;
-    const gradient = recordedGradient(traced);
+    const gradient = gradientIn(traced);
     const obstacle = obstacleIn(gradient ? [forward, gradient] : [forward], runtime);
     const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
     const rows = gradient && rowBlocks({ forward, gradient }, traced.shapes, count);
@@ -96,7 +96,7 @@ export function onnxEngine({
       onnxRuntime();
       const traced = traces(request, '');
       const { made } = traced;
-      if (made.obstacle) return replayInstead(made.obstacle, request, warned);
+      if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key], warned);
       const { field } = made;
       const { runtime } = field;
       const read = (x: Tensor): OnnxArray => {
@@ -133,15 +133,6 @@ export function onnxEngine({
 const canHelp = ({ providers }: Runtime): boolean =>
   providers.every((provider) => provider === 'cpu') && hasCrew();
 
-/** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
-function recordedGradient({ gradient }: Pick<TracedField<Made>, 'gradient'>): Program | undefined {
-  try {
-    return gradient();
-  } catch {
-    return undefined;
-  }
-}
-
 /** Looks for kernels without a lowering before a solve begins: in f, and in its gradient where it has one. */
 function obstacleIn(programs: readonly Program[], runtime: Runtime): LoweringError | undefined {
   for (const program of programs) {
@@ -158,6 +149,7 @@ function obstacleIn(programs: readonly Program[], runtime: Runtime): LoweringErr
 function replayInstead(
   obstacle: LoweringError,
   request: FieldRequest,
+  what: readonly object[],
   warned: WeakSet<object>,
 ): PreparedField<OnnxArray> {
   if (request.dtype !== 'float32') {
@@ -165,12 +157,13 @@ function replayInstead(
       `Engine 'onnx' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`,
     );
   }
-  if (!warned.has(request.key)) {
-    warned.add(request.key);
+  // Once for a function, in whatever shapes, and once for those that record alike.
+  if (!what.some((one) => warned.has(one))) {
     console.warn(
       `Engine 'onnx': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`,
     );
   }
+  for (const one of what) warned.add(one);
   // Arrays are opaque to whoever solves; here they are tensors.
   return replayEngine.prepare(request) as unknown as PreparedField<OnnxArray>;
 }

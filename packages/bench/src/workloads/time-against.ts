@@ -36,8 +36,8 @@ const PAUSE_MS = 20;
 type Side = (times: number) => number | Promise<number>;
 
 /**
- * Times a run, as a program calls it that trains, by turns with a peer that solves the same: what a host gives to a virtual machine changes within seconds, and
- * so strikes both alike. Each turn begins with another side.
+ * Times a run, called as by a program that trains, by turns with a peer that solves the same: what a host gives to a virtual
+ * machine changes within seconds, and so strikes both alike. Each turn begins with another side.
  *
  * @throws {ArgumentError} if the peer's check is another.
  */
