@@ -1,8 +1,8 @@
+import { fusedStep, wholeAdvance, wholeLinearize, type WholeAdvance } from './fused-calls.ts';
 import { countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
 import { dropStage, holdStage } from './state.ts';
 import type { FusedStep, Problem, Span, StageEvaluator, State, Step } from './types.ts';
-import { fusedStep, wholeAdvance, wholeLinearize, type WholeAdvance } from './fused-calls.ts';
 
 /** The spans that follow the one being stepped over, up to so many, where their steps may be taken with it. */
 export type Upcoming = (limit: number) => readonly Span[];

@@ -1,13 +1,13 @@
 import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
 import { stageEvaluator } from './evaluator.ts';
 import { footprint } from './footprint.ts';
+import { fusedStep } from './fused-calls.ts';
 import type { Memory } from './memory.ts';
 import { isFixed } from './pace.ts';
 import type { Measurement } from './retention.ts';
 import { holdStage, stateBytes } from './state.ts';
 import { isFirstSameAsLast } from './tableau.ts';
 import type { Method, Problem, Stage } from './types.ts';
-import { fusedStep } from './fused-calls.ts';
 
 /** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
 export interface Trial<A> extends Measurement {

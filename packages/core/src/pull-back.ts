@@ -1,10 +1,10 @@
 import type { Sweep } from './differentiable.ts';
 import { stageEvaluator } from './evaluator.ts';
+import { wholeAdjoint, wholePullback } from './fused-calls.ts';
 import { bookTransient, countEvaluations } from './ledger.ts';
 import type { Memory } from './memory.ts';
 import type { Steps } from './trajectory.ts';
 import type { Cotangents, FusedStep, Problem, Stage, State, VectorJacobianProduct } from './types.ts';
-import { wholeAdjoint, wholePullback } from './fused-calls.ts';
 
 /** Pulls `cotangent` of the slope back at a stage, with the activations that it has or with ones made for this alone. */
 export function pullBackStage<A>(

@@ -1,8 +1,8 @@
 import type { Sweep } from './differentiable.ts';
 import { stageEvaluator } from './evaluator.ts';
+import { fusedStep, wholeAdjoint } from './fused-calls.ts';
 import { includes, type Level, type Made } from './trajectory.ts';
 import type { Span, State } from './types.ts';
-import { fusedStep, wholeAdjoint } from './fused-calls.ts';
 
 /** Brings step `last` to a level at which it can be pulled back, from the nearest state that is kept. */
 export function restore<A>(work: Sweep<A>, last: number): void {

@@ -6,10 +6,10 @@ import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
 import type { Outlook, Retention } from './retention.ts';
 import { isDifferentiable, type DifferentiableSolver } from './differentiable.ts';
+import { fusedStep } from './fused-calls.ts';
 import { sweep } from './sweep.ts';
 import { createTrajectory, includes, type Level } from './trajectory.ts';
 import type { GradientStrategy, Solver } from './types.ts';
-import { fusedStep } from './fused-calls.ts';
 
 /** An exact gradient strategy: a name and a retention schedule made for each solve. */
 export interface Schedule {

@@ -1,12 +1,12 @@
 import type { Sweep } from './differentiable.ts';
 import { SolveError } from './errors.ts';
+import { fusedStep } from './fused-calls.ts';
 import { pullBackStage, pullBackSteps } from './pull-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from './running-sum.ts';
 import { combineStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
-import { fusedStep } from './fused-calls.ts';
 import { wholeSteps } from './whole-steps.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { EngineError } from '@odegrad/core';
 import type { FieldRequest } from '@odegrad/engine-tfjs';
 import type { Variable } from '@tensorflow/tfjs-core';
 
@@ -28,4 +29,14 @@ export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): reado
 export function recordingFor({ f, y0, parameters }: FieldRequest): Trace {
   const found = traces.get(parameters);
   return found ? withParameters(found, parameters) : traceField({ f, shapes: shapesOf(y0), parameters });
+}
+
+/** @throws {EngineError} if f turned out to read trainable variables besides those that were found. */
+export function checkTrainable({ parametersFound }: FieldRequest, others: readonly Variable[]): void {
+  const missed = parametersFound ? others.find(({ trainable }) => trainable) : undefined;
+  if (missed) {
+    throw new EngineError(
+      `f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`,
+    );
+  }
 }

@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 
 import { wrap, type Runtime } from './array.ts';
+import { createBuilder } from './builder.ts';
 import { compileProgram, type Model } from './compile.ts';
 import { resultTypes } from './kernel-shapes.ts';
 import { LoweringError } from './lower/index.ts';
@@ -95,21 +96,12 @@ function lowered(program: Program, runtime: Runtime): Model | undefined {
 /** A program of that one kernel; undefined where it is not in float32. */
 function alone(kernel: string, operands: Operands, attrs: Attributes): Program | undefined {
   const types = resultTypes(kernel, operands, attrs);
-  const inputs = Object.entries(operands).map(([name, { shape, dtype }], value) => ({
-    name,
-    value,
-    shape,
-    dtype,
-  }));
-  if (types?.length !== 1 || inputs.some(({ dtype }) => dtype !== 'float32')) return undefined;
-  const result = inputs.length;
-  return {
-    values: [...inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const })), types[0]!],
-    inputs: inputs.map(({ name, value }) => ({ name, value })),
-    constants: new Map(),
-    instructions: [
-      { kernel, attrs, inputs: inputs.map(({ name, value }) => ({ name, value })), outputs: [result] },
-    ],
-    outputs: [{ name: 'result', value: result }],
-  };
+  if (types?.length !== 1 || Object.values(operands).some(({ dtype }) => dtype !== 'float32'))
+    return undefined;
+  const builder = createBuilder();
+  const inputs = Object.fromEntries(
+    Object.entries(operands).map(([name, { shape }]) => [name, builder.input(name, shape)]),
+  );
+  const value = builder.call(kernel, inputs, types[0]!.shape, attrs);
+  return builder.finish([{ name: 'result', value }]);
 }

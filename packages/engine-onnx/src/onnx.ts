@@ -6,10 +6,10 @@ import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
-import { createTraceCache, gradientIn, type TracedField } from './cache.ts';
+import { createTraceCache, gradientIn } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
-import { findParameters, recordingFor } from './found-parameters.ts';
+import { checkTrainable, findParameters } from './found-parameters.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
@@ -17,7 +17,7 @@ import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
 import type { Program } from './program.ts';
-import { checkPurity, evaluateEagerly } from './purity.ts';
+import { checkPurity } from './purity.ts';
 import { countCompilation } from './recompilation.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
@@ -42,7 +42,6 @@ interface Made {
   readonly team: BlockTeam | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
-  checked: boolean;
 }
 
 /** An engine named `onnx` that runs vector fields on ONNX Runtime. */
@@ -85,7 +84,6 @@ export function onnxEngine({
       field: compileField(programs, about),
       team: rows && blockTeam(rows, about),
       obstacle,
-      checked: false,
     };
   });
 
@@ -118,12 +116,13 @@ export function onnxEngine({
         fromArray: (values, shape) => arrayOf(runtime.pool, runtime.float, values, shape),
         toArray: (x) => Float64Array.from(x.data as FloatData),
       };
-      checkTrainable(request, traced);
-      checkPurity(traced, {
-        recording: () => recordingFor(request).program,
-        eager: () => withLargeKernels(runtime, () => evaluateEagerly(request)),
-        slope: () => slopeAtStart(request, prepared),
-      });
+      checkTrainable(request, traced.others);
+      checkPurity(
+        request,
+        traced.forward,
+        () => slopeAtStart(request, prepared),
+        (body) => withLargeKernels(runtime, body),
+      );
       return prepared;
     },
   };
@@ -166,15 +165,6 @@ function replayInstead(
   for (const one of what) warned.add(one);
   // Arrays are opaque to whoever solves; here they are tensors.
   return replayEngine.prepare(request) as unknown as PreparedField<OnnxArray>;
-}
-
-function checkTrainable({ parametersFound }: FieldRequest, { others }: TracedField<Made>): void {
-  const missed = parametersFound ? others.find(({ trainable }) => trainable) : undefined;
-  if (missed) {
-    throw new EngineError(
-      `f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`,
-    );
-  }
 }
 
 /** The slope at (t0, y0) as the engine computes it. */

@@ -2,40 +2,39 @@ import { EngineError } from '@odegrad/core';
 import { isolated, smoothGradients, type FieldRequest } from '@odegrad/engine-tfjs';
 import { scalar, tidy } from '@tensorflow/tfjs-core';
 
+import { recordingFor } from './found-parameters.ts';
 import { difference, type Program } from './program.ts';
 
 /** Relative to the largest entry; rounding stays far below, other values of a hidden state far above. */
 const TOLERANCE = 1e-3;
 
-/** Something made of a recording of f, and whether that was found to be f. */
-export interface Recorded {
-  readonly forward: Program;
-  readonly made: { checked: boolean };
-}
-
-/** Ways to see what f does now. */
-export interface Witnesses {
-  /** f, recorded for this solve. */
-  recording(): Program;
-  /** The slope at (t0, y0) that TensorFlow.js gives. */
-  eager(): readonly ArrayLike<number>[];
-  /** The slope at (t0, y0) as recorded. */
-  slope(): readonly ArrayLike<number>[];
-}
+/** Recordings that were found to be their functions. */
+const checked = new WeakSet<Program>();
 
 /**
  * Every solve makes sure that f is what was recorded: the first by its slope, later ones by another recording, which computes
- * nothing.
+ * nothing. `slope` gives it at (t0, y0) as recorded; `eagerly` runs f as TensorFlow.js does, or faster.
  * @throws {EngineError} if it is not.
  */
-export function checkPurity({ forward, made }: Recorded, { recording, eager, slope }: Witnesses): void {
-  if (made.checked) checkRecording(forward, recording());
-  else checkSlope(slope(), eager());
-  made.checked = true;
+export function checkPurity(
+  request: FieldRequest,
+  recorded: Program,
+  slope: () => readonly ArrayLike<number>[],
+  eagerly: <T>(body: () => T) => T = (body) => body(),
+): void {
+  if (checked.has(recorded)) {
+    checkRecording(recorded, recordingFor(request).program);
+    return;
+  }
+  checkSlope(
+    slope(),
+    eagerly(() => evaluateEagerly(request)),
+  );
+  checked.add(recorded);
 }
 
 /** The slope at (t0, y0). */
-export function evaluateEagerly({ f, t0, y0 }: FieldRequest): readonly Float32Array[] {
+function evaluateEagerly({ f, t0, y0 }: FieldRequest): readonly Float32Array[] {
   let slope: Float32Array[] = [];
   isolated(() =>
     smoothGradients(() =>

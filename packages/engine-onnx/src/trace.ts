@@ -10,7 +10,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
-import type { Program } from './program.ts';
+import type { Port, Program } from './program.ts';
 import { record, unrecordable, type Recorder } from './record.ts';
 import { simplify } from './simplify.ts';
 
@@ -146,25 +146,19 @@ function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
 /** The recording of f without parameters, as it were with some of the variables for parameters. */
 export function withParameters({ program, others, read }: Trace, parameters: readonly Variable[]): Trace {
   const rest = others.filter((variable) => !parameters.includes(variable));
-  const place = (variable: Variable): Place => {
-    const i = parameters.indexOf(variable);
-    return i < 0
-      ? { name: `v${rest.indexOf(variable)}`, order: parameters.length + rest.indexOf(variable) }
-      : { name: `p${i}`, order: i };
-  };
-  const places = new Map(others.map((variable, i) => [`v${i}`, place(variable)]));
-  const inputs = program.inputs.map(({ name, value }) => ({ name, order: -1, ...places.get(name), value }));
-  inputs.sort((a, b) => a.order - b.order);
-  return {
-    program: { ...program, inputs: inputs.map(({ name, value }) => ({ name, value })) },
-    others: rest,
-    read,
-  };
-}
-
-interface Place {
-  readonly name: string;
-  readonly order: number;
+  const values = new Map(program.inputs.map(({ name, value }) => [name, value]));
+  const ports = (variables: readonly Variable[], prefix: string): Port[] =>
+    variables.flatMap((variable, i) => {
+      const value = values.get(`v${others.indexOf(variable)}`);
+      // What f reads for nothing has no port.
+      return value === undefined ? [] : [{ name: `${prefix}${i}`, value }];
+    });
+  const inputs = [
+    ...program.inputs.filter(({ name }) => !/^v\d/.test(name)),
+    ...ports(parameters, 'p'),
+    ...ports(rest, 'v'),
+  ];
+  return { program: { ...program, inputs }, others: rest, read };
 }
 
 /** Leaves only the variables that are used, numbered anew. */
