@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { internals, type TapeNode } from './internals.ts';
 
 /**
@@ -30,6 +31,32 @@ export function isTapeOn(): boolean {
 /** Whether a gradient is being taken inside another one. */
 export function isDifferentiatedAgain(): boolean {
   return internals().state.gradientDepth > 0;
+}
+
+/** Cotangents of an operation's inputs. Those that are not wanted may be left out. */
+export type Pullback = (
+  cotangent: Tensor,
+  isWanted: (input: Tensor) => boolean,
+) => readonly (Tensor | undefined)[];
+
+/**
+ * Records `output` as made of `inputs` on the tape that is on. Unlike the gradient of a `customGrad`, the pullback is told which
+ * inputs lead to what the gradient is taken for.
+ */
+export function recordOperation(
+  name: string,
+  inputs: readonly Tensor[],
+  output: Tensor,
+  pullback: Pullback,
+): void {
+  const target = internals();
+  const named = Object.fromEntries(inputs.map((x, i) => [i, x]));
+  target.addTapeNode(name, named, [output], () => ({}), [], {});
+  target.state.activeTape!.at(-1)!.gradient = function ([cotangent]) {
+    const wanted = new Set(Object.values(this.inputs));
+    const found = pullback(cotangent!, (input) => wanted.has(input));
+    return Object.fromEntries(found.map((x, i) => [i, () => x!]));
+  };
 }
 
 /** Frees what the tape of this moment has saved. For when an error is about to end it. */
