@@ -16,7 +16,7 @@ export interface TracedField<M> {
 }
 
 /** A traced field, and what f reads besides its parameters in the solve at hand: the values of the ports `v0`, `v1`, … */
-export interface Found<M> {
+interface Found<M> {
   readonly traced: TracedField<M>;
   readonly others: readonly Tensor[];
 }

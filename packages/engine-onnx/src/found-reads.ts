@@ -1,4 +1,4 @@
-import { ArgumentError, EngineError } from '@odegrad/core';
+import { ArgumentError } from '@odegrad/core';
 import type { FieldRequest } from '@odegrad/engine-tfjs';
 import { Variable, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -34,12 +34,13 @@ export function recordedNow({ f, y0, parameters }: Pick<FieldRequest, 'f' | 'y0'
   return traceField({ f, shapes: y0.map((part) => [...part.shape]), parameters });
 }
 
-/** @throws {EngineError} if f turned out to read something besides the parameters whose gradient would be lost. */
+/** @throws {ArgumentError} if f turned out to read something besides the parameters whose gradient would be lost. */
 export function checkMissed({ isMissed }: FieldRequest, others: readonly Tensor[]): void {
   const missed = isMissed && others.find(isMissed);
   if (!missed) return;
-  const what = missed instanceof Variable ? `variable ${missed.name}` : `a tensor of shape [${missed.shape.join(', ')}]`;
-  throw new EngineError(
+  const what =
+    missed instanceof Variable ? `variable ${missed.name}` : `a tensor of shape [${missed.shape.join(', ')}]`;
+  throw new ArgumentError(
     `f reads ${what}, whose gradient is wanted, and did not read it where such are looked for, at (t0, y0). Let f read it ` +
       'at every time; variables may be listed in `params`.',
   );

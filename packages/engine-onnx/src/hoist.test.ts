@@ -22,7 +22,8 @@ beforeAll(async () => {
   w = tf.variable(tf.tensor2d([0.3, -0.2, 0.5, 0.7], [2, 2]));
 });
 
-const noise = tf.tensor2d([1, -2, 3, 0.5], [2, 2]);
+/** Made in f, and so a constant of its program. */
+const noise = (): tf.Tensor2D => tf.tensor2d([1, -2, 3, 0.5], [2, 2]);
 const runtime: Runtime = {
   float: 'float64',
   pool: createPool(),
@@ -61,7 +62,7 @@ const matrix = (x: tf.Tensor): tf.Tensor2D => x as tf.Tensor2D;
 const f: FlatField = (t, [y]) => {
   const squares = tf.square(w);
   const [left, right] = tf.split(tf.exp(w), 2, 1);
-  const moved = tf.add(tf.matMul(matrix(y!), matrix(squares)), tf.matMul(noise, matrix(squares)));
+  const moved = tf.add(tf.matMul(matrix(y!), matrix(squares)), tf.matMul(noise(), matrix(squares)));
   return [tf.mul(tf.tanh(tf.add(moved, tf.mul(left!, right!))), tf.cos(t))];
 };
 
@@ -223,10 +224,10 @@ describe('preludes', () => {
 
   test('do not share what other constants or settings make', () => {
     const sum =
-      (axis: number, by: tf.Tensor): FlatField =>
-      (_, [y]) => [tf.mul(y!, tf.sum(tf.mul(w, by), axis))];
+      (axis: number, by: () => tf.Tensor): FlatField =>
+      (_, [y]) => [tf.mul(y!, tf.sum(tf.mul(w, by()), axis))];
     const preludes = createPreludes(runtime);
-    const other = tf.tensor2d([1, -2, 3, 0.25], [2, 2]);
+    const other = (): tf.Tensor2D => tf.tensor2d([1, -2, 3, 0.25], [2, 2]);
     const names = (
       [
         [0, noise],
@@ -256,10 +257,11 @@ describe('a field with values of its variables alone', () => {
     const { field, fromTensor } = engine.prepare(request);
     return { field, start: y0.map(fromTensor) };
   };
+  const captured = noise();
   /** Rows apart, so that blocks may take them. */
   const inner: FlatField = (t, [y]) => {
     const squares = matrix(tf.square(w));
-    return [tf.mul(tf.tanh(tf.add(tf.matMul(matrix(y!), squares), tf.matMul(noise, squares))), tf.cos(t))];
+    return [tf.mul(tf.tanh(tf.add(tf.matMul(matrix(y!), squares), tf.matMul(captured, squares))), tf.cos(t))];
   };
   const gradient = (
     field: VectorField<OnnxArray>,

@@ -1,4 +1,4 @@
-import { EngineError, Registry, forward, pi, rungeKutta, type State, type VectorField } from '@odegrad/core';
+import { Registry, forward, pi, rungeKutta, type State, type VectorField } from '@odegrad/core';
 import type { FieldRequest, FlatField } from '@odegrad/engine-tfjs';
 import { dopri8 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';

@@ -136,11 +136,12 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
   const mark = nextTensorId();
   const captured: { readonly tensor: Tensor; readonly value: number; readonly own: DataId }[] = [];
   /** Makes a tensor from before the recording an input, which holds it until the recording ends. */
-  const capture = (x: TensorInfo): void => {
-    if (!(x instanceof Tensor) || x.id >= mark || isPlaceholder(x.dataId)) return;
+  const capture = (x: unknown): void => {
+    if (!isTensor(x) || x.id >= mark || isPlaceholder(x.dataId)) return;
     if (x.isDisposed) throw disposed(x);
     // Variables hold inputs from the beginning, unless f has given them something else to hold.
-    if (x instanceof Variable && isElementType(x.dtype)) throw unrecordable(`it assigns variable ${x.name}`);
+    if (x instanceof Variable && isElementType(x.dtype))
+      throw unrecordable(`it assigns a variable (${x.name})`);
     const name = `k${captured.length}`;
     const value = assign(x.shape, elementType(x.dtype, 'a tensor from outside'));
     ports.push({ name, value });
@@ -251,6 +252,8 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
     }
   }
 }
+
+const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
 
 /** Ids grow: whatever is made after this call has a larger one. */
 const nextTensorId = (): number => (engine() as unknown as { nextTensorId(): number }).nextTensorId();

@@ -11,7 +11,6 @@ let w: tf.Variable;
 let b: tf.Variable;
 let perRow: tf.Variable;
 let filter: tf.Variable;
-let noise: tf.Tensor2D;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -19,11 +18,13 @@ beforeAll(async () => {
   b = tf.variable(tf.randomNormal([COLUMNS], 0, 1, 'float32', 2));
   perRow = tf.variable(tf.randomNormal([ROWS, COLUMNS], 0, 1, 'float32', 3));
   filter = tf.variable(tf.randomNormal([3, 1, 1], 0, 1, 'float32', 4));
-  noise = tf.randomNormal([ROWS, COLUMNS], 0, 1, 'float32', 5);
 });
 afterAll(() => {
-  tf.dispose([w, b, perRow, filter, noise]);
+  tf.dispose([w, b, perRow, filter]);
 });
+
+/** Made in f, and so a constant of its program. */
+const noise = (): tf.Tensor2D => tf.randomNormal([ROWS, COLUMNS], 0, 1, 'float32', 5);
 
 type Net = (y: tf.Tensor2D, t: tf.Scalar) => tf.Tensor;
 
@@ -43,7 +44,7 @@ function isCut(net: Net, parameters: readonly tf.Variable[] = [w, b]): boolean {
 const apart: readonly (readonly [string, Net])[] = [
   ['a dense network', (y) => tf.tanh(tf.add(tf.matMul(y, weights()), bias()))],
   ['time', (y, t) => tf.mul(tf.sin(t), tf.matMul(y, weights()))],
-  ['noise of the batch', (y) => tf.mul(noise, tf.matMul(y, weights()))],
+  ['noise of the batch', (y) => tf.mul(noise(), tf.matMul(y, weights()))],
   ['sums within rows', (y) => tf.sub(y, tf.mean(tf.mul(y, bias()), 1, true))],
   ['softmax', (y) => tf.mul(tf.softmax(tf.matMul(y, weights())), bias())],
   [
@@ -85,11 +86,15 @@ describe('rows of a batch', () => {
     expect(isCut((y) => tf.mul(y, perRow as unknown as tf.Tensor2D), [perRow])).toBe(false);
   });
 
-  test('are apart under variables of the batch, if these are cut', () => {
-    const f: FlatField = (_, [y]) => [tf.mul(tf.mul(y!, perRow), bias())];
-    const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [b] });
-    expect(rowLayouts(program, ROWS)).toBeUndefined();
-    expect(rowLayouts(program, ROWS, true)).toBeDefined();
+  test('are apart under variables and captured tensors of the batch, if these are cut', () => {
+    const captured = noise();
+    for (const x of [perRow, captured]) {
+      const f: FlatField = (_, [y]) => [tf.mul(tf.mul(y!, x), bias())];
+      const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [b] });
+      expect(rowLayouts(program, ROWS)).toBeUndefined();
+      expect(rowLayouts(program, ROWS, true)).toBeDefined();
+    }
+    captured.dispose();
   });
 
   test('are apart under convolutions, with summands of the filter', () => {

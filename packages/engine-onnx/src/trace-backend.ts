@@ -23,7 +23,7 @@ export interface KernelListener {
 export type KernelInputs = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
 
 /** Values as a backend is given them. */
-export type Values = Parameters<KernelBackend['write']>[0];
+type Values = Parameters<KernelBackend['write']>[0];
 
 interface Stored {
   readonly values: Values | null;

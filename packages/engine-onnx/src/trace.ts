@@ -92,9 +92,9 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
         request.parameters.forEach((x, i) => {
           if (x.isDisposed) throw unrecordable(`parameter ${i}${named(x)} is disposed`);
         });
-        const swapped = [
+        const swapped: { readonly tensor: Tensor; readonly name: string }[] = [
           ...request.parameters.map((tensor, i) => ({ tensor, name: `p${i}` })),
-          ...variables.map((tensor, i) => ({ tensor: tensor as Tensor, name: `u${i}` })),
+          ...variables.map((tensor, i) => ({ tensor, name: `u${i}` })),
         ];
         const outputs = withoutValues(recorder, swapped, () =>
           smoothGradients(() => body(recorder, { ...request, t, y })),
@@ -122,10 +122,10 @@ const named = (x: Tensor): string => (x instanceof Variable ? ` (${x.name})` : '
  */
 function withoutValues<T>(
   recorder: Recorder,
-  named: readonly { tensor: Tensor; name: string }[],
+  tensors: readonly { tensor: Tensor; name: string }[],
   body: () => T,
 ): T {
-  const swapped = named.map(({ tensor, name }) => {
+  const swapped = tensors.map(({ tensor, name }) => {
     const input = recorder.input(name, tensor.shape, tensor.dtype);
     const own = tensor.dataId;
     tensor.dataId = input.dataId;
@@ -134,8 +134,7 @@ function withoutValues<T>(
   try {
     const result = body();
     for (const { tensor, input } of swapped) {
-      if (tensor.dataId !== input.dataId)
-        throw unrecordable(`it assigns variable ${(tensor as Variable).name}`);
+      if (tensor.dataId !== input.dataId) throw unrecordable(`it assigns a variable${named(tensor)}`);
     }
     return result;
   } finally {
@@ -188,8 +187,6 @@ export function withNames(program: Program, names: ReadonlyMap<string, string>):
   const number = (name: string): number => Number(name.slice(1));
   const inputs = program.inputs
     .map(({ name, value }) => ({ name: names.get(name) ?? name, value }))
-    .sort(
-      (a, b) => kinds.indexOf(a.name[0]!) - kinds.indexOf(b.name[0]!) || number(a.name) - number(b.name),
-    );
+    .sort((a, b) => kinds.indexOf(a.name[0]!) - kinds.indexOf(b.name[0]!) || number(a.name) - number(b.name));
   return { ...program, inputs };
 }

@@ -6,7 +6,7 @@ import { internals } from './internals.ts';
  * `'perhaps'` where it depends on a tensor from before the gradient began, which may be what it is taken for, and `'constant'`
  * where it certainly depends on neither.
  */
-export type Origin = 'differentiated' | 'perhaps' | 'constant';
+type Origin = 'differentiated' | 'perhaps' | 'constant';
 
 /** Tells the origin of a tensor at a moment. */
 export type Origins = (x: Tensor) => Origin;
