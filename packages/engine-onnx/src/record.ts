@@ -140,8 +140,8 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
     if (!isTensor(x) || x.id >= mark || isPlaceholder(x.dataId)) return;
     if (x.isDisposed) throw disposed(x);
     // Variables hold inputs from the beginning, unless f has given them something else to hold.
-    if (x instanceof Variable && isElementType(x.dtype))
-      throw unrecordable(`it assigns a variable (${x.name})`);
+    if (variableIn(x) && isElementType(x.dtype))
+      throw unrecordable(`it assigns a variable (${variableIn(x)!.name})`);
     const name = `k${captured.length}`;
     const value = assign(x.shape, elementType(x.dtype, 'a tensor from outside'));
     ports.push({ name, value });
@@ -254,12 +254,14 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
 }
 
 const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
+const variableIn = (x: Tensor): Variable | undefined => (x instanceof Variable ? x : undefined);
 
 /** Ids grow: whatever is made after this call has a larger one. */
 const nextTensorId = (): number => (engine() as unknown as { nextTensorId(): number }).nextTensorId();
 
 function disposed(x: Tensor): ArgumentError {
-  const what = x instanceof Variable ? `variable '${x.name}'` : `a tensor of shape [${x.shape.join(', ')}]`;
+  const variable = variableIn(x);
+  const what = variable ? `variable '${variable.name}'` : `a tensor of shape [${x.shape.join(', ')}]`;
   return new ArgumentError(
     `f reads ${what}, which was disposed before. Keep it with tf.keep, or make it outside the tf.tidy that freed it.`,
   );
