@@ -373,30 +373,21 @@ describe('odegrad train', () => {
   });
 
   it('says of a fit that is worse than none that it is', async () => {
-    const args = ['train', 'spiral', '--iterations', '1', '--learning-rate', '100', '--engine', 'tfjs:cpu'];
+    const args = ['train', 'spiral', '--iterations', '1', '--engine', 'tfjs:cpu', '--solver', 'bosh3'];
     const { status, out } = await odegrad(...args);
     expect(status).toBe(0);
     expect(out).toMatch(
-      /worse than predicting the mean \(\S+ times its squared error\) after 1 iteration in/,
+      /worse than predicting the mean \(2\.\d\d times its squared error\) after 1 iteration in/,
     );
     expect(out).not.toContain('%');
   });
 
   it('says that a training diverged', async () => {
-    const args = [
-      'train',
-      'lynx-hare',
-      '--iterations',
-      '60',
-      '--learning-rate',
-      '1e38',
-      '--engine',
-      'tfjs:cpu',
-    ];
+    const args = ['train', 'lynx-hare', '--iterations', '1', '--learning-rate', '1e38', '--engine', 'onnx'];
     const { numTensors } = tf.memory();
     const { status, out, err } = await odegrad(...args);
     expect([status, out]).toEqual([1, '']);
-    expect(err).toMatch(/odegrad: After \d+ iterations?: .*try a smaller --learning-rate/);
+    expect(err).toMatch(/\nodegrad: After 1 iteration: .*try a smaller --learning-rate/);
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 

@@ -49,7 +49,7 @@ export function againstCommand(streams: Streams): Command {
     .option('--json', 'print JSON lines, one object for each strategy')
     .addHelpText(
       'after',
-      '\nExamples, for python3 with numpy, torch and the library that is named:\n' +
+      '\nThe examples need python3 with numpy, torch and the library that is named.\n\nExamples:\n' +
         `  odegrad against --workload cnf -- python3 ${PYTORCH} torch_symplectic_adjoint odeint_symplectic_adjoint W4-dopri5\n` +
         `  odegrad against --workload spiral --strategy backprop,stages -- python3 ${PYTORCH} torchdiffeq odeint W1-rk4`,
     )
