@@ -47,12 +47,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The same with less work: fewer iterations and repetitions, and smaller workloads. */
+/** The same with less work: fewer iterations and repetitions, and smaller states. */
 function shortened(example: string): string {
   const [command] = /(?<=^odegrad )\w+/.exec(example) ?? [];
   const fewer: Partial<Record<string, string>> = {
     train: '--iterations 2',
     field: '--runs 1',
+    gradients: '--width 2 --batch 2',
     solve: '--runs 1',
     against: '--turns 1',
   };

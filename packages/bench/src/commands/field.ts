@@ -37,7 +37,7 @@ export function fieldCommand(streams: Streams): Command {
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  odegrad field --workload medium\n' +
+        '  odegrad field --workload small\n' +
         '  odegrad field --workload spiral --engines tfjs:wasm,onnx --threads 1 --json',
     )
     .action(async (options: Options) => {

@@ -43,7 +43,7 @@ export function solveCommand(streams: Streams): Command {
       'after',
       '\nExamples:\n' +
         '  odegrad solve --workload spiral --strategy backprop,symplectic\n' +
-        '  odegrad solve --workload W3 --run W3-dopri5 --engine tfjs:wasm --json',
+        '  odegrad solve --workload W1 --run W1-dopri5-adaptive --engine tfjs:wasm --json',
     )
     .action(async (options: Options) => {
       await solve(options, streams);
