@@ -60,7 +60,9 @@ export function startChild(program: string, args: readonly string[]): Child {
       resolve(`could not be started: ${error.message}`);
     });
     child.on('close', (code, signal) => {
-      const last = output.stderr.trimEnd().split('\n').at(-1);
+      const words = output.stderr.trimEnd().split('\n');
+      // After an error some programs name their version.
+      const last = words.findLast((text) => /Error\b/.test(text)) ?? words.at(-1);
       resolve(`ended (${signal ?? `exit status ${code!}`})${last ? `: ${last}` : ' without a word'}`);
     });
   });

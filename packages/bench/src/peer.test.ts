@@ -23,7 +23,7 @@ describe('a peer', () => {
 
   it.each([
     ['nothing at all', '', /ended \(exit status 0\) without a word/],
-    ['an error', 'throw new Error("no torch here")', /ended \(exit status 1\)/],
+    ['an error', 'throw new Error("no torch here")', /ended \(exit status 1\): Error: no torch here/],
     ['no JSON', 'console.log("hello")', /answered 'hello' in place of its name and check/],
     ['no check', 'console.log(JSON.stringify({ name: "other" }))', /in place of its name and check/],
   ])('is refused where its first line is %s', async (_name, source, message) => {

@@ -50,7 +50,7 @@ export function againstCommand(streams: Streams): Command {
     .addHelpText(
       'after',
       '\nThe examples need python3 with numpy, torch and the library that is named.\n\nExamples:\n' +
-        `  odegrad against --workload cnf -- python3 ${PYTORCH} torch_symplectic_adjoint odeint_symplectic_adjoint W4-dopri5\n` +
+        `  odegrad against --workload small -- python3 ${PYTORCH} torch_symplectic_adjoint odeint_symplectic_adjoint W2-dopri5\n` +
         `  odegrad against --workload spiral --strategy backprop,stages -- python3 ${PYTORCH} torchdiffeq odeint W1-rk4`,
     )
     .action(async ([program, ...args]: [string, ...string[]], options: Options) => {
