@@ -65,11 +65,34 @@ describe('the command line', () => {
     [['gradients', '--steps', '1.5'], /--steps.*'1\.5'.*whole number from 1/],
     [['gradients', '--steps', ''], /whole number/],
     [['gradients', '--strategies', 'backprop,'], /separated by commas/],
-    [['train', 'lynxhare'], /Allowed choices are lynx-hare, spiral/],
+    [
+      ['train', 'lynxhare'],
+      /No problem 'lynxhare'\. Did you mean 'lynx-hare'\? Allowed choices are lynx-hare, spiral/,
+    ],
+    [['help', 'trian'], /No command 'trian'\. Did you mean 'train'\?/],
     [['train', 'spiral', '--rtol', '-1'], /positive number/],
     [['solve', '--strategy', 'stages'], /required option '--workload/],
     [['against', '--workload', 'spiral'], /missing required argument 'program'/],
+    [['against', '--workload', 'spiral', '--timeout', '1e9', '--', 'true'], /seconds, 2147483 at most/],
     [['field', '--workload', 'small', '--dtype', 'float16'], /float32, float64/],
+    [['field', '--workload', 'small', '--threads', '100000'], /whole number from 1 to \d+\./],
+    [['solve', '--workload', 'small', '--strategy', 'auto'], /--max-bytes/],
+    [['gradients', '--engine', 'tfjs:'], /a backend: tfjs, tfjs:cpu/],
+    [['gradients', '--engine', 'tfjs:cpu:wasm'], /a backend: tfjs, tfjs:cpu/],
+    [['gradients', '--engine', 'onnx:cuda'], /'onnx' has no backends/],
+    [
+      ['gradients', '--engine', 'replay:cpu', '--dtype', 'float64'],
+      /'replay:cpu' computes in float32 alone.*engine 'onnx'/,
+    ],
+    [['gradients', '--strategies', 'auto'], /give --max-bytes/],
+    [
+      ['gradients', '--strategies', 'auto', '--max-bytes', '10', '--engine', 'tfjs:cpu'],
+      /--max-bytes 10 is too small: .* \d+ at least/,
+    ],
+    [['solve', '--workload', 'constructor'], /No workload 'constructor'/],
+    [['solve', '--workload', 'W1', '--run', 'toString'], /no run 'toString'/],
+    [['train', 'spiral', '--report', '/'], /'\/' cannot be written: it is a folder/],
+    [['demo', '--report', 'nowhere/report.html'], /cannot be written: no such file or directory/],
   ])('refuses %j', async (args, message) => {
     const { status, out, err } = await odegrad(...args);
     expect(err).toMatch(message);
@@ -86,13 +109,25 @@ describe('the command line', () => {
     [['solve', '--workload', 'W1', '--run', 'W1-rk5'], /no run 'W1-rk5'\. Did you mean 'W1-rk4'/],
     [['solve', '--workload', 'cfn'], /No workload 'cfn'\. Did you mean 'cnf'/],
     [['train', 'spiral', '--engine', 'tfjs:cpu', '--solver', 'rk4'], /estimates no error/],
-  ])('says what is wrong with %j', async (args, message) => {
+  ])('says what is wrong with %j, in words of the command line', async (args, message) => {
     const { numTensors } = tf.memory();
     const { status, out, err } = await odegrad(...args);
     expect(err).toMatch(message);
+    expect(err).not.toMatch(/registry|plugin|numSteps/);
     expect(out).toBe('');
-    expect(status).toBe(1);
+    expect(status).toBe(2);
     expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it.each(['--version', '-V'])('gives its version for %s', async (flag) => {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await odegrad(flag)).toEqual({ status: 0, out: `${version}\n`, err: '' });
+  });
+
+  it('explains no command at all with help alone', async () => {
+    expect((await odegrad('help')).out).toBe((await odegrad('--help')).out);
   });
 });
 
@@ -334,6 +369,25 @@ describe('odegrad train', () => {
     expect(losses(again.out)).toEqual(losses(first.out));
     const other = await odegrad(...args, '--seed', '2');
     expect(losses(other.out)).not.toEqual(losses(first.out));
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('says of a fit that is worse than none that it is', async () => {
+    const args = ['train', 'spiral', '--iterations', '1', '--engine', 'tfjs:cpu', '--solver', 'bosh3'];
+    const { status, out } = await odegrad(...args);
+    expect(status).toBe(0);
+    expect(out).toMatch(
+      /worse than predicting the mean \(2\.\d\d times its squared error\) after 1 iteration in/,
+    );
+    expect(out).not.toContain('%');
+  });
+
+  it('says that a training diverged', async () => {
+    const args = ['train', 'lynx-hare', '--iterations', '1', '--learning-rate', '1e38', '--engine', 'onnx'];
+    const { numTensors } = tf.memory();
+    const { status, out, err } = await odegrad(...args);
+    expect([status, out]).toEqual([1, '']);
+    expect(err).toMatch(/\nodegrad: After 1 iteration: .*try a smaller --learning-rate/);
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { suggest } from '@odegrad/core';
 import { InvalidArgumentError, Option } from 'commander';
 
 /** Readers of option values for commander; what they refuse is reported with the option's name. */
@@ -24,16 +26,51 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-function nameList(text: string): readonly string[] {
-  const names = text.split(',').map((name) => name.trim());
-  if (names.includes('')) throw new InvalidArgumentError('Give names separated by commas.');
-  return [...new Set(names)];
+/** ONNX Runtime's threads wait in a loop: with more of them than processors, each call takes as long as the machine likes. */
+export function threadCount(text: string): number {
+  const value = wholeNumber(text);
+  const most = availableParallelism();
+  if (value <= most) return value;
+  throw new InvalidArgumentError(
+    `Threads beyond the processors would wait for one another. Give a whole number from 1 to ${most}.`,
+  );
+}
+
+/** Longest time of a timer of Node, in seconds. */
+const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+
+export function seconds(text: string): number {
+  const value = positiveNumber(text);
+  if (value <= MOST_SECONDS) return value;
+  throw new InvalidArgumentError(`Give seconds, ${MOST_SECONDS} at most.`);
+}
+
+/** Reads one name. */
+export type ReadName = (text: string) => string;
+
+/** A reader of one of the names that are known for things of a kind. */
+export function oneOf(kind: string, known: readonly string[]): ReadName {
+  return (text) => {
+    if (known.includes(text)) return text;
+    throw new InvalidArgumentError(
+      `No ${kind} '${text}'.${suggest(text, known)} Allowed choices are ${known.join(', ')}.`,
+    );
+  };
 }
 
 /** An option that takes names, with its default shown as it would be typed. */
-export function listOption(flags: string, description: string, names: readonly string[]): Option {
+export function listOption(
+  flags: string,
+  description: string,
+  names: readonly string[],
+  read: ReadName = (name) => name,
+): Option {
   return new Option(flags, `${description}, separated by commas`)
-    .argParser(nameList)
+    .argParser((text) => {
+      const given = text.split(',').map((name) => name.trim());
+      if (given.includes('')) throw new InvalidArgumentError('Give names separated by commas.');
+      return [...new Set(given.map(read))];
+    })
     .default(names, names.join(','));
 }
 

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { startChild } from './child.ts';
 import type { Check } from './workloads/spec.ts';
 
 /** Another program that computes the same value and gradient, whenever it is asked to. */
@@ -9,56 +9,81 @@ export interface Peer {
   readonly check: Check;
   /** Milliseconds that so many values and gradients took, one after the other. */
   run(times: number): Promise<number>;
-  close(): void;
+  /** Ends the program. */
+  close(): Promise<void>;
 }
+
+/** Seconds in which a program should have loaded its libraries and compiled its functions. */
+export const PATIENCE_S = 120;
 
 /**
  * Starts a peer. Its first line is JSON with `name` and `check`; after that it answers each line of its input, a whole number
  * n, with a line of its own: the milliseconds that n values and gradients took.
  *
- * @throws if the program cannot be started, ends, or answers otherwise.
+ * @throws if the program cannot be started, ends, answers otherwise or unasked, or lets an answer wait for more than
+ * `patience` seconds.
  */
-export async function openPeer(program: string, args: readonly string[]): Promise<Peer> {
-  const child = spawn(program, args, { stdio: 'pipe' });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString()).slice(-2000);
-  });
-  // What cannot be written to a program that ended is missed when its answer is read.
-  child.stdin.on('error', () => undefined);
-  const ended = new Promise<string>((resolve) => {
-    child.on('error', (error) => {
-      resolve(`could not be started: ${error.message}`);
-    });
-    child.on('close', (code, signal) => {
-      const last = complaint.trimEnd().split('\n').at(-1);
-      resolve(`ended (${signal ?? `exit status ${code!}`})${last ? `: ${last}` : ' without a word'}`);
-    });
-  });
+export async function openPeer(
+  program: string,
+  args: readonly string[],
+  patience: number = PATIENCE_S,
+): Promise<Peer> {
+  const child = startChild(program, args);
+  const failure = (how: string): Error => new Error(`The peer '${program}' ${how}`);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** A line that has arrived and was not looked at. */
+  let waiting: string | undefined;
+  const upcoming = async (): Promise<string> => {
+    const line = await lines.next();
+    if (line.done) throw failure(await child.ended);
+    return (waiting = line.value);
+  };
+  let next = upcoming();
+
   const answer = async <T>(expected: string, isIt: (value: unknown) => value is T): Promise<T> => {
-    const next = await lines.next();
-    if (next.done) throw new Error(`The peer '${program}' ${await ended}`);
-    const value = parsed(next.value);
+    const line = await inTime(next, patience, () => {
+      const printed = child.printed();
+      const words = printed ? `So far it has printed:\n${printed}\n` : 'So far it has printed nothing. ';
+      return failure(`did not give ${expected} within ${patience} s. ${words}Give it longer with --timeout.`);
+    });
+    waiting = undefined;
+    next = upcoming();
+    // That it ended is told when it is asked again.
+    next.catch(() => undefined);
+    const value = parsed(line);
     if (isIt(value)) return value;
-    throw new Error(`The peer '${program}' answered '${next.value.slice(0, 100)}' in place of ${expected}.`);
+    throw failure(`answered '${line.slice(0, 100)}' in place of ${expected}.`);
   };
   try {
     const { name, check } = await answer('its name and check', isIntroduction);
     return {
       name,
       check,
-      run(times) {
+      async run(times) {
+        if (waiting !== undefined) throw failure(`printed '${waiting.slice(0, 100)}' without being asked.`);
         child.stdin.write(`${times}\n`);
         return answer('milliseconds', isDuration);
       },
-      close() {
-        child.kill();
-      },
+      close: () => child.end(),
     };
   } catch (error) {
-    child.kill();
+    await child.end();
     throw error;
+  }
+}
+
+/** What `work` gives, unless that takes more seconds than so many. */
+async function inTime<T>(work: Promise<T>, seconds: number, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const end = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(late());
+      }, 1000 * seconds);
+    });
+    return await Promise.race([work, end]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -70,7 +95,7 @@ function parsed(text: string): unknown {
   }
 }
 
-const isDuration = (value: unknown): value is number => typeof value === 'number' && value > 0;
+const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 function isIntroduction(value: unknown): value is Pick<Peer, 'name' | 'check'> {
   const { name, check } = (value ?? {}) as Partial<Peer>;

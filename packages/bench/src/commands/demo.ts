@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
 import { comparisonTable } from '../gradients/table.ts';
+import { engineName } from '../names.ts';
 import { seedNumber } from '../parse.ts';
 import { lynxHare } from '../problems/lynx-hare.ts';
 import { registry } from '../registry.ts';
@@ -12,6 +12,7 @@ import { compareTrained } from '../train/compare-trained.ts';
 import { summary } from '../train/records.ts';
 import { trainWithProgress } from '../train/session.ts';
 import { tradeOff } from '../train/trade-off.ts';
+import { wholeFile } from '../whole-file.ts';
 import { DEFAULT_ENGINE, EXACT, STRATEGIES } from './defaults.ts';
 
 interface Options {
@@ -28,7 +29,12 @@ export function demoCommand(streams: Streams): Command {
       'Trains a neural ODE on the lynx and hare of Hudson Bay with dopri5 and the symplectic adjoint method, ' +
         'compares all gradient strategies on what came of it, and writes one HTML page about both.',
     )
-    .option('--engine <name>', 'engine, with a backend where it has several: tfjs:cpu, onnx', DEFAULT_ENGINE)
+    .option(
+      '--engine <name>',
+      'engine, with a backend where it has several: tfjs:cpu, onnx',
+      engineName,
+      DEFAULT_ENGINE,
+    )
     .option('--seed <n>', 'seed of the weights', seedNumber, 1)
     .option('--report <file>', 'where the report goes', 'odegrad-report.html')
     .addHelpText('after', '\nExamples:\n  odegrad demo\n  odegrad demo --seed 7 --report seed-7.html')
@@ -39,6 +45,7 @@ export function demoCommand(streams: Streams): Command {
 
 async function run({ engine, seed, report }: Options, streams: Streams): Promise<void> {
   const { out } = streams;
+  const file = await wholeFile(report);
   const choice = await openEngine(engine, registry, streams.err);
   line(out, `Training on ${lynxHare.title} …`);
   const trained = await trainWithProgress(
@@ -57,10 +64,7 @@ async function run({ engine, seed, report }: Options, streams: Streams): Promise
     );
     line(out, `\nOne gradient of the trained problem, ${rows[0]!.steps} steps of dopri5, by each strategy:`);
     line(out, comparisonTable(rows));
-    await writeFile(
-      report,
-      await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)),
-    );
+    await file.write(await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)));
     line(out, `\nReport: ${resolve(report)}`);
   } finally {
     trained.model.dispose();

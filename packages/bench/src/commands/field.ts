@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
-import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
+import { checkPrecision, engineName } from '../names.ts';
+import { dtypeOption, listOption, threadCount, wholeNumber, type FloatType } from '../parse.ts';
 import { benchRegistry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { textTable, type Column } from '../text-table.ts';
@@ -16,6 +17,8 @@ interface Options {
   readonly json?: true;
 }
 
+const ENGINES = ['tfjs:cpu', 'tfjs:wasm', 'replay:wasm', 'onnx'];
+
 /** `odegrad field`: times the vector field of a workload on several engines. */
 export function fieldCommand(streams: Streams): Command {
   return new Command('field')
@@ -26,15 +29,15 @@ export function fieldCommand(streams: Streams): Command {
         'gradients.',
     )
     .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
-    .addOption(listOption('--engines <names>', 'engines', ['tfjs:cpu', 'tfjs:wasm', 'replay:wasm', 'onnx']))
+    .addOption(listOption('--engines <names>', 'engines', ENGINES, engineName))
     .addOption(dtypeOption())
-    .option('--threads <n>', 'threads of engine onnx; by default as many as pay', wholeNumber)
+    .option('--threads <n>', 'threads of engine onnx; by default as many as pay', threadCount)
     .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
     .option('--json', 'print JSON lines, one object for each engine')
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  odegrad field --workload medium\n' +
+        '  odegrad field --workload small\n' +
         '  odegrad field --workload spiral --engines tfjs:wasm,onnx --threads 1 --json',
     )
     .action(async (options: Options) => {
@@ -47,6 +50,7 @@ async function time(
   { out, err }: Streams,
 ): Promise<void> {
   const spec = findWorkload(workload);
+  for (const name of engines) checkPrecision(name, dtype);
   const registry = benchRegistry(threads === undefined ? {} : { threads });
   const rows: FieldTiming[] = [];
   for (const name of engines) {

@@ -1,8 +1,10 @@
+import { ArgumentError, SolveError } from '@odegrad/core';
 import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
 import { compareStrategies, type Comparison } from '../gradients/compare.ts';
 import { denseChain } from '../gradients/dense-chain.ts';
 import { comparisonTable } from '../gradients/table.ts';
+import { anyGradientName, checkPrecision, engineName, solverName } from '../names.ts';
 import { dtypeOption, listOption, seedNumber, wholeNumber, type FloatType } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { budgetFields, chooseStrategies } from '../gradients/budgets.ts';
@@ -34,14 +36,19 @@ export function gradientsCommand(streams: Streams): Command {
         '`layers` times (dense width→width, tanh); the components follow one another, each with weights of its ' +
         'own; the loss is the sum of squares of the last state. Errors are relative to backprop.',
     )
-    .option('--tableau <name>', 'Runge–Kutta method', 'rk4')
+    .option('--tableau <name>', 'Runge–Kutta method', solverName, 'rk4')
     .option('--steps <n>', 'steps of each component', wholeNumber, 16)
     .option('--layers <n>', 'layers of the field', wholeNumber, 4)
     .option('--width <n>', 'width of the layers and of the state', wholeNumber, 8)
     .option('--batch <n>', 'rows of the state', wholeNumber, 16)
     .option('--components <n>', 'solves that follow one another', wholeNumber, 1)
-    .option('--engine <name>', 'engine, with a backend where it has several: tfjs, tfjs:wasm', 'tfjs')
-    .addOption(listOption('--strategies <names>', 'strategies', STRATEGIES))
+    .option(
+      '--engine <name>',
+      'engine, with a backend where it has several: tfjs, tfjs:wasm',
+      engineName,
+      'tfjs',
+    )
+    .addOption(listOption('--strategies <names>', 'strategies', STRATEGIES, anyGradientName))
     .option('--checkpoints <c>', 'states that binomial and online may hold', wholeNumber)
     .option('--max-bytes <b>', 'the most bytes that auto may hold', wholeNumber)
     .addOption(dtypeOption())
@@ -52,7 +59,7 @@ export function gradientsCommand(streams: Streams): Command {
       '\nExamples:\n' +
         '  odegrad gradients\n' +
         '  odegrad gradients --tableau dopri5 --steps 40 --components 3\n' +
-        '  odegrad gradients --strategies backprop,symplectic --json | jq .activationBytesPeak\n' +
+        '  odegrad gradients --strategies backprop,symplectic --json\n' +
         '  odegrad gradients --steps 100 --strategies binomial,online,auto --checkpoints 6 --max-bytes 40000',
     )
     .action(async (options: Options) => {
@@ -61,6 +68,7 @@ export function gradientsCommand(streams: Streams): Command {
 }
 
 async function run(options: Options, { out, err }: Streams): Promise<void> {
+  checkPrecision(options.engine, options.dtype);
   const solver = registry.get('solver', options.tableau);
   const strategies = chooseStrategies(options.strategies, options, registry);
   const { engine, label } = await openEngine(options.engine, registry, err);
@@ -77,6 +85,12 @@ async function run(options: Options, { out, err }: Streams): Promise<void> {
       registry.get('gradient', 'backprop'),
       strategies,
       (x) => open.read(x),
+    );
+  } catch (error) {
+    if (!(error instanceof SolveError) || error.leastBytes === undefined) throw error;
+    throw new ArgumentError(
+      `--max-bytes ${options.maxBytes!} is too small: this gradient takes ${error.leastBytes} at least.`,
+      { cause: error },
     );
   } finally {
     open.dispose();

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { openEngine } from '../engines.ts';
+import { checkPrecision, engineName, gradientName } from '../names.ts';
 import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
@@ -28,8 +29,13 @@ export function solveCommand(streams: Streams): Command {
     )
     .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
     .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
-    .addOption(listOption('--strategy <names>', 'strategies', ['symplectic']))
-    .option('--engine <name>', 'engine, with a backend where it has several: tfjs:wasm, onnx', 'onnx')
+    .addOption(listOption('--strategy <names>', 'strategies', ['symplectic'], gradientName))
+    .option(
+      '--engine <name>',
+      'engine, with a backend where it has several: tfjs:wasm, onnx',
+      engineName,
+      'onnx',
+    )
     .addOption(dtypeOption())
     .option('--runs <n>', 'repetitions at least', wholeNumber, 10)
     .option('--json', 'print JSON lines, one object for each strategy')
@@ -37,7 +43,7 @@ export function solveCommand(streams: Streams): Command {
       'after',
       '\nExamples:\n' +
         '  odegrad solve --workload spiral --strategy backprop,symplectic\n' +
-        '  odegrad solve --workload W3 --run W3-dopri5 --engine tfjs:wasm --json',
+        '  odegrad solve --workload W1 --run W1-dopri5-adaptive --engine tfjs:wasm --json',
     )
     .action(async (options: Options) => {
       await solve(options, streams);
@@ -47,6 +53,7 @@ export function solveCommand(streams: Streams): Command {
 async function solve(options: Options, { out, err }: Streams): Promise<void> {
   const spec = findWorkload(options.workload);
   const run = findRun(spec, options.run);
+  checkPrecision(options.engine, options.dtype);
   const strategies = options.strategy.map((name) => registry.get('gradient', name));
   const choice = await openEngine(options.engine, registry, err);
   const rows: SolveTiming[] = [];

@@ -1,15 +1,16 @@
-import { writeFile } from 'node:fs/promises';
 import { Argument, Command } from 'commander';
 import { openEngine } from '../engines.ts';
-import { positiveNumber, seedNumber, wholeNumber } from '../parse.ts';
+import { adaptiveSolverName, engineName, gradientName } from '../names.ts';
+import { oneOf, positiveNumber, seedNumber, wholeNumber } from '../parse.ts';
 import { problems } from '../problems/index.ts';
 import { registry } from '../registry.ts';
 import { reportPage } from '../report/report.ts';
-import { jsonLine, line, type Streams } from '../streams.ts';
+import { jsonLine, line, remark, type Streams } from '../streams.ts';
 import { compareTrained } from '../train/compare-trained.ts';
 import { iterationRecord, resultRecord, summary } from '../train/records.ts';
 import { trainWithProgress, type Settings } from '../train/session.ts';
 import { tradeOff } from '../train/trade-off.ts';
+import { wholeFile } from '../whole-file.ts';
 import { DEFAULT_ENGINE, EXACT, STRATEGIES } from './defaults.ts';
 
 interface Options extends Omit<Settings, 'iterations' | 'learningRate'> {
@@ -25,13 +26,21 @@ export function trainCommand(streams: Streams): Command {
   const list = problems.map(
     ({ name, title, defaults }) => `  ${name.padEnd(10)} ${title} (${defaults.iterations} iterations)`,
   );
+  const names = problems.map(({ name }) => name);
   return new Command('train')
     .summary('train a neural ODE')
     .description('Trains a neural ODE by Adam, with gradients from the strategy of your choice.')
-    .addArgument(new Argument('<problem>', 'what to train on').choices(problems.map(({ name }) => name)))
-    .option('--gradient <name>', `gradient strategy: ${STRATEGIES.join(', ')}`, 'symplectic')
-    .option('--solver <name>', 'adaptive Runge–Kutta method', 'dopri5')
-    .option('--engine <name>', 'engine, with a backend where it has several: tfjs:cpu, onnx', DEFAULT_ENGINE)
+    .addArgument(
+      new Argument('<problem>', 'what to train on').choices(names).argParser(oneOf('problem', names)),
+    )
+    .option('--gradient <name>', `gradient strategy: ${STRATEGIES.join(', ')}`, gradientName, 'symplectic')
+    .option('--solver <name>', 'adaptive Runge–Kutta method', adaptiveSolverName, 'dopri5')
+    .option(
+      '--engine <name>',
+      'engine, with a backend where it has several: tfjs:cpu, onnx',
+      engineName,
+      DEFAULT_ENGINE,
+    )
     .option('--rtol <x>', 'relative tolerance', positiveNumber, 1e-3)
     .option('--atol <x>', 'absolute tolerance', positiveNumber, 1e-3)
     .option('--iterations <n>', "iterations (default: the problem's)", wholeNumber)
@@ -57,6 +66,7 @@ async function run(name: string, options: Options, streams: Streams): Promise<vo
   const { gradient, solver, rtol, atol, seed } = options;
   const { iterations = problem.defaults.iterations, learningRate = problem.defaults.learningRate } = options;
   const settings: Settings = { gradient, solver, rtol, atol, seed, iterations, learningRate };
+  const report = options.report === undefined ? undefined : await wholeFile(options.report);
   const choice = await openEngine(options.engine, registry, streams.err);
   const trained = await trainWithProgress(problem, settings, choice, streams, (step) => {
     if (options.json) jsonLine(streams.out, iterationRecord(step));
@@ -64,18 +74,15 @@ async function run(name: string, options: Options, streams: Streams): Promise<vo
   try {
     if (options.json) jsonLine(streams.out, resultRecord(trained));
     else line(streams.out, summary(trained));
-    if (options.report === undefined) return;
+    if (!report) return;
     const rows = compareTrained(
       trained,
       choice.engine,
       registry,
       STRATEGIES.map((name) => registry.get('gradient', name)),
     );
-    await writeFile(
-      options.report,
-      await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)),
-    );
-    line(streams.err, `Report: ${options.report}`);
+    await report.write(await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)));
+    remark(streams.err, `Report: ${options.report!}`);
   } finally {
     trained.model.dispose();
   }

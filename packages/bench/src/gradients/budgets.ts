@@ -1,4 +1,4 @@
-import type { GradientStrategy, Registry } from '@odegrad/core';
+import { ArgumentError, type GradientStrategy, type Registry } from '@odegrad/core';
 import { binomial, minimalExtraSteps, online } from '@odegrad/grad-checkpoint';
 import type { Comparison } from './compare.ts';
 
@@ -8,12 +8,21 @@ export interface Budgets {
   readonly maxBytes?: number;
 }
 
-/** Strategies by name; `checkpoints` goes to those that count states. */
+/**
+ * Strategies by name; `checkpoints` goes to those that count states.
+ *
+ * @throws {ArgumentError} if one of them needs a budget and there is none.
+ */
 export function chooseStrategies(
   names: readonly string[],
-  { checkpoints }: Budgets,
+  { checkpoints, maxBytes }: Budgets,
   registry: Registry,
 ): GradientStrategy[] {
+  if (maxBytes === undefined && names.includes('auto')) {
+    throw new ArgumentError(
+      "Gradient 'auto' keeps to a budget: give --max-bytes, the most bytes that a solve may hold.",
+    );
+  }
   const counting: Partial<Record<string, (options: { checkpoints: number }) => GradientStrategy>> = {
     binomial,
     online,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../registry.ts';
-import { explainedVariance } from '../train/fit.ts';
+import { explainedVariance, quality } from '../train/fit.ts';
 import { hudsonBay } from './hudson-bay.ts';
 import { problems } from './index.ts';
 import { thinned } from './series.ts';
@@ -102,5 +102,11 @@ describe('series', () => {
         [12, 12],
       ]),
     ).toBeCloseTo(0.2, 12);
+  });
+
+  it('says a share of the variance, and how much worse than the mean a fit is that explains none', () => {
+    expect(quality(0.9763)).toEqual({ figure: '97.6 %', worse: false });
+    expect(quality(0)).toEqual({ figure: '0.0 %', worse: false });
+    expect(quality(-0.547)).toEqual({ figure: '1.55 times', worse: true });
   });
 });

@@ -1,7 +1,7 @@
 import type { Comparison } from '../gradients/compare.ts';
 import { bytes, errorText } from '../gradients/table.ts';
 import { thinned } from '../problems/series.ts';
-import { trajectory } from '../train/fit.ts';
+import { quality, trajectory } from '../train/fit.ts';
 import type { TradeOff } from '../train/trade-off.ts';
 import type { Trained } from '../train/session.ts';
 import { fitChart } from './fit-chart.ts';
@@ -64,12 +64,7 @@ export async function reportPage(
 <p class="lead">${escapeHtml(problem.description)}</p>
 </header>
 ${keyFigures([
-  [
-    `${(100 * explained).toFixed(1)} %`,
-    presentation.scale === 'log'
-      ? 'of the variance of the logarithms explained'
-      : 'of the variance explained',
-  ],
+  fitFigure(explained, presentation.scale === 'log' ? ' of the logarithms' : ''),
   [steps.at(-1)!.loss.toPrecision(3), 'loss at the end'],
   [steps.length.toLocaleString('en'), 'iterations'],
   [evaluations.toLocaleString('en'), 'evaluations of the field'],
@@ -92,6 +87,15 @@ ${strategyTable(rows)}
 </body>
 </html>
 `;
+}
+
+/** `what` says of what the variance is, where not of the data themselves. */
+function fitFigure(explained: number, what: string): readonly [value: string, name: string] {
+  const { figure, worse } = quality(explained);
+  return [
+    figure,
+    worse ? `the squared error of predicting the mean${what}` : `of the variance${what} explained`,
+  ];
 }
 
 function strategyTable(rows: readonly Comparison[]): string {

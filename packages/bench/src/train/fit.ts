@@ -26,3 +26,12 @@ export function explainedVariance(observed: SeriesData, fitted: SeriesData): num
   });
   return 1 - unexplained / total;
 }
+
+/**
+ * What a share of the variance says. Below zero it is no share: the squared error is so many times that of the mean alone.
+ */
+export function quality(explained: number): { readonly figure: string; readonly worse: boolean } {
+  return explained < 0
+    ? { figure: `${(1 - explained).toPrecision(3)} times`, worse: true }
+    : { figure: `${(100 * explained).toFixed(1)} %`, worse: false };
+}

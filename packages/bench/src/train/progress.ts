@@ -1,5 +1,5 @@
 import { openBar } from '../bar.ts';
-import { line, type Streams } from '../streams.ts';
+import { remark, type Streams } from '../streams.ts';
 import type { TrainingStep } from './train.ts';
 
 /** Shows how far a training is. */
@@ -34,7 +34,7 @@ export function showProgress({ err }: Streams, iterations: number): Progress {
         const { iteration } = step;
         const tenth = (i: number): number => Math.floor((i * LINES) / iterations);
         if (iteration > 1 && tenth(iteration) === tenth(iteration - 1)) return;
-        line(
+        remark(
           err,
           `iteration ${iteration}/${iterations}  loss ${loss}  ${rate} steps/s  ${count} evaluations`,
         );

@@ -1,3 +1,5 @@
+import { counted } from '../counted.ts';
+import { quality } from './fit.ts';
 import type { Trained } from './session.ts';
 import type { TrainingStep } from './train.ts';
 
@@ -32,8 +34,12 @@ export function resultRecord({ problem, settings, engine, steps, explained, seco
 
 /** The same in a sentence. */
 export function summary({ problem, settings, engine, steps, explained, seconds }: Trained): string {
+  const { figure, worse } = quality(explained);
+  const fit = worse
+    ? `worse than predicting the mean (${figure} its squared error)`
+    : `${figure} of the variance explained`;
   return (
-    `${problem.title}: ${(100 * explained).toFixed(1)} % of the variance explained after ${steps.length} iterations ` +
+    `${problem.title}: ${fit} after ${counted(steps.length, 'iteration')} ` +
     `in ${seconds.toFixed(1)} s, loss ${steps.at(-1)!.loss.toPrecision(3)} ` +
     `(${settings.solver}, ${settings.gradient}, ${engine}, seed ${settings.seed}).`
   );

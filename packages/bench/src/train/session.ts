@@ -6,7 +6,7 @@ import { registry } from '../registry.ts';
 import type { Streams } from '../streams.ts';
 import { explainedVariance, trajectory } from './fit.ts';
 import { showProgress } from './progress.ts';
-import { train, type TrainingStep } from './train.ts';
+import { afterTraining, train, type TrainingStep } from './train.ts';
 
 /** What a training is to be. */
 export interface Settings {
@@ -70,7 +70,7 @@ async function trainProblem(
       // A turn for the event loop: work is synchronous, and streams want to be written.
       await new Promise(setImmediate);
     }
-    const fitted = trajectory(model, model.observed.times, ode);
+    const fitted = afterTraining(iterations, () => trajectory(model, model.observed.times, ode));
     return {
       problem,
       settings,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { createLedger, type Statistics } from '@odegrad/core';
 import { isolated, type OdeOptions } from '@odegrad/engine-tfjs';
+import { counted } from '../counted.ts';
 import type { Model } from '../problems/problem.ts';
 
 /** How a model is trained. */
@@ -37,9 +38,9 @@ export function* train(
       const start = performance.now();
       rate.learningRate = learningRate * 0.5 * (1 + Math.cos((Math.PI * (iteration - 1)) / iterations));
       const stats = createLedger();
-      // Isolated: when a loss throws, TensorFlow.js forgets what its tape has saved.
-      const { value, grads } = isolated(() =>
-        tf.variableGrads(() => model.loss({ ...ode, ledger: stats }), [...model.variables]),
+      const { value, grads } = afterTraining(iteration - 1, () =>
+        // Isolated: when a loss throws, TensorFlow.js forgets what its tape has saved.
+        isolated(() => tf.variableGrads(() => model.loss({ ...ode, ledger: stats }), [...model.variables])),
       );
       const loss = value.dataSync()[0]!;
       const clipped = clip(grads);
@@ -49,6 +50,19 @@ export function* train(
     }
   } finally {
     optimizer.dispose();
+  }
+}
+
+/** Does work with a model that was trained for so many iterations; what fails then is more likely the training than the work. */
+export function afterTraining<T>(iterations: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (iterations === 0 || !(error instanceof Error)) throw error;
+    throw new Error(
+      `After ${counted(iterations, 'iteration')}: ${error.message} The training may have diverged; try a smaller --learning-rate.`,
+      { cause: error },
+    );
   }
 }
 

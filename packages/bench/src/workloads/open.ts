@@ -18,7 +18,7 @@ export interface OpenWorkload<A> {
 
 /** A workload by the name of its field (`spiral`) or its number (`W1`). */
 export function findWorkload(name: string): WorkloadSpec {
-  const found = workloads[name] ?? Object.values(workloads).find((spec) => spec.name === name);
+  const found = own(workloads, name) ?? Object.values(workloads).find((spec) => spec.name === name);
   if (found) return found;
   const known = Object.values(workloads).map((spec) => spec.name);
   throw new ArgumentError(
@@ -26,10 +26,15 @@ export function findWorkload(name: string): WorkloadSpec {
   );
 }
 
+/** What a record holds by itself: `constructor` is no workload. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** A run of a workload by its name; without one, the first. */
 export function findRun(spec: WorkloadSpec, name: string | undefined): RunSpec {
   const known = Object.keys(spec.runs);
-  const found = spec.runs[name ?? known[0]!];
+  const found = own(spec.runs, name ?? known[0]!);
   if (found) return found;
   throw new ArgumentError(
     `Workload '${spec.name}' has no run '${name!}'.${suggest(name!, known)} It has: ${known.join(', ')}.`,

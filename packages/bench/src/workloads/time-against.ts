@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ArgumentError, type GradientStrategy } from '@odegrad/core';
+import type { GradientStrategy } from '@odegrad/core';
 import { median, quantile } from 'simple-statistics';
 import type { EngineChoice } from '../engines.ts';
 import { timed } from '../measure.ts';
@@ -39,7 +39,7 @@ type Side = (times: number) => number | Promise<number>;
  * Times a run, called as by a program that trains, by turns with a peer that solves the same: what a host gives to a virtual
  * machine changes within seconds, and so strikes both alike. Each turn begins with another side.
  *
- * @throws {ArgumentError} if the peer's check is another.
+ * @throws if the peer's check is another.
  */
 export async function timeAgainst(
   spec: WorkloadSpec,
@@ -105,7 +105,7 @@ function compare(check: Check, peer: Peer, run: RunSpec): void {
     gnorm_params: gradient,
   });
   if (name === undefined) return;
-  throw new ArgumentError(
+  throw new Error(
     `'${peer.name}' solves something else: its ${name} is ${peer.check[name]}, here it is ${check[name]}. ` +
       'Start it with the same workload and run.',
   );

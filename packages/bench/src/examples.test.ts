@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expected } from './workloads/spec.ts';
+
+// What was built: the command as it is installed.
+const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+
+let folder: string;
+let env: NodeJS.ProcessEnv;
+
+function shell(command: string): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', command], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+/** A python3 that is a peer, for machines without torch; what it was asked for is the last argument. */
+const PYTHON = `#!${process.execPath}
+const fs = require('fs');
+const [, , file, library, , run] = process.argv;
+const program = fs.readFileSync(file, 'utf8');
+if (!program.includes('"' + library + '"')) throw new Error(library);
+console.log(JSON.stringify({ name: library, check: ${JSON.stringify(expected)}[run] }));
+require('readline').createInterface({ input: process.stdin }).on('line', (n) => console.log(50 * n));
+`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'odegrad-'));
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'odegrad'), `#!/bin/sh\nexec '${process.execPath}' '${cli}' "$@"\n`, {
+    mode: 0o755,
+  });
+  await writeFile(join(bin, 'python3'), PYTHON, { mode: 0o755 });
+  env = { ...process.env, PATH: `${bin}:${process.env['PATH']!}` };
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** The same with less work: fewer iterations and repetitions, and smaller states. */
+function shortened(example: string): string {
+  const [command] = /(?<=^odegrad )\w+/.exec(example) ?? [];
+  const fewer: Partial<Record<string, string>> = {
+    train: '--iterations 2',
+    field: '--runs 1',
+    gradients: '--width 2 --batch 2',
+    solve: '--runs 1',
+    against: '--turns 1',
+  };
+  return command && fewer[command] ? example.replace(command, `${command} ${fewer[command]}`) : example;
+}
+
+describe.skipIf(process.platform === 'win32')('the examples in the help', () => {
+  it('run as they stand', { timeout: 900_000 }, () => {
+    const commands = [...shell('odegrad --help').out.matchAll(/^ {2}(\w+) (?:\[|<| {2})/gm)].map(
+      ([, name]) => name!,
+    );
+    expect(commands).toEqual(
+      expect.arrayContaining(['demo', 'train', 'gradients', 'field', 'solve', 'against', 'help']),
+    );
+    const helps = ['', ...commands].map((command) => shell(`odegrad ${command} --help`).out);
+    const examples = helps.flatMap((help) => {
+      const lines = help
+        .slice(help.indexOf('\nExamples'))
+        .split('\n')
+        .filter((text) => text.startsWith('  odegrad '));
+      expect(lines).not.toHaveLength(0);
+      return lines.map((text) => text.trim());
+    });
+    for (const example of new Set(examples)) {
+      const { status, err } = shell(shortened(example));
+      expect([example, status, err.match(/^odegrad: .*$/m)?.[0]]).toEqual([example, 0, undefined]);
+    }
+    for (const name of ['odegrad-report.html', 'seed-7.html', 'lynx-hare.html', 'log.jsonl'])
+      expect([name, existsSync(join(folder, name))]).toEqual([name, true]);
+  });
+});
