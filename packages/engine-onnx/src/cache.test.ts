@@ -28,7 +28,7 @@ const requestOf = (f: FlatField, more: Partial<FieldRequest> = {}): FieldRequest
 function countingCache(): (f: FlatField, more?: Partial<FieldRequest>) => number {
   let made = 0;
   const cache = createTraceCache(() => made++);
-  return (f, more) => cache(requestOf(f, more), '').made;
+  return (f, more) => cache(requestOf(f, more), '').traced.made;
 }
 
 const times =
@@ -43,16 +43,60 @@ describe('createTraceCache', () => {
 
   it('tells shapes, precisions and parameters apart', () => {
     const cached = countingCache();
-    const [a, b] = [tf.variable(tf.scalar(1)), tf.variable(tf.scalar(1))];
+    const a = tf.variable(tf.scalar(1));
     const with_ =
-      (v: tf.Variable): FlatField =>
+      (v: tf.Tensor): FlatField =>
       (_, [y]) => [tf.mul(y!, v)];
-    expect([cached(with_(a)), cached(with_(a)), cached(with_(b))]).toEqual([0, 0, 1]);
-    expect(cached(with_(a), { parameters: [a] })).toBe(2);
-    expect(cached(with_(a), { dtype: 'float64' })).toBe(3);
+    expect([cached(with_(a)), cached(with_(a))]).toEqual([0, 0]);
+    expect(cached(with_(a), { parameters: [a] })).toBe(1);
+    expect(cached(with_(a), { dtype: 'float64' })).toBe(2);
     const longer = tf.ones([3]);
-    expect(cached(with_(a), { y0: [longer] })).toBe(4);
-    tf.dispose([a, b, longer]);
+    expect(cached(with_(a), { y0: [longer] })).toBe(3);
+    tf.dispose([a, longer]);
+  });
+
+  it('makes the same of other variables and captured tensors, and says which they are', () => {
+    const cache = createTraceCache(() => ({}));
+    const read: tf.Tensor[] = [tf.variable(tf.scalar(1)), tf.scalar(2)];
+    let factor = read[0]!;
+    const f: FlatField = (_, [y]) => [tf.mul(y!, factor)];
+    const other: FlatField = (_, [y]) => [tf.mul(y!, factor)];
+    const found = read.flatMap((x) => {
+      factor = x;
+      return [cache(requestOf(f), ''), cache(requestOf(other), '')];
+    });
+    expect(new Set(found.map(({ traced }) => traced.made)).size).toBe(1);
+    expect(found.map(({ others }) => others)).toEqual([read[0], read[0], read[1], read[1]].map((x) => [x]));
+    tf.dispose(read);
+  });
+
+  it('knows what the gradient alone reads', () => {
+    const cache = createTraceCache(() => ({}));
+    let factor = tf.scalar(2);
+    const bent = tf.customGrad((x) => ({
+      value: tf.neg(x as tf.Tensor),
+      gradFunc: (dy) => tf.mul(dy, factor),
+    }));
+    const f: FlatField = (_, [y]) => [bent(y!)];
+    const [first, second] = [factor, tf.scalar(3)];
+    expect(cache(requestOf(f), '').others).toEqual([first]);
+    factor = second;
+    expect(cache(requestOf(f), '').others).toEqual([second]);
+    tf.dispose([first, second]);
+  });
+
+  it('makes anew what a function that records otherwise needs, if it stays that', () => {
+    const cached = countingCache();
+    let factor = 2;
+    const f: FlatField = (_, [y]) => [tf.mul(y!, factor)];
+    expect(cached(f)).toBe(0);
+    factor = 3;
+    expect([cached(f), cached(f)]).toEqual([1, 1]);
+    factor = 2;
+    expect(cached(f)).toBe(0);
+    const counter: FlatField = (_, [y]) => [tf.mul(y!, factor++)];
+    cached(counter);
+    expect(() => cached(counter)).toThrow(/not the function that was recorded.*other values/s);
   });
 
   it('tells functions apart whose values are alike and whose gradients are not', () => {

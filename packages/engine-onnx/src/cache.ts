@@ -1,58 +1,91 @@
 import type { FieldRequest } from '@odegrad/engine-tfjs';
-import type { Variable } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
-import { recordingFor } from './found-parameters.ts';
+import { recordedNow, recordingFor } from './found-reads.ts';
 import { difference, type Program } from './program.ts';
-import { traceGradient, type Trace } from './trace.ts';
+import { checkSteady } from './purity.ts';
+import { traceGradient, withNames, type Trace } from './trace.ts';
 
-/** The traces of one function for given shapes, parameters and backend, and what was made of them. */
+/** The programs of one function for given shapes and backend, and what was made of them. */
 export interface TracedField<M> {
   readonly shapes: readonly (readonly number[])[];
   readonly forward: Program;
+  /** @throws what recording it threw, where f has no gradient. */
   readonly gradient: () => Program;
-  readonly others: readonly Variable[];
   readonly made: M;
 }
 
+/** A traced field, and what f reads besides its parameters in the solve at hand: the values of the ports `v0`, `v1`, … */
+export interface Found<M> {
+  readonly traced: TracedField<M>;
+  readonly others: readonly Tensor[];
+}
+
 /** Finds or makes the trace for a request. */
-export type TraceCache<M> = (request: FieldRequest, variant: string) => TracedField<M>;
+export type TraceCache<M> = (request: FieldRequest, variant: string) => Found<M>;
 
 /** How many recordings outlive their functions. */
 const RECENT = 16;
+/** How many recordings of one function, shapes and all, are remembered: one that branches on what is outside has a few. */
+const OF_ONE = 4;
+
+interface Entry<M> {
+  readonly key: string;
+  readonly traced: TracedField<M>;
+  /** Whether the gradient reads something that f does not. */
+  readonly hasMore: boolean;
+}
 
 /**
- * Traces live as long as their function; the latest longer, for a function that is written down where it is used, and so is
- * another at every call: what records alike, its gradient included, is the same.
+ * Every solve records f anew, which computes nothing, and takes what was made for the same recording: variables and captured
+ * tensors may be others each time. Recordings live as long as their function; the latest longer, for a function that is written
+ * down where it is used, and so is another at every call: what records alike, its gradient included, is the same.
  */
 export function createTraceCache<M>(
   make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M,
 ): TraceCache<M> {
-  const byFunction = new WeakMap<object, Map<string, TracedField<M>>>();
-  const recent: { readonly key: string; readonly traced: TracedField<M> }[] = [];
+  const byFunction = new WeakMap<object, Map<string, Entry<M>[]>>();
+  const recent: Entry<M>[] = [];
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
-    const key = JSON.stringify([variant, request.dtype, shapes, request.parameters.map(({ id }) => id)]);
-    const traces = byFunction.get(request.key) ?? new Map<string, TracedField<M>>();
-    byFunction.set(request.key, traces);
-    let traced = traces.get(key);
-    if (!traced) {
-      const bare = traceRequest(request, shapes);
-      const twin = recent.findIndex((other) => other.key === key && sameTrace(other.traced, bare));
-      traced = recent[twin]?.traced ?? { ...bare, made: make(bare, request) };
-      if (twin >= 0) recent.splice(twin, 1);
-      recent.unshift({ key, traced });
-      recent.length = Math.min(recent.length, RECENT);
-      traces.set(key, traced);
+    const key = JSON.stringify([variant, request.dtype, shapes]);
+    const now = recordingFor(request);
+    const entries = byFunction.get(request.key) ?? new Map<string, Entry<M>[]>();
+    byFunction.set(request.key, entries);
+    const own = entries.get(key) ?? [];
+    entries.set(key, own);
+    const known = own.find(({ traced }) => !difference(traced.forward, now.program));
+    if (known) {
+      moveToFront(own, known, OF_ONE);
+      const others = known.hasMore ? recordGradient(request, shapes, now).others : now.others;
+      return { traced: known.traced, others };
     }
-    return traced;
+    // Another than before: fine, where it stays that.
+    if (own.length > 0) checkSteady(now.program, recordedNow(request).program);
+    const { others, ...gradient } = recordGradient(request, shapes, now);
+    const bare = { shapes, forward: now.program, gradient: gradient.program };
+    const twin = recent.find((other) => other.key === key && sameTrace(other.traced, bare));
+    const entry = twin ?? {
+      key,
+      traced: { ...bare, made: make(bare, request) },
+      hasMore: others.length > now.others.length,
+    };
+    moveToFront(recent, entry, RECENT);
+    moveToFront(own, entry, OF_ONE);
+    return { traced: entry.traced, others };
   };
+}
+
+function moveToFront<T>(list: T[], item: T, most: number): void {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+  list.unshift(item);
+  list.length = Math.min(list.length, most);
 }
 
 type BareField = Omit<TracedField<unknown>, 'made'>;
 
 function sameTrace(a: BareField, b: BareField): boolean {
-  if (a.others.length !== b.others.length || a.others.some((variable, i) => variable !== b.others[i]))
-    return false;
   if (difference(a.forward, b.forward)) return false;
   const [one, other] = [gradientIn(a), gradientIn(b)];
   return one && other ? !difference(one, other) : one === other;
@@ -67,26 +100,28 @@ export function gradientIn({ gradient }: Pick<BareField, 'gradient'>): Program |
   }
 }
 
-function traceRequest(
-  request: FieldRequest,
-  shapes: readonly (readonly number[])[],
-): Omit<TracedField<never>, 'made'> {
-  const forward = recordingFor(request);
-  const { f, parameters } = request;
-  let gradient: Program | undefined;
-  return {
-    shapes,
-    forward: forward.program,
-    gradient: () => (gradient ??= aligned(traceGradient({ f, shapes, parameters }), forward.others)),
-    others: forward.others,
-  };
+interface RecordedGradient {
+  readonly program: () => Program;
+  /** What f and its gradient read, that of f first. */
+  readonly others: readonly Tensor[];
 }
 
-/** The gradient's ports for other variables under the numbers that they have in f's own trace. */
-function aligned({ program, others }: Trace, known: readonly Variable[]): Program {
-  const renamed = new Map(others.map((variable, i) => [`v${i}`, `v${known.indexOf(variable)}`]));
-  return {
-    ...program,
-    inputs: program.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })),
-  };
+/** Records the gradient now, while all that f reads is there. What has none is an error only when it is asked for. */
+function recordGradient(
+  { f, parameters }: FieldRequest,
+  shapes: readonly (readonly number[])[],
+  forward: Trace,
+): RecordedGradient {
+  try {
+    const trace = traceGradient({ f, shapes, parameters });
+    const others = [...new Set([...forward.others, ...trace.others])];
+    const names = new Map(trace.others.map((x, i) => [`v${i}`, `v${others.indexOf(x)}`]));
+    const program = withNames(trace.program, names);
+    return { program: () => program, others };
+  } catch (error) {
+    const program = (): never => {
+      throw error;
+    };
+    return { program, others: forward.others };
+  }
 }

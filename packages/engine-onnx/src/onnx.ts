@@ -2,17 +2,18 @@ import { availableParallelism } from 'node:os';
 
 import { ArgumentError, EngineError, type Plugin } from '@odegrad/core';
 import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
-import { tensor, type Tensor } from '@tensorflow/tfjs-core';
+import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
 import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
 import { createTraceCache, gradientIn } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
-import { checkTrainable, findParameters } from './found-parameters.ts';
+import { checkMissed, findReads } from './found-reads.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
+import { written } from './lower/written.ts';
 import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
@@ -89,10 +90,10 @@ export function onnxEngine({
 
   return {
     name: 'onnx',
-    findParameters,
+    findReads,
     prepare(request) {
       onnxRuntime();
-      const traced = traces(request, '');
+      const { traced, others } = traces(request, '');
       const { made } = traced;
       if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key], warned);
       const { field } = made;
@@ -100,12 +101,12 @@ export function onnxEngine({
       const read = (x: Tensor): OnnxArray => {
         const kind = runtime.pool.kind(x.shape, x.dtype === 'float32' ? runtime.float : x.dtype);
         const values = x.dataSync();
-        return wrap(
-          kind,
-          runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : values,
-        );
+        if (runtime.float === 'float32' || x.dtype !== 'float32') return wrap(kind, values);
+        // A captured number is taken as it was written, as one in f is.
+        const isNumber = x.size === 1 && !(x instanceof Variable);
+        return wrap(kind, isNumber ? Float64Array.from(values, written) : Float64Array.from(values));
       };
-      const variables = [request.parameters.map(read), traced.others.map(read)] as const;
+      const variables = [request.parameters.map(read), others.map(read)] as const;
       const solved = made.team
         ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })
         : vectorField(field, ...variables);
@@ -116,7 +117,7 @@ export function onnxEngine({
         fromArray: (values, shape) => arrayOf(runtime.pool, runtime.float, values, shape),
         toArray: (x) => Float64Array.from(x.data as FloatData),
       };
-      checkTrainable(request, traced.others);
+      checkMissed(request, others);
       checkPurity(
         request,
         traced.forward,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { FlatField } from '@odegrad/engine-tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import type { Program } from './program.ts';
-import { checkRecording } from './purity.ts';
+import { checkSteady } from './purity.ts';
 import { traceField } from './trace.ts';
 
 beforeAll(async () => {
@@ -40,7 +40,7 @@ it('takes a function for itself, whatever its values were numbered like', () => 
     const recorded = recordingOf(same);
     for (const program of [recorded, shifted(recorded, 7)]) {
       expect(() => {
-        checkRecording(program, recordingOf(same));
+        checkSteady(program, recordingOf(same));
       }).not.toThrow();
     }
   }
@@ -58,6 +58,6 @@ it.each<[string, FlatField, FlatField]>([
 ])('refuses a function that has other %s', (what, before, now) => {
   const recorded = recordingOf(before);
   expect(() => {
-    checkRecording(recorded, recordingOf(now));
+    checkSteady(recorded, recordingOf(now));
   }).toThrow(what);
 });

@@ -2,7 +2,6 @@ import { EngineError } from '@odegrad/core';
 import { isolated, smoothGradients, type FieldRequest } from '@odegrad/engine-tfjs';
 import { scalar, tidy } from '@tensorflow/tfjs-core';
 
-import { recordingFor } from './found-parameters.ts';
 import { difference, type Program } from './program.ts';
 
 /** Relative to the largest entry; rounding stays far below, other values of a hidden state far above. */
@@ -12,8 +11,8 @@ const TOLERANCE = 1e-3;
 const checked = new WeakSet<Program>();
 
 /**
- * Every solve makes sure that f is what was recorded: the first by its slope, later ones by another recording, which computes
- * nothing. `slope` gives it at (t0, y0) as recorded; `eagerly` runs f as TensorFlow.js does, or faster.
+ * Makes sure, before its first solve, that f is what was recorded, by its slope; later recordings are compared with this one,
+ * which computes nothing. `slope` gives it at (t0, y0) as recorded; `eagerly` runs f as TensorFlow.js does, or faster.
  * @throws {EngineError} if it is not.
  */
 export function checkPurity(
@@ -22,10 +21,7 @@ export function checkPurity(
   slope: () => readonly ArrayLike<number>[],
   eagerly: <T>(body: () => T) => T = (body) => body(),
 ): void {
-  if (checked.has(recorded)) {
-    checkRecording(recorded, recordingFor(request).program);
-    return;
-  }
+  if (checked.has(recorded)) return;
   checkSlope(
     slope(),
     eagerly(() => evaluateEagerly(request)),
@@ -62,8 +58,11 @@ function checkSlope(recorded: readonly ArrayLike<number>[], eager: readonly Arra
   }
 }
 
-/** @throws {EngineError} if f runs other kernels or uses other constants than when it was recorded. */
-export function checkRecording(recorded: Program, now: Program): void {
+/**
+ * That f records twice alike, one time after the other.
+ * @throws {EngineError} if it runs other kernels or uses other constants the second time.
+ */
+export function checkSteady(recorded: Program, now: Program): void {
   // Both are simplified: what dead values a recording had before says nothing about f.
   const changed = difference(recorded, now);
   if (changed) throw impure(changes[changed]);
@@ -72,13 +71,13 @@ export function checkRecording(recorded: Program, now: Program): void {
 const changes = {
   operations: 'it runs other operations',
   settings: 'its operations have other settings',
-  constants: 'a tensor that it uses has other values',
+  constants: 'a number or tensor that it makes has other values',
 };
 
 function impure(what: string): EngineError {
   return new EngineError(
-    `f is not the function that was recorded: ${what}. Something outside its arguments has changed since. ` +
-      'What may change belongs into a tf.variable (trainable: false for no gradient), which is read anew by every solve; ' +
-      "or pass a new function, or run this one with engine: 'tfjs'.",
+    `f is not the function that was recorded: ${what} each time it runs. Something outside its arguments changes. ` +
+      'What may change between solves belongs into a tf.variable (trainable: false for no gradient) or a tensor that f ' +
+      "captures, which are read anew by every solve; or run this one with engine: 'tfjs'.",
   );
 }

@@ -1,14 +1,15 @@
-import { EngineError } from '@odegrad/core';
+import { ArgumentError, EngineError } from '@odegrad/core';
 import {
   engine,
   getKernel,
   ones,
+  Tensor,
+  Variable,
   zeros,
   type DataId,
   type DataType,
   type KernelBackend,
   type KernelConfig,
-  type Tensor,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
@@ -24,6 +25,7 @@ import {
   type Value,
 } from './program.ts';
 import {
+  dropPlaceholder,
   isPlaceholder,
   listen,
   onRealBackend,
@@ -43,6 +45,8 @@ export interface Recorder {
   valueOf(x: Tensor): number;
   /** What kernels were given so far, in the order of its first use; made of nothing recorded, it is not there. */
   readonly used: ReadonlySet<number>;
+  /** Tensors from before the recording that were used, each an input `k0`, `k1`, …, in the order of their first use. */
+  readonly captured: readonly { readonly tensor: Tensor; readonly value: number }[];
   program(outputs: readonly Port[]): Program;
 }
 
@@ -54,8 +58,14 @@ export function unrecordable(what: string): EngineError {
   return new EngineError(`f cannot be recorded: ${what}. ${remedy}`);
 }
 
+const isElementType = (dtype: DataType): dtype is TensorType =>
+  dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
+
+/** Whether a tensor is of a type that programs know. */
+export const hasElements = ({ dtype }: Tensor): boolean => isElementType(dtype);
+
 function elementType(dtype: DataType, kernel: string): TensorType {
-  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  if (isElementType(dtype)) return dtype;
   throw unrecordable(`${kernel} works on values of type ${dtype}`);
 }
 
@@ -123,10 +133,31 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       : emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
   };
 
+  const mark = nextTensorId();
+  const captured: { readonly tensor: Tensor; readonly value: number; readonly own: DataId }[] = [];
+  /** Makes a tensor from before the recording an input, which holds it until the recording ends. */
+  const capture = (x: TensorInfo): void => {
+    if (!(x instanceof Tensor) || x.id >= mark || isPlaceholder(x.dataId)) return;
+    if (x.isDisposed) throw disposed(x);
+    // Variables hold inputs from the beginning, unless f has given them something else to hold.
+    if (x instanceof Variable && isElementType(x.dtype)) throw unrecordable(`it assigns variable ${x.name}`);
+    const name = `k${captured.length}`;
+    const value = assign(x.shape, elementType(x.dtype, 'a tensor from outside'));
+    ports.push({ name, value });
+    captured.push({ tensor: x, value, own: x.dataId });
+    // By the tensor and not by its data: another with the same data may have another gradient.
+    const { dataId } = placeholder(x.shape, x.dtype);
+    known.set(dataId, value);
+    x.dataId = dataId;
+  };
+
   const valueOf = (x: TensorInfo): number => {
+    capture(x);
     const seen = known.get(x.dataId);
     // The same data may be seen in several shapes.
     if (seen !== undefined) return reshaped(seen, x.shape);
+    if (isPlaceholder(x.dataId))
+      throw unrecordable('it keeps a tensor from one call to the next that depends on t, y or what it reads');
     const value = assign(x.shape, elementType(x.dtype, 'a constant'));
     constants.set(value, engine().readSync(x.dataId).slice() as ConstantData);
     known.set(x.dataId, value);
@@ -144,6 +175,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
     call(kernel, inputs, attrs) {
       const operands = operandsOf(kernel, inputs);
       for (const [, x] of operands) {
+        capture(x);
         const value = known.get(x.dataId);
         if (value !== undefined) used.add(value);
       }
@@ -180,14 +212,17 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       ).map(result);
       return outputs.length === 1 && !multiple.has(kernel) ? outputs[0]! : outputs;
     },
-    read() {
+    read(dataId) {
+      const value = known.get(dataId);
+      const outside = captured.find((one) => one.value === value);
+      if (outside) return engine().readSync(outside.own);
       throw unrecordable(
         'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)',
       );
     },
   });
 
-  const given = listen(listener, () =>
+  const recordBody = (): T =>
     watchingRandomNumbers(
       () =>
         body({
@@ -200,14 +235,31 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
           },
           valueOf,
           used,
+          captured,
           program: (outputs) => ({ values, inputs: ports, constants, instructions, outputs }),
         }),
       () => {
         drew ??= 'Math.random, or a random operation of TensorFlow.js without a seed';
       },
-    ),
+    );
+  try {
+    return { result: listen(listener, recordBody), drew };
+  } finally {
+    for (const { tensor, own } of captured) {
+      dropPlaceholder(tensor.dataId);
+      tensor.dataId = own;
+    }
+  }
+}
+
+/** Ids grow: whatever is made after this call has a larger one. */
+const nextTensorId = (): number => (engine() as unknown as { nextTensorId(): number }).nextTensorId();
+
+function disposed(x: Tensor): ArgumentError {
+  const what = x instanceof Variable ? `variable '${x.name}'` : `a tensor of shape [${x.shape.join(', ')}]`;
+  return new ArgumentError(
+    `f reads ${what}, which was disposed before. Keep it with tf.keep, or make it outside the tf.tidy that freed it.`,
   );
-  return { result: given, drew };
 }
 
 const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);

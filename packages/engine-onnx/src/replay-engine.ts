@@ -2,7 +2,7 @@ import { tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
-import { checkTrainable, findParameters } from './found-parameters.ts';
+import { checkMissed, findReads } from './found-reads.ts';
 import { checkPurity } from './purity.ts';
 import { prepareReplays, replayedField, type ReplayField } from './replay-field.ts';
 
@@ -13,13 +13,13 @@ const traces = createTraceCache<ReplayField>((traced) =>
 /** An engine named `replay` that runs recorded kernels on TensorFlow.js' current backend, in float32. */
 export const replayEngine: FieldEngine<Tensor> = {
   name: 'replay',
-  findParameters,
+  findReads,
   prepare(request) {
     const eager = tfjsEngine.prepare(request);
-    const traced = traces(request, engine().backendName);
-    const { made: replays, others, shapes, forward } = traced;
-    checkTrainable(request, others);
-    const field = replayedField(replays, eager.field, request.parameters, others, shapes);
+    const { traced, others } = traces(request, engine().backendName);
+    const { made: replays, shapes, forward } = traced;
+    checkMissed(request, others);
+    const field = replayedField(replays, eager.field, others, shapes, request.within);
     checkPurity(request, forward, () => {
       const slope = field.evaluate(request.t0, request.y0);
       const values = slope.map((x) => x.dataSync());

@@ -1,5 +1,6 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
-import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
+import type { FieldRequest } from '@odegrad/engine-tfjs';
+import { engine, keep, scalar, zeros, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { releasedOnce } from './linearization.ts';
 import { pulledBack, type FieldPrograms, type Program } from './program.ts';
@@ -43,10 +44,11 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
 export function replayedField(
   replays: ReplayField,
   eager: VectorField<Tensor>,
-  parameters: readonly Variable[],
-  others: readonly Variable[],
+  others: readonly Tensor[],
   shapes: readonly (readonly number[])[],
+  within: NonNullable<FieldRequest['within']> = (body) => body(),
 ): VectorField<Tensor> {
+  const { parameters } = eager;
   const names = (prefix: string): string[] => shapes.map((_, i) => `${prefix}${i}`);
   const [slopes, gradients] = [names('f'), names('gy')];
 
@@ -60,16 +62,16 @@ export function replayedField(
         `The backend of TensorFlow.js changed from ${replays.backendName} to ${engine().backendName} during a solve.`,
       );
     }
-    parameters.forEach((variable, i) => {
-      inputs[`p${i}`] = variable;
+    parameters.forEach((x, i) => {
+      inputs[`p${i}`] = x;
     });
-    others.forEach((variable, i) => {
-      inputs[`v${i}`] = variable;
+    others.forEach((x, i) => {
+      inputs[`v${i}`] = x;
     });
-    if (!replay.inputs.has('t')) return replay.run(inputs);
+    if (!replay.inputs.has('t')) return within(() => replay.run(inputs));
     const time = scalar(t);
     try {
-      return replay.run({ ...inputs, t: time });
+      return within(() => replay.run({ ...inputs, t: time }));
     } finally {
       time.dispose();
     }
@@ -89,7 +91,7 @@ export function replayedField(
     return {
       t,
       y: gradients.map((name, i) => tensor(results[name], shapes[i]!)),
-      parameters: parameters.map((variable, i) => tensor(results[`gp${i}`], variable.shape)),
+      parameters: parameters.map(({ shape }, i) => tensor(results[`gp${i}`], shape)),
     };
   };
 

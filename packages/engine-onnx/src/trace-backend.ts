@@ -16,13 +16,14 @@ export interface KernelListener {
     inputs: KernelInputs,
     attrs: Record<string, unknown>,
   ): Tensor | TensorInfo | (Tensor | TensorInfo)[];
-  /** Called when values are read that are not there. */
-  read(): never;
+  /** Gives values that are read and are not there, or throws. */
+  read(dataId: DataId): Values;
 }
 
 export type KernelInputs = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
 
-type Values = Parameters<KernelBackend['write']>[0];
+/** Values as a backend is given them. */
+export type Values = Parameters<KernelBackend['write']>[0];
 
 interface Stored {
   readonly values: Values | null;
@@ -59,7 +60,7 @@ function put(dataId: DataId, values: Values | null, size: number, references: nu
 function read(dataId: DataId): Values {
   const stored = store.get(dataId)!;
   if (stored.values !== null) return stored.values;
-  if (listener && !readable) listener.read();
+  if (listener && !readable) return listener.read(dataId);
   return new Float32Array(stored.size);
 }
 
@@ -125,6 +126,11 @@ function mirrorKernels(backendName: string): void {
 export function placeholder(shape: readonly number[], dtype: DataType): TensorInfo {
   const dataId = backend.write(null as never, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
+}
+
+/** Lets a placeholder go that no tensor holds. */
+export function dropPlaceholder(dataId: DataId): void {
+  backend.disposeData(dataId);
 }
 
 /** A tensor without values that belongs to the tracing backend. */

@@ -7,11 +7,11 @@ import {
   tidy,
   type Scalar,
   type Tensor,
-  type Variable,
+  Variable,
 } from '@tensorflow/tfjs-core';
 
-import type { Port, Program } from './program.ts';
-import { record, unrecordable, type Recorder } from './record.ts';
+import type { Program } from './program.ts';
+import { hasElements, record, unrecordable, type Recorder } from './record.ts';
 import { simplify } from './simplify.ts';
 
 /** What is traced, for which shapes. */
@@ -19,21 +19,22 @@ export interface TraceRequest {
   readonly f: FlatField;
   /** Shapes of the parts of y. */
   readonly shapes: readonly (readonly number[])[];
-  /** Variables to take gradients for. */
-  readonly parameters: readonly Variable[];
+  /** Variables and captured tensors to take gradients for. */
+  readonly parameters: readonly Tensor[];
 }
 
 /** A recorded function. */
 export interface Trace {
   readonly program: Program;
-  /** Variables besides the parameters that f reads, in the order of the ports `v0`, `v1`, … */
-  readonly others: readonly Variable[];
-  /** All variables that f reads, in the order of their first use. */
-  readonly read: readonly Variable[];
+  /** What f reads besides the parameters, variables and captured tensors, as the ports `v0`, `v1`, … in this order. */
+  readonly others: readonly Tensor[];
+  /** All that f reads, in the order of its first use. */
+  readonly read: readonly Tensor[];
 }
 
 /**
- * Records f. Ports in: `t`, `y0…` (the parts of y), `p0…` (parameters), `v0…` (other variables that f reads).
+ * Records f. Ports in: `t`, `y0…` (the parts of y), `p0…` (parameters), `v0…` (what else f reads from outside: variables and
+ * captured tensors, so that others in their place need no other program).
  * Ports out: `f0…`, the parts of the slope.
  * @throws {EngineError} if f reads values, draws random numbers or assigns variables.
  */
@@ -85,53 +86,60 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
       record((recorder): never => {
         const t = recorder.input('t', [], 'float32') as Scalar;
         const y = request.shapes.map((shape, i) => recorder.input(`y${i}`, shape, 'float32'));
-        const all = Object.values(engine().state.registeredVariables);
-        const others = all.filter((variable) => !request.parameters.includes(variable));
-        request.parameters.forEach((variable, i) => {
-          if (variable.isDisposed) throw unrecordable(`parameter ${i} (${variable.name}) is disposed`);
+        const variables = Object.values(engine().state.registeredVariables).filter(
+          (variable) => !request.parameters.includes(variable) && hasElements(variable),
+        );
+        request.parameters.forEach((x, i) => {
+          if (x.isDisposed) throw unrecordable(`parameter ${i}${named(x)} is disposed`);
         });
-        const named = [
-          ...request.parameters.map((variable, i) => ({ variable, name: `p${i}` })),
-          ...others.map((variable, i) => ({ variable, name: `v${i}` })),
+        const swapped = [
+          ...request.parameters.map((tensor, i) => ({ tensor, name: `p${i}` })),
+          ...variables.map((tensor, i) => ({ tensor: tensor as Tensor, name: `u${i}` })),
         ];
-        const outputs = withoutValues(recorder, named, () =>
+        const outputs = withoutValues(recorder, swapped, () =>
           smoothGradients(() => body(recorder, { ...request, t, y })),
         );
         const program = recorder.program(outputs);
+        const tensors = new Map([
+          ...swapped.map(({ tensor, name }) => [name, tensor] as const),
+          ...recorder.captured.map(({ tensor }, i) => [`k${i}`, tensor] as const),
+        ]);
         const ports = new Map(program.inputs.map(({ name, value }) => [value, name]));
-        const variables = new Map(named.map(({ variable, name }) => [name, variable]));
-        // f may return a variable as it is.
+        // f may return what it reads as it is.
         const used = new Set([...recorder.used, ...outputs.map(({ value }) => value)]);
-        const read = [...used].flatMap((value) => variables.get(ports.get(value) ?? '') ?? []);
-        return { ...finish(program, others), read } as never;
+        const read = [...used].flatMap((value) => tensors.get(ports.get(value) ?? '') ?? []);
+        return { ...finish(program, tensors), read } as never;
       }),
     ),
   );
 }
 
+const named = (x: Tensor): string => (x instanceof Variable ? ` (${x.name})` : '');
+
 /**
- * While `body` runs, the variables hold recorded inputs. Variables made from one tensor share their data, and
+ * While `body` runs, the tensors hold recorded inputs. Variables made from one tensor share their data, and
  * data is what values are known by.
  */
 function withoutValues<T>(
   recorder: Recorder,
-  named: readonly { variable: Variable; name: string }[],
+  named: readonly { tensor: Tensor; name: string }[],
   body: () => T,
 ): T {
-  const swapped = named.map(({ variable, name }) => {
-    const input = recorder.input(name, variable.shape, variable.dtype);
-    const own = variable.dataId;
-    variable.dataId = input.dataId;
-    return { variable, own, input };
+  const swapped = named.map(({ tensor, name }) => {
+    const input = recorder.input(name, tensor.shape, tensor.dtype);
+    const own = tensor.dataId;
+    tensor.dataId = input.dataId;
+    return { tensor, own, input };
   });
   try {
     const result = body();
-    for (const { variable, input } of swapped) {
-      if (variable.dataId !== input.dataId) throw unrecordable(`it assigns variable ${variable.name}`);
+    for (const { tensor, input } of swapped) {
+      if (tensor.dataId !== input.dataId)
+        throw unrecordable(`it assigns variable ${(tensor as Variable).name}`);
     }
     return result;
   } finally {
-    for (const { variable, own } of swapped) variable.dataId = own;
+    for (const { tensor, own } of swapped) tensor.dataId = own;
   }
 }
 
@@ -143,40 +151,45 @@ function checked(part: Tensor, i: number, y: readonly Tensor[]): Tensor {
   return part;
 }
 
-/** The recording of f without parameters, as it were with some of the variables for parameters. */
-export function withParameters({ program, others, read }: Trace, parameters: readonly Variable[]): Trace {
-  const rest = others.filter((variable) => !parameters.includes(variable));
-  const values = new Map(program.inputs.map(({ name, value }) => [name, value]));
-  const ports = (variables: readonly Variable[], prefix: string): Port[] =>
-    variables.flatMap((variable, i) => {
-      const value = values.get(`v${others.indexOf(variable)}`);
-      // What f reads for nothing has no port.
-      return value === undefined ? [] : [{ name: `${prefix}${i}`, value }];
-    });
-  const inputs = [
-    ...program.inputs.filter(({ name }) => !/^v\d/.test(name)),
-    ...ports(parameters, 'p'),
-    ...ports(rest, 'v'),
-  ];
-  return { program: { ...program, inputs }, others: rest, read };
+/** The recording of f without parameters, as it were with some of what it reads for parameters. */
+export function withParameters({ program, others, read }: Trace, parameters: readonly Tensor[]): Trace {
+  const rest = others.filter((x) => !parameters.includes(x));
+  const names = new Map(
+    others.map((x, i) => {
+      const parameter = parameters.indexOf(x);
+      return [`v${i}`, parameter >= 0 ? `p${parameter}` : `v${rest.indexOf(x)}`];
+    }),
+  );
+  return { program: withNames(program, names), others: rest, read };
 }
 
-/** Leaves only the variables that are used, numbered anew. */
-function finish(program: Program, variables: readonly Variable[]): Omit<Trace, 'read'> {
+/** Leaves only what is used of what is read from outside, numbered in the order of its first use. */
+function finish(program: Program, tensors: ReadonlyMap<string, Tensor>): Omit<Trace, 'read'> {
   const simple = simplify(program);
-  const used = variables.flatMap((variable, i) =>
-    simple.inputs.some((port) => port.name === `v${i}`) ? [{ variable, old: `v${i}` }] : [],
-  );
-  const renamed = new Map(used.map(({ old }, i) => [old, `v${i}`]));
+  const ports = new Map(simple.inputs.map(({ name, value }) => [value, name]));
+  const operands = simple.instructions.flatMap(({ inputs }) => inputs);
+  const used = new Set([...operands, ...simple.outputs].map(({ value }) => ports.get(value) ?? ''));
+  const others = [...used].filter((name) => /^[uk]\d/.test(name));
   return {
     program: {
-      ...simple,
-      inputs: simple.inputs.map(({ name, value }) => ({ name: renamed.get(name) ?? name, value })),
+      ...withNames(simple, new Map(others.map((name, i) => [name, `v${i}`]))),
       // Gradients that TensorFlow.js fills with zeros are absent like those that it does not make.
       outputs: simple.outputs.filter(
         ({ name, value }) => name.startsWith('f') || !simple.constants.get(value)?.every((x) => x === 0),
       ),
     },
-    others: used.map(({ variable }) => variable),
+    others: others.map((name) => tensors.get(name)!),
   };
+}
+
+/** The program with other names for some inputs, which stand in one order whatever they were called before. */
+export function withNames(program: Program, names: ReadonlyMap<string, string>): Program {
+  const kinds = 'tycpv';
+  const number = (name: string): number => Number(name.slice(1));
+  const inputs = program.inputs
+    .map(({ name, value }) => ({ name: names.get(name) ?? name, value }))
+    .sort(
+      (a, b) => kinds.indexOf(a.name[0]!) - kinds.indexOf(b.name[0]!) || number(a.name) - number(b.name),
+    );
+  return { ...program, inputs };
 }

@@ -1,5 +1,5 @@
 import type { EngineProvider, VectorField } from '@odegrad/core';
-import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 
 /** A vector field on the flat list of the state's tensors; t is a float32 scalar. */
 export type FlatField = (t: Scalar, y: readonly Tensor[]) => readonly Tensor[];
@@ -12,13 +12,20 @@ export interface FieldRequest {
   readonly t0: number;
   /** The state to start from; where it is in doubles, rounded. Lent until `prepare` returns. */
   readonly y0: readonly Tensor[];
-  /** Variables to take gradients for. Others that f reads are constants. */
-  readonly parameters: readonly Variable[];
+  /** What gradients are taken for: variables, and captured tensors. Others that f reads are constants. */
+  readonly parameters: readonly Tensor[];
+  /** What `findReads` of the engine, or an eager evaluation, found f to read; the same list. */
+  readonly reads?: readonly Tensor[];
   /**
-   * Whether the parameters are the trainable variables that f read at (t0, y0), rather than the user's own
-   * list. Where it is true, an engine that sees f read another one refuses to lose its gradient.
+   * Whether the gradient of a variable or captured tensor would be lost if f read it and it were no parameter. An engine that
+   * sees f read one refuses.
    */
-  readonly parametersFound?: boolean;
+  readonly isMissed?: (x: Tensor) => boolean;
+  /**
+   * Runs `body` while what f reads has the values that it had when the solve began. An engine that calls f after `prepare`, or
+   * reads variables then, does so within.
+   */
+  readonly within?: <T>(body: () => T) => T;
   /** Precision that is asked for; an engine without it throws. */
   readonly dtype: 'float32' | 'float64';
 }
@@ -43,8 +50,8 @@ export interface PreparedField<A> {
 export interface FieldEngine<A> extends EngineProvider {
   prepare(request: FieldRequest): PreparedField<A>;
   /**
-   * The trainable variables that f reads at (t0, y0), in the order of their first use, from an engine that can tell without
-   * computing f. Where it cannot, f is run once, eagerly, to see. `prepare` gets the same list as its parameters.
+   * The variables and captured tensors that f reads, in the order of their first use, from an engine that can tell without
+   * computing f. Where it cannot, f is run once, eagerly, to see. `prepare` gets the same list as its `reads`.
    */
-  findParameters?(request: Pick<FieldRequest, 'f' | 't0' | 'y0'>): readonly Variable[] | undefined;
+  findReads?(request: Pick<FieldRequest, 'f' | 't0' | 'y0'>): readonly Tensor[] | undefined;
 }

@@ -1,23 +1,24 @@
-import { keep, scalar, tidy, zerosLike, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { keep, scalar, tidy, Variable, zerosLike, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError, type Linearization, type VectorField } from '@odegrad/core';
 import { tensorEngine } from './engine.ts';
-import type { FlatField } from './field-engine.ts';
+import type { FieldRequest } from './field-engine.ts';
 import { internals } from './internals.ts';
 import { keepAll, ownedSince } from './ownership.ts';
 import { record, type Recording } from './recording.ts';
 import { smoothGradients } from './smooth.ts';
+import { inBrackets } from './shape.ts';
 import { isolated } from './tape.ts';
 
-/** What a vector field is made of. */
-export interface FieldSource {
-  readonly f: FlatField;
-  readonly parameters: readonly Variable[];
-  /** Whether f may read trainable variables that are not among the parameters. */
-  readonly othersAllowed: boolean;
-}
+/** What the vector field of a function is made of. */
+export type FieldSource = Pick<FieldRequest, 'f' | 'parameters' | 'isMissed' | 'within'>;
 
 /** The vector field of a function on tensors: f runs eagerly, and on a tape of its own to be differentiated. */
-export function vectorField({ f, parameters, othersAllowed }: FieldSource): VectorField<Tensor> {
+export function vectorField({
+  f,
+  parameters,
+  isMissed = () => false,
+  within = (body) => body(),
+}: FieldSource): VectorField<Tensor> {
   const known = new Set(parameters);
 
   const pullbackOf =
@@ -37,16 +38,18 @@ export function vectorField({ f, parameters, othersAllowed }: FieldSource): Vect
     parameters,
     evaluate(t, y) {
       const mark = internals().nextTensorId();
-      return isolated(() => smoothGradients(() => tidy(() => keepAll(ownedSince(mark, f(scalar(t), y))))));
+      return within(() =>
+        isolated(() => smoothGradients(() => tidy(() => keepAll(ownedSince(mark, f(scalar(t), y)))))),
+      );
     },
     linearize(t, y) {
       const time = scalar(t);
       try {
-        const recording = record(() => f(time, y));
-        if (!othersAllowed) {
-          const other = recording.variables.find((v) => v.trainable && !known.has(v));
-          if (other) throw unlisted(other, t, recording);
-        }
+        const recording = within(() => record(() => f(time, y)));
+        const missed = recording.reads.find(
+          (x) => x !== time && !y.includes(x) && !known.has(x) && isMissed(x),
+        );
+        if (missed) throw unlisted(missed, t, recording);
         return {
           value: recording.values,
           bytes: recording.bytes,
@@ -60,11 +63,18 @@ export function vectorField({ f, parameters, othersAllowed }: FieldSource): Vect
   };
 }
 
-function unlisted({ name }: Variable, t: number, recording: Recording): ArgumentError {
+function unlisted(x: Tensor, t: number, recording: Recording): ArgumentError {
   recording.release();
   for (const value of recording.values) value.dispose();
+  const [what, remedy] =
+    x instanceof Variable
+      ? [`the trainable variable '${x.name}'`, 'list all of them, `params: [...]`']
+      : [
+          `a tensor from outside, of shape ${inBrackets(x.shape)},`,
+          'let f read it at every time; or, if it is a constant, make it a tf.variable(x, false)',
+        ];
   return new ArgumentError(
-    `f reads the trainable variable '${name}' at t = ${t}, but did not at the first time, where variables are ` +
-      `looked for. Its gradient would be lost: list all of them, \`params: [...]\`.`,
+    `f reads ${what} at t = ${t}, but did not at the first time, where what it depends on is looked for. Its gradient ` +
+      `would be lost: ${remedy}.`,
   );
 }

@@ -1,4 +1,4 @@
-import { engine, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { engine, type DataId, type KernelBackend, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 
 /** One recorded operation. TensorFlow.js frees what it saved when the tape ends. */
 export interface TapeNode {
@@ -7,7 +7,8 @@ export interface TapeNode {
   readonly inputs: NamedTensorMap;
   readonly outputs: readonly Tensor[];
   saved: { dispose(): void }[];
-  gradient?: (cotangents: (Tensor | null)[]) => Record<string, () => Tensor>;
+  /** Called on the node that a gradient is taken through, whose inputs are those that it is taken for. */
+  gradient?: (this: TapeNode, cotangents: Tensor[]) => Record<string, () => Tensor>;
 }
 
 /** Pulls the cotangents of an operation's outputs back to its inputs. */
@@ -25,7 +26,13 @@ export interface Internals {
     gradientDepth: number;
     /** How many operations are running inside one another; only the outermost is recorded. */
     kernelDepth: number;
+    /** The tidies that are open, the outermost first, each with the tensors that were made in it. */
+    readonly scopeStack: readonly { readonly name: string; readonly track: readonly Tensor[] }[];
+    /** Where data lie. */
+    readonly tensorInfo: { get(dataId: DataId): { readonly backend: KernelBackend } | undefined };
   };
+  /** Forgets data that a backend has freed. */
+  removeDataId(dataId: DataId, backend: KernelBackend): void;
   addTapeNode(
     kernelName: string,
     inputs: NamedTensorMap,

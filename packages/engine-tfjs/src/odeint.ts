@@ -1,11 +1,19 @@
-import { concat, customGrad, clone, reshape, slice, tidy, type Tensor } from '@tensorflow/tfjs-core';
+import { concat, customGrad, clone, reshape, slice, tidy, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError, EngineError, forward } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
+import { tapeOrigins } from './origins.ts';
 import type { Part } from './parts.ts';
-import { parametersOf, run, type Run } from './run.ts';
+import { isTrainable, readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
-import { abandonTape, isDifferentiatedAgain, isolated, isTapeOn, whenTapeEnds } from './tape.ts';
+import {
+  abandonGradient,
+  isDifferentiatedAgain,
+  isolated,
+  isTapeOn,
+  recordOperation,
+  whenTapeEnds,
+} from './tape.ts';
 import { tensorParts } from './tensor-parts.ts';
 
 /**
@@ -13,7 +21,8 @@ import { tensorParts } from './tensor-parts.ts';
  * part `[ts.length, ...shape]`, `y0` first.
  *
  * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in the
- * variables that `f` reads, and in `ts` where it is a tensor; `gradient` says how. Outside nothing is kept.
+ * variables and the tensors from outside that `f` reads, and in `ts` where it is a tensor; `gradient` says how. What `f` reads
+ * counts with the values that it has now, also in the backward pass. Outside nothing is kept.
  * States may be in doubles where the engine has float64. Then the result is in Float64Tensors, which are on no
  * tape.
  *
@@ -31,7 +40,7 @@ export function odeint<const S extends OdeState>(
 }
 
 function plain<S, P extends Part>(call: Call<S, P>): P[] {
-  const solved = run(call, forward, { variables: call.params ?? [], found: false });
+  const solved = run(call, forward, { parameters: [] });
   try {
     return solved.trajectories();
   } finally {
@@ -51,46 +60,83 @@ function onTape<S>(call: Call<S>): Call<S, Tensor> {
 /** The solve as one operation on the tape that is on. */
 function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
   const strategy = call.gradient();
-  const parameters = parametersOf(call);
-  const { timesTensor, y0 } = call;
-  const inputs = [...y0, ...parameters.variables, ...(timesTensor ? [timesTensor] : [])];
-  let solved: Run<Tensor> | undefined;
-  const solve = customGrad(() => {
-    const going = (solved = run(call, strategy, parameters));
-    try {
-      return {
-        value: tidy(() => pack(going.trajectories())),
-        gradFunc: (cotangent: Tensor) => gradientOf(going, cotangent, call, inputs),
-      };
-    } catch (error) {
-      going.release();
-      throw error;
-    }
-  });
-  const packed = solve(...inputs);
-  whenTapeEnds(() => solved!.release());
-  return unpack(packed, call);
+  const reads = readsOf(call);
+  const { parameters, perhaps, isMissed } = dependenciesOf(call, reads);
+  const { y0, timesTensor } = call;
+  const inputs = [...y0, ...parameters, ...perhaps, ...(timesTensor ? [timesTensor] : [])];
+  const forwardPass = (more: readonly Tensor[]): Run<Tensor> =>
+    run(call, strategy, { parameters: [...parameters, ...more], reads, isMissed });
+
+  const solved = forwardPass([]);
+  try {
+    const packed = tidy(() => pack(solved.trajectories()));
+    recordOperation('odeint', inputs, packed, (cotangent, isWanted) => {
+      const wanted = perhaps.filter(isWanted);
+      const again = wanted.length > 0 ? solved.within(() => forwardPass(wanted)) : undefined;
+      try {
+        const { y0: first, parameters: rest, ts } = gradientOf(again ?? solved, cotangent, call, inputs);
+        const found = new Map([...parameters, ...wanted].map((x, i) => [x, rest[i]]));
+        return [...first, ...[...parameters, ...perhaps].map((x) => found.get(x)), ...(ts ? [ts] : [])];
+      } finally {
+        again?.release();
+      }
+    });
+    whenTapeEnds(() => {
+      solved.release();
+    });
+    return unpack(packed, call);
+  } catch (error) {
+    solved.release();
+    throw error;
+  }
 }
 
-/** Pulls the cotangent of the packed trajectories back to all inputs. */
+/** What a solve on a tape depends on besides y0 and the times. */
+interface Dependencies {
+  readonly parameters: readonly Tensor[];
+  /**
+   * What may be what the gradient is taken for. TensorFlow.js tells in the backward pass alone; then the solve is made once more,
+   * with these among its parameters. Constants such as data cost nothing so.
+   */
+  readonly perhaps: readonly Tensor[];
+  readonly isMissed: (x: Tensor) => boolean;
+}
+
+function dependenciesOf<S>(call: Call<S, Tensor>, reads: readonly Tensor[]): Dependencies {
+  const originOf = tapeOrigins();
+  const captured = reads.filter((x) => !(x instanceof Variable));
+  const parameters = [
+    ...variablesOf(call, reads),
+    ...captured.filter((x) => originOf(x) === 'differentiated'),
+  ];
+  const perhaps = reads.filter((x) => !parameters.includes(x) && originOf(x) === 'perhaps');
+  return {
+    parameters,
+    perhaps,
+    isMissed: (x) =>
+      x instanceof Variable
+        ? !call.params && isTrainable(x)
+        : originOf(x) !== 'constant' && !perhaps.includes(x),
+  };
+}
+
+/** Pulls the cotangent of the packed trajectories back. */
 function gradientOf<S>(
   solved: Run<Tensor>,
   cotangent: Tensor,
   call: Call<S, Tensor>,
   inputs: readonly Tensor[],
-): Tensor[] {
+): RunGradient<Tensor> {
   const again = isDifferentiatedAgain();
+  // Of a gradient that is differentiated again it is recorded that it cannot be.
+  const given = (x: Tensor): Tensor => (again ? onceDifferentiable(x, [cotangent, ...inputs]) : x);
   try {
-    const gradients = isolated(() =>
-      tidy(() => {
-        const { y0, parameters, ts } = solved.pullback(unpack(cotangent, call));
-        return [...y0, ...parameters, ...(ts ? [ts] : [])];
-      }),
-    );
-    return again ? gradients.map((x) => onceDifferentiable(x, [cotangent, ...inputs])) : gradients;
+    const { y0, parameters, ts } = isolated(() =>
+      tidy<never>(() => solved.pullback(unpack(cotangent, call)) as never),
+    ) as RunGradient<Tensor>;
+    return { y0: y0.map(given), parameters: parameters.map(given), ts: ts && given(ts) };
   } catch (error) {
-    // Nothing stands between here and the end of the outermost gradient, which does not clean up after errors.
-    if (!again) abandonTape();
+    if (!again) abandonGradient();
     throw error;
   }
 }
@@ -100,6 +146,7 @@ function onceDifferentiable(gradient: Tensor, sources: readonly Tensor[]): Tenso
   return customGrad(() => ({
     value: clone(gradient),
     gradFunc: () => {
+      abandonGradient();
       throw new EngineError(
         'The gradient of odeint cannot be differentiated again: second derivatives through a solve are not ' +
           'implemented. (A tf.grad inside f is fine.)',

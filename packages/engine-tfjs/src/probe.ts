@@ -4,16 +4,16 @@ import { describe } from './describe.ts';
 import type { FlatField } from './field-engine.ts';
 import { record } from './recording.ts';
 
-/** The trainable variables that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */
-export function findParameters(f: FlatField, t0: number, y0: readonly Tensor[]): readonly Variable[] {
+/** The variables and captured tensors that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */
+export function findReads(f: FlatField, t0: number, y0: readonly Tensor[]): readonly Tensor[] {
   const t = scalar(t0);
-  // Clones: y0 may be a variable itself, and is no parameter for that.
+  // Clones: y0 may be captured itself, and what it is captured for has a gradient of its own.
   const y = y0.map((x) => clone(x));
   try {
     const recording = record(() => f(t, y));
     recording.release();
     for (const value of recording.values) value.dispose();
-    return recording.variables.filter((v) => v.trainable);
+    return recording.reads.filter((x) => x !== t && !y.includes(x));
   } finally {
     dispose([t, y]);
   }

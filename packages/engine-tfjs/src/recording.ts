@@ -20,8 +20,8 @@ export interface Recording {
   readonly values: readonly Tensor[];
   /** Bytes that the tape keeps alive and that were not there before. */
   readonly bytes: number;
-  /** The variables that were read, in the order of their first use. */
-  readonly variables: readonly Variable[];
+  /** Variables and tensors from before that were read, arguments included, in the order of their first use. */
+  readonly reads: readonly Tensor[];
   /**
    * Cotangents of `xs`, undefined for those that the values do not depend on. May be called again; the
    * caller owns the result.
@@ -50,7 +50,7 @@ export function record(f: () => readonly Tensor[]): Recording {
   return {
     values,
     bytes,
-    variables: variablesIn(nodes),
+    reads: readsIn(nodes, mark),
     pullback: (cotangents, xs) => pullBack(nodes, values, cotangents, xs),
     release() {
       saved.splice(0).forEach(freeSaved);
@@ -107,9 +107,9 @@ function pullBack(
   );
 }
 
-function variablesIn(nodes: readonly TapeNode[]): Variable[] {
+function readsIn(nodes: readonly TapeNode[], mark: number): Tensor[] {
   const inputs = nodes.flatMap((node) => Object.values(node.inputs));
-  return [...new Set(inputs.filter((x): x is Variable => x instanceof Variable))];
+  return [...new Set(inputs.filter((x) => x.id < mark || x instanceof Variable))];
 }
 
 /** Bytes of the distinct buffers that were saved and that came into being after `mark`. */

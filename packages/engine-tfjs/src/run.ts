@@ -1,4 +1,4 @@
-import { getGradient, type Variable } from '@tensorflow/tfjs-core';
+import { getGradient, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -10,7 +10,8 @@ import {
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from './field-engine.ts';
 import type { Part } from './parts.ts';
-import { findParameters } from './probe.ts';
+import { environmentOf, type Environment } from './environment.ts';
+import { findReads } from './probe.ts';
 import { isolated } from './tape.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
@@ -22,36 +23,51 @@ export interface Run<P> {
   pullback(cotangents: readonly P[]): RunGradient<P>;
   /** Frees what was kept. May be called again. */
   release(): void;
+  /** Runs `body` while what f reads has the values that it had in this run. */
+  within<T>(body: () => T): T;
 }
 
 /** Gradient of a loss of the trajectories. */
-interface RunGradient<P> {
+export interface RunGradient<P> {
   readonly y0: readonly P[];
   readonly parameters: readonly P[];
   /** Where the times came as a tensor. */
   readonly ts: P | undefined;
 }
 
-/** What gradients are taken for, and whether it was found by looking at what f reads. */
+/** What f depends on besides t and y, and what of it gradients are taken for. */
 export interface Parameters {
-  readonly variables: readonly Variable[];
-  readonly found: boolean;
+  readonly parameters: readonly Tensor[];
+  /** All that f was seen to read; undefined where no gradient is taken. */
+  readonly reads?: readonly Tensor[];
+  /** Whether a gradient would be lost if f read this besides. */
+  readonly isMissed?: (x: Tensor) => boolean;
 }
 
-/** Runs the forward pass of `call` with `strategy`, on no tape but its own. Leaves nothing if it throws. */
+/**
+ * Runs the forward pass of `call` with `strategy`, on no tape but its own. Leaves nothing if it throws. What f reads has the
+ * values of this moment until the run is released.
+ */
 export function run<S, P extends Part>(
   call: Call<S, P>,
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  return isolated(() => runOn(call.engine, call, strategy, parameters));
+  const environment = environmentOf(parameters.reads ?? []);
+  try {
+    return isolated(() => runOn(call.engine, call, strategy, parameters, environment));
+  } catch (error) {
+    environment.release();
+    throw error;
+  }
 }
 
 function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
   { f, key, kind, y0, ts, timesTensor, dtype, method }: Call<S, P>,
   strategy: GradientStrategy,
-  { variables, found }: Parameters,
+  { parameters, reads, isMissed }: Parameters,
+  environment: Environment,
 ): Run<P> {
   const prepared = kind.withTensors(y0, (tensors) =>
     provider.prepare({
@@ -59,8 +75,10 @@ function runOn<A, S, P extends Part>(
       key,
       t0: ts[0]!,
       y0: tensors,
-      parameters: variables,
-      parametersFound: found,
+      parameters,
+      ...(reads && { reads }),
+      ...(isMissed && { isMissed }),
+      within: environment.within,
       dtype,
     }),
   );
@@ -90,7 +108,7 @@ function runOn<A, S, P extends Part>(
             const gradient = solution.pullback(states);
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
-              parameters: gradient.parameters.map((x, i) => port.leave(x, variables[i]!.shape)),
+              parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
               ts: timesTensor && kind.vector(gradient.ts),
             };
             releaseState(gradient.y0);
@@ -105,7 +123,9 @@ function runOn<A, S, P extends Part>(
         released = true;
         solution.release();
         releaseState(start);
+        environment.release();
       },
+      within: environment.within,
     };
   } catch (error) {
     releaseState(start);
@@ -135,14 +155,25 @@ function requireGradients(): void {
   );
 }
 
-/** The variables to take gradients for: the user's list, or those that f reads. */
-export function parametersOf<S, P extends Part>({ params, f, ts, kind, y0, engine }: Call<S, P>): Parameters {
+/** What f reads at (t0, y0): variables and captured tensors, in the order of their first use. */
+export function readsOf<S, P extends Part>({ f, ts, kind, y0, engine }: Call<S, P>): readonly Tensor[] {
   requireGradients();
-  if (params) return { variables: params, found: false };
   const t0 = ts[0]!;
-  const variables = kind.withTensors(
+  return kind.withTensors(
     y0,
-    (tensors) => engine.findParameters?.({ f, t0, y0: tensors }) ?? findParameters(f, t0, tensors),
+    (tensors) => engine.findReads?.({ f, t0, y0: tensors }) ?? findReads(f, t0, tensors),
   );
-  return { variables, found: true };
+}
+
+/** The variables to take gradients for: the user's list, or the trainable ones that f reads. */
+export function variablesOf<S, P extends Part>(
+  { params }: Call<S, P>,
+  reads: readonly Tensor[],
+): readonly Variable[] {
+  return params ?? reads.filter((x): x is Variable => isTrainable(x));
+}
+
+/** Whether a tensor is a variable whose gradient is wanted where nobody says otherwise. */
+export function isTrainable(x: Tensor): boolean {
+  return x instanceof Variable && x.trainable;
 }

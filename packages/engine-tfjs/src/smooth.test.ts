@@ -3,7 +3,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { vectorField } from './field.ts';
 import { internals } from './internals.ts';
-import { findParameters } from './probe.ts';
+import { findReads } from './probe.ts';
 import { smoothGradients } from './smooth.ts';
 import { isolated } from './tape.ts';
 
@@ -212,13 +212,12 @@ describe.each(['cpu', 'wasm'])('on %s', (backend) => {
       const [w] = layer.getWeights();
       const y = tf.tensor2d([X]);
       const v = tf.tensor2d([V]);
-      const [kernel] = findParameters((_, [z]) => [model.apply(z!) as tf.Tensor], 0, [y]);
+      const [kernel] = findReads((_, [z]) => [model.apply(z!) as tf.Tensor], 0, [y]);
       before = tf.memory().numTensors;
       // f is the gradient of the model, as in a Hamiltonian network: its pullback is a second derivative.
       const field = vectorField({
         f: (_, [z]) => [tf.grad(weighted((u) => model.apply(u) as tf.Tensor))(z!)],
         parameters: [kernel!],
-        othersAllowed: true,
       });
       const [slope] = field.evaluate(0, [y]);
       const lin = field.linearize(0, [y]);

@@ -3,7 +3,7 @@ import type { Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
-import { parametersOf, run, type Run } from './run.ts';
+import { isTrainable, readsOf, run, variablesOf, type Run } from './run.ts';
 import type {
   CotangentOf,
   Float64Tensor,
@@ -62,8 +62,13 @@ export function solve<const S extends OdeState>(
 ): OdeSolution<S> {
   const call = checkCall(f, y0, ts, options);
   const strategy = call.gradient();
-  const parameters = parametersOf(call);
-  const solved = run(call, strategy, parameters);
+  const reads = readsOf(call);
+  const variables = variablesOf(call, reads);
+  const solved = run(call, strategy, {
+    parameters: variables,
+    reads,
+    ...(!call.params && { isMissed: isTrainable }),
+  });
   const trajectories = kept(solved, call);
   return {
     ts: call.ts,
@@ -76,9 +81,7 @@ export function solve<const S extends OdeState>(
       const gradient = solved.pullback(checkCotangents(cotangents, call));
       const result = {
         y0: call.structure.unflatten(gradient.y0),
-        parameters: Object.fromEntries(
-          parameters.variables.map(({ name }, i) => [name, gradient.parameters[i]!]),
-        ),
+        parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
       };
       // The kind of parts was told from y0, and so was S.

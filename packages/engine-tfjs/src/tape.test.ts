@@ -244,10 +244,10 @@ describe.each(['cpu', 'wasm'])('record, on %s', (backend) => {
     expect(bytes).toEqual([1, 2, 3, 7].map((count) => count * 2 * 3 * 5 * 4));
   });
 
-  it('names the variables that were read', () => {
+  it('names the variables and the tensors from before that were read', () => {
     const frozen = tf.variable(tf.scalar(1), false);
     const recording = record(() => [tf.mul(frozen, layers(x))]);
-    expect(recording.variables).toEqual([w, b, frozen]);
+    expect(recording.reads).toEqual([x, w, b, frozen]);
     recording.release();
     tf.dispose([...recording.values, frozen]);
     expect(alive()).toBe(1);

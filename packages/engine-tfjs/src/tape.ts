@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { internals, type TapeNode } from './internals.ts';
 
 /**
@@ -32,11 +33,58 @@ export function isDifferentiatedAgain(): boolean {
   return internals().state.gradientDepth > 0;
 }
 
+/** Cotangents of an operation's inputs. Those that are not wanted may be left out. */
+export type Pullback = (
+  cotangent: Tensor,
+  isWanted: (input: Tensor) => boolean,
+) => readonly (Tensor | undefined)[];
+
+/**
+ * Records `output` as made of `inputs` on the tape that is on. Unlike the gradient of a `customGrad`, the pullback is told which
+ * inputs lead to what the gradient is taken for.
+ */
+export function recordOperation(
+  name: string,
+  inputs: readonly Tensor[],
+  output: Tensor,
+  pullback: Pullback,
+): void {
+  const target = internals();
+  const named = Object.fromEntries(inputs.map((x, i) => [i, x]));
+  target.addTapeNode(name, named, [output], () => ({}), [], {});
+  target.state.activeTape!.at(-1)!.gradient = function ([cotangent]) {
+    const wanted = new Set(Object.values(this.inputs));
+    const found = pullback(cotangent!, (input) => wanted.has(input));
+    return Object.fromEntries(found.map((x, i) => [i, () => x!]));
+  };
+}
+
 /** Frees what the tape of this moment has saved. For when an error is about to end it. */
 export function abandonTape(): void {
   internals().state.activeTape?.forEach(({ saved }) => {
     freeSaved(saved);
   });
+}
+
+/**
+ * Frees what the gradient of this moment has recorded, and what it came to. For when an error is about to end it: nothing stands
+ * between its backward pass and its caller, and TensorFlow.js does not clean up. Where the gradient is taken inside another one,
+ * somebody may catch the error there and go on; what was saved is freed when all of that is over.
+ */
+export function abandonGradient(): void {
+  const tape = internals().state.activeTape ?? [];
+  if (isDifferentiatedAgain()) {
+    queueMicrotask(() => {
+      for (const { saved } of tape) freeSaved(saved);
+    });
+    return;
+  }
+  for (const { saved, inputs, outputs } of tape) {
+    freeSaved(saved);
+    // What may be left of them is the value that the gradient is taken of. A custom gradient may give what it was given.
+    const given = Object.values(inputs);
+    for (const x of outputs) if (!x.kept && !given.includes(x)) x.dispose();
+  }
 }
 
 /** Frees what an operation had saved for its gradient. */

@@ -6,7 +6,8 @@ import { vectorField } from './field.ts';
 /** Runs vector fields eagerly on whatever backend TensorFlow.js is on. Float32 only. */
 export const tfjsEngine: FieldEngine<Tensor> = {
   name: 'tfjs',
-  prepare({ f, parameters, parametersFound = false, dtype }) {
+  prepare(request) {
+    const { dtype } = request;
     if (dtype !== 'float32') {
       throw new ArgumentError(
         `Engine 'tfjs' computes in float32, because TensorFlow.js has no other precision; \`dtype\` is '${dtype}'. ` +
@@ -14,7 +15,7 @@ export const tfjsEngine: FieldEngine<Tensor> = {
       );
     }
     return {
-      field: vectorField({ f, parameters, othersAllowed: !parametersFound }),
+      field: vectorField(request),
       fromTensor: (x) => keep(clone(x)),
       toTensor: (x) => clone(x),
     };

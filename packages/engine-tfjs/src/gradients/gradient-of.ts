@@ -22,7 +22,7 @@ export interface Operation {
  *
  * Where there is no right one the gradient throws an `EngineError`, as soon as it is asked for.
  */
-export function gradientOf(operation: Operation): ((dys: (Tensor | null)[]) => Cotangents) | undefined {
+export function gradientOf(operation: Operation): ((dys: readonly Tensor[]) => Cotangents) | undefined {
   const { name, inputs, outputs, saved, attributes, given } = operation;
   const registered = (given as Registered | null) ?? registeredGradient(name);
   const correction = given ? ofFunctions[name] : (ofKernels[name] ?? missing[name]);
@@ -37,7 +37,8 @@ export function gradientOf(operation: Operation): ((dys: (Tensor | null)[]) => C
   const discrete = given ? [] : Object.entries(inputs).filter(([, x]) => isDiscrete(x));
   if (!correction && discrete.length === 0) return undefined;
   return (cotangents) => {
-    const dys = cotangents.map((dy, i) => dy ?? zeros(outputs[i]!.shape));
+    // Of an output that leads nowhere there is none.
+    const dys = (cotangents as readonly (Tensor | null)[]).map((dy, i) => dy ?? zeros(outputs[i]!.shape));
     const one = dys.length > 1 ? dys : dys[0]!;
     const original = (changed: unknown = attributes): Cotangents => registered!(one, [...saved], changed);
     const found = correction

@@ -5,7 +5,7 @@ import tableaux from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { findParameters, recordingFor } from './found-parameters.ts';
+import { findReads, recordingFor } from './found-reads.ts';
 import { onnx } from './onnx.ts';
 import { difference } from './program.ts';
 import { traceField } from './trace.ts';
@@ -52,32 +52,41 @@ const requestOf = (f: FlatField): Omit<FieldRequest, 'parameters'> => {
   return { f, key: f, t0: 0, y0: [y0], dtype: 'float32' };
 };
 
-describe('findParameters', () => {
-  it('finds trainable variables in the order of their first use, one returned as it is last', () => {
+describe('findReads', () => {
+  it('finds variables and captured tensors in the order of their first use, one returned as it is last', () => {
     const [last, b, a, frozen] = [variable(1), variable(2), variable(3), variable(4, false)];
     const request = requestOf((_, [y]) => {
       tf.grad((x) => tf.sum(tf.mul(tf.square(x), a)))(y!);
-      return [tf.add(tf.mul(y!, frozen), tf.mul(b, a)), last];
+      return [tf.add(tf.mul(y!, frozen), tf.mul(tf.mul(b, a), captured)), last];
     });
-    expect(findParameters({ ...request, y0: [request.y0[0]!, request.y0[0]!] })).toEqual([a, b, last]);
+    const captured = tf.tensor1d([1, 2]);
+    made.push(captured);
+    expect(findReads({ ...request, y0: [request.y0[0]!, request.y0[0]!] })).toEqual([
+      a,
+      frozen,
+      b,
+      captured,
+      last,
+    ]);
   });
 
   it('cannot tell where f cannot be recorded, or makes variables', () => {
-    expect(findParameters(requestOf((_, [y]) => [tf.mul(y!, y!.dataSync()[0]!)]))).toBeUndefined();
-    expect(findParameters(requestOf((_, [y]) => [tf.mul(y!, variable(1))]))).toBeUndefined();
+    expect(findReads(requestOf((_, [y]) => [tf.mul(y!, y!.dataSync()[0]!)]))).toBeUndefined();
+    expect(findReads(requestOf((_, [y]) => [tf.mul(y!, variable(1))]))).toBeUndefined();
   });
 });
 
 it('records what the check of a solve compares with, whatever the parameters are called', () => {
   const [frozen, b, a] = [variable(1, false), variable(2), variable(3)];
   const request = requestOf((t, [y]) => [tf.add(tf.mul(tf.mul(y!, a), b), tf.mul(frozen, t))]);
-  const parameters = findParameters(request)!;
-  expect(parameters).toEqual([a, b]);
+  const reads = findReads(request)!;
+  expect(reads).toEqual([a, b, frozen]);
+  const parameters = [a, b];
   const anew = traceField({ f: request.f, shapes: [[2]], parameters }).program;
-  const found = recordingFor({ ...request, parameters }).program;
+  const found = recordingFor({ ...request, parameters, reads }).program;
   expect(difference(found, anew)).toBeUndefined();
   expect(found.inputs.map(({ name }) => name)).toEqual(['t', 'y0', 'p0', 'p1', 'v0']);
-  expect(difference(recordingFor({ ...request, parameters: [...parameters] }).program, anew)).toBeUndefined();
+  expect(difference(recordingFor({ ...request, parameters }).program, anew)).toBeUndefined();
 });
 
 describe.each(['onnx', 'replay'])('engine %s', (engine) => {
