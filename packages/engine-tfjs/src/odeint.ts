@@ -1,4 +1,13 @@
-import { concat, customGrad, clone, reshape, slice, tidy, Variable, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  concat,
+  customGrad,
+  clone,
+  reshape,
+  slice,
+  tidy,
+  Variable,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 import { ArgumentError, EngineError, forward } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import type { OdeOptions } from './options.ts';
