@@ -18,7 +18,11 @@ export interface TapeNode {
 }
 
 /** Pulls the cotangents of an operation's outputs back to its inputs. */
-export type GradientFunction = (cotangent: Tensor, saved: Tensor[]) => Record<string, () => Tensor>;
+export type GradientFunction = (
+  cotangent: Tensor,
+  saved: Tensor[],
+  attributes?: unknown,
+) => Record<string, () => Tensor>;
 
 /** What of TensorFlow.js' engine this package stands on without a promise that it stays; a test watches it. */
 export interface Internals {
@@ -43,6 +47,9 @@ export interface Internals {
     saved: Tensor[] | undefined,
     attributes: unknown,
   ): void;
+  /** What is saved of an operation for its registered gradient: inputs, then outputs. */
+  getTensorsForGradient(kernelName: string, inputs: NamedTensorMap, outputs: Tensor[]): Tensor[];
+  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: unknown): Tensor | Tensor[];
   gradients(
     f: () => Tensor,
     xs: Tensor[],
@@ -61,11 +68,10 @@ export function internals(): Internals {
 }
 
 /** Runs `body` with one of the engine's methods replaced. */
-export function replacing<K extends 'addTapeNode' | 'clone' | 'gradients', T>(
-  method: K,
-  replacement: Internals[K],
-  body: () => T,
-): T {
+export function replacing<
+  K extends 'addTapeNode' | 'clone' | 'getTensorsForGradient' | 'gradients' | 'runKernel',
+  T,
+>(method: K, replacement: Internals[K], body: () => T): T {
   const target = internals();
   const outer = Object.hasOwn(target, method) ? target[method] : undefined;
   target[method] = replacement;

@@ -16,7 +16,7 @@ import type { Part } from './parts.ts';
 import { isTrainable, readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import {
-  abandonTape,
+  abandonGradient,
   isDifferentiatedAgain,
   isolated,
   isTapeOn,
@@ -145,8 +145,7 @@ function gradientOf<S>(
     ) as RunGradient<Tensor>;
     return { y0: y0.map(given), parameters: parameters.map(given), ts: ts && given(ts) };
   } catch (error) {
-    // Nothing stands between here and the end of the outermost gradient, which does not clean up after errors.
-    if (!again) abandonTape();
+    if (!again) abandonGradient();
     throw error;
   }
 }
@@ -156,6 +155,7 @@ function onceDifferentiable(gradient: Tensor, sources: readonly Tensor[]): Tenso
   return customGrad(() => ({
     value: clone(gradient),
     gradFunc: () => {
+      abandonGradient();
       throw new EngineError(
         'The gradient of odeint cannot be differentiated again: second derivatives through a solve are not ' +
           'implemented. (A tf.grad inside f is fine.)',

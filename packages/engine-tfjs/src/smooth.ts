@@ -1,70 +1,85 @@
-import {
-  clone,
-  engine,
-  EluGrad,
-  getGradient,
-  keep,
-  mul,
-  neg,
-  step,
-  zeros,
-  type NamedTensorMap,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
-import { internals, replacing, type GradientFunction, type Internals } from './internals.ts';
-
-/** Gradients that TensorFlow.js does not have, with the inputs that they need. */
-const MISSING: Record<string, { readonly saves: readonly string[]; readonly gradient: GradientFunction }> = {
-  // elu′(x) in terms of y = elu(x): 1 where y ≥ 0, y + 1 elsewhere.
-  [EluGrad]: {
-    saves: ['dy', 'y'],
-    gradient: (cotangent, [dy, y]) => ({
-      dy: () => engine().runKernel(EluGrad, { dy: cotangent, y: y! }),
-      y: () => mul(mul(cotangent, dy!), step(neg(y!))),
-    }),
-  },
-};
+import { clone, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { missing } from './gradients/corrections.ts';
+import { gradientOf } from './gradients/gradient-of.ts';
+import { internals, replacing, type Internals } from './internals.ts';
 
 let smoothing = false;
 
 /**
- * Runs `fn` so that gradients taken inside it may be differentiated again, to any order, through every
+ * Runs `fn` so that gradients taken inside it are right, and may be differentiated again, to any order, through every
  * activation of TensorFlow.js: exp, tanh, sigmoid, elu, selu, softmax, logSoftmax, max and what is built of
- * them. TensorFlow.js alone throws there, or gives silently wrong second derivatives.
+ * them. TensorFlow.js alone throws there, or gives silently wrong second derivatives; some first derivatives it has wrong too.
  *
  * It does so by keeping the tape in order. An operation whose gradient uses its own output has a clone of
- * that output recorded before the operation itself, and so cut off from the inputs; here it comes after.
- * Comparisons get the derivative 0. Solves do this for `f` by themselves.
+ * that output recorded before the operation itself, and so cut off from the inputs; here it comes after. What is
+ * recorded gets the right gradient (`gradients/`) in place of the registered one. Solves do this for `f` by themselves.
+ *
+ * @throws {EngineError} from a gradient that TensorFlow.js does not have.
  */
 export function smoothGradients<T>(fn: () => T): T {
   if (smoothing) return fn();
   smoothing = true;
+  const target = internals();
+  const fused: Fused = { attributes: undefined };
   try {
-    return replacing('addTapeNode', orderly(internals()), fn);
+    return replacing('addTapeNode', orderly(target, fused), () =>
+      replacing('getTensorsForGradient', present(target), () =>
+        replacing('runKernel', remembering(target, fused), fn),
+      ),
+    );
   } finally {
     smoothing = false;
   }
 }
 
-function orderly(target: Internals): Internals['addTapeNode'] {
+/** The attributes of the fused kernel that ran last: an operation with a gradient of its own is recorded without. */
+interface Fused {
+  attributes: unknown;
+}
+
+function remembering(target: Internals, fused: Fused): Internals['runKernel'] {
+  const run = target.runKernel.bind(target);
+  return (kernelName, inputs, attributes) => {
+    if (kernelName.includes('Fused')) fused.attributes = attributes;
+    return run(kernelName, inputs, attributes);
+  };
+}
+
+/** Inputs that may be left out, as the scale of a batch normalization, are not saved where they are. */
+function present(target: Internals): Internals['getTensorsForGradient'] {
+  const toSave = target.getTensorsForGradient.bind(target);
+  return (...operation) => toSave(...operation).filter((x) => (x as Tensor | undefined) !== undefined);
+}
+
+function orderly(target: Internals, fused: Fused): Internals['addTapeNode'] {
   const record = target.addTapeNode.bind(target);
-  return (kernelName, inputs, outputs, gradient, saved = [], attributes) => {
-    if (!gradient && !hasGradient(kernelName)) {
-      const missing = MISSING[kernelName];
+  return (name, given, outputs, gradient, saved = [], attributes) => {
+    const inputs = withoutAbsent(given);
+    if (!gradient && !hasGradient(name)) {
       // The inputs' clones come before the operation, as they should.
-      if (missing) saved = missing.saves.map((name) => keep(clone(inputs[name]!)));
-      gradient = missing?.gradient ?? (outputs.every(isDiscrete) ? () => zerosFor(inputs) : null);
+      saved = missing[name]?.saves.map((input) => keep(clone(inputs[input]!))) ?? saved;
     }
-    record(kernelName, inputs, outputs, gradient, saved, attributes);
+    record(name, inputs, outputs, gradient, saved, attributes);
+    const operation = {
+      name,
+      inputs,
+      outputs,
+      saved,
+      attributes: attributes ?? fused.attributes,
+      given: gradient,
+    };
+    const right = gradientOf(operation);
+    if (right) target.state.activeTape!.at(-1)!.gradient = right;
     if (saved.length > 0) putBeforeClones(target, outputs, saved.length);
   };
 }
 
-const isDiscrete = ({ dtype }: Tensor): boolean => dtype === 'bool' || dtype === 'int32';
-
-/** The derivative of what jumps: comparisons and what is made of them. */
-const zerosFor = (inputs: NamedTensorMap): Record<string, () => Tensor> =>
-  Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, () => zeros(shape)]));
+function withoutAbsent(inputs: NamedTensorMap): NamedTensorMap {
+  const entries = Object.entries(inputs as Record<string, Tensor | undefined>);
+  return entries.every(([, x]) => x)
+    ? inputs
+    : Object.fromEntries(entries.filter((entry): entry is [string, Tensor] => entry[1] !== undefined));
+}
 
 const hasGradient = (kernelName: string): boolean => (getGradient(kernelName) as unknown) !== undefined;
 

@@ -32,7 +32,14 @@ describe('the engine of TensorFlow.js is still what we take it for', () => {
       kernelDepth: 0,
       activeTape: null,
     });
-    for (const method of ['addTapeNode', 'gradients', 'clone', 'nextTensorId'] as const) {
+    for (const method of [
+      'addTapeNode',
+      'getTensorsForGradient',
+      'gradients',
+      'clone',
+      'nextTensorId',
+      'runKernel',
+    ] as const) {
       expect(engine).toHaveProperty(method, expect.any(Function));
       expect(Object.hasOwn(engine, method)).toBe(false);
     }

@@ -66,6 +66,27 @@ export function abandonTape(): void {
   });
 }
 
+/**
+ * Frees what the gradient of this moment has recorded, and what it came to. For when an error is about to end it: nothing stands
+ * between its backward pass and its caller, and TensorFlow.js does not clean up. Where the gradient is taken inside another one,
+ * somebody may catch the error there and go on; what was saved is freed when all of that is over.
+ */
+export function abandonGradient(): void {
+  const tape = internals().state.activeTape ?? [];
+  if (isDifferentiatedAgain()) {
+    queueMicrotask(() => {
+      for (const { saved } of tape) freeSaved(saved);
+    });
+    return;
+  }
+  for (const { saved, inputs, outputs } of tape) {
+    freeSaved(saved);
+    // What may be left of them is the value that the gradient is taken of. A custom gradient may give what it was given.
+    const given = Object.values(inputs);
+    for (const x of outputs) if (!x.kept && !given.includes(x)) x.dispose();
+  }
+}
+
 /** Frees what an operation had saved for its gradient. */
 export function freeSaved(saved: TapeNode['saved']): void {
   for (const item of saved) item.dispose();
