@@ -1,7 +1,7 @@
 const test = '\\.test\\.ts$';
 // Tests may import any package: they try plugins together. The root's package.json lists them for that.
 const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
-const container = ['tsyringe', 'reflect-metadata'].map((name) => `(^|/)node_modules/${name}/`);
+const container = '(^|/)node_modules/tsyringe/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

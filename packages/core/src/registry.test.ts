@@ -1,7 +1,9 @@
 import adjointPlugin from '@odegrad/grad-adjoint';
 import backpropPlugin, { backprop } from '@odegrad/grad-backprop';
 import tableauxPlugin, { dopri5, rk4 } from '@odegrad/tableaux';
-import { container } from 'tsyringe';
+import type { DependencyContainer } from 'tsyringe';
+// @ts-expect-error tsyringe declares the types of this module in another folder.
+import { instance } from 'tsyringe/dist/cjs/dependency-container.js';
 import { describe, expect, it } from 'vitest';
 import { integral, pi } from './controllers.ts';
 import { RegistryError, TableauError } from './errors.ts';
@@ -205,6 +207,7 @@ describe('scopes', () => {
   });
 
   it('are not emptied by a stranger who resets the container', () => {
+    const container = instance as DependencyContainer;
     const scope = new Registry(createRegistry()).use(tableauxPlugin).use(backpropPlugin);
     const before = everything(scope);
     container.reset();
@@ -212,5 +215,12 @@ describe('scopes', () => {
     expect(everything(scope)).toEqual(before);
     for (const kind of kinds)
       for (const name of scope.names(kind)) expect(scope.get(kind, name)).toBeDefined();
+  });
+});
+
+describe('the container', () => {
+  it('needs no Reflect polyfill, and brings none', () => {
+    expect(registry.names('controller')).toEqual(['pi', 'integral', 'pid']);
+    expect(Object.getOwnPropertyNames(Reflect)).not.toContain('getMetadata');
   });
 });

@@ -1,6 +1,9 @@
-// tsyringe throws at import unless a Reflect polyfill came first; this file is the only one that knows it.
-import 'reflect-metadata';
-import { container, type DependencyContainer, type InjectionToken } from 'tsyringe';
+import type { DependencyContainer, InjectionToken } from 'tsyringe';
+// This file is the only one that knows tsyringe. Its main module throws unless a Reflect polyfill ran before it, and bundlers
+// that cut a page into chunks, or run ES modules before CommonJS, keep no such order. Only its decorators need the polyfill:
+// the module of the container itself loads without, and changes nothing global.
+// @ts-expect-error tsyringe declares the types of this module in another folder.
+import { instance } from 'tsyringe/dist/cjs/dependency-container.js';
 import { integral, pi, pid } from './controllers.ts';
 import { RegistryError } from './errors.ts';
 import { rungeKutta } from './runge-kutta.ts';
@@ -38,6 +41,8 @@ const HOMES = new Map<string, string>(
   }),
 );
 const TABLEAUX = '@odegrad/tableaux';
+
+const container = instance as DependencyContainer;
 
 const token = <K extends Kind>(kind: K, name: string): InjectionToken<Registered[K]> =>
   `odegrad:${kind}:${name}`;

@@ -1,10 +1,14 @@
-import onnxProto from 'onnx-proto';
-
 import { onnxType, type Edge, type Graph, type OnnxNode } from './lower/graph.ts';
 import { tidyGraph } from './lower/tidy.ts';
-
-const { onnx } = onnxProto;
-const { AttributeType } = onnx.AttributeProto;
+import {
+  attributeType,
+  encodeProto,
+  type AttributeProto,
+  type Dimension,
+  type GraphProto,
+  type NodeProto,
+  type ValueInfoProto,
+} from './onnx-schema.ts';
 
 /** The version of ONNX's operators that the lowerings are written for. */
 const OPSET = 17;
@@ -21,10 +25,12 @@ export function encodeModel(graph: Graph, withUnreadable = false): Uint8Array {
   const proto = graphProto(graph, graph.inputs.map(valueInfo));
   if (withUnreadable) {
     const { name, bfloat16 } = unreadable;
-    proto.initializer!.push({ name, dims: [0], dataType: bfloat16, rawData: new Uint8Array(0) });
-    proto.output!.unshift({
-      name,
-      type: { tensorType: { elemType: bfloat16, shape: { dim: [{ dimValue: 0 }] } } },
+    const tensor = { name, dims: [0], dataType: bfloat16, rawData: new Uint8Array(0) };
+    const info = { name, type: { tensorType: { elemType: bfloat16, shape: { dim: [{ dimValue: 0 }] } } } };
+    return encode({
+      ...proto,
+      initializer: [...proto.initializer, tensor],
+      output: [info, ...proto.output],
     });
   }
   return encode(proto);
@@ -71,8 +77,8 @@ export function encodeRounds(graph: Graph, { carried, scanned, finals, collected
         input: [...names(firsts), ...names(rows)],
         output: [...names(lasts), ...names(results)],
         attribute: [
-          { name: 'body', type: AttributeType.GRAPH, g: body },
-          { name: 'num_scan_inputs', type: AttributeType.INT, i: scanned.length },
+          { name: 'body', type: attributeType.GRAPH, g: body },
+          { name: 'num_scan_inputs', type: attributeType.INT, i: scanned.length },
         ],
       },
     ],
@@ -82,24 +88,24 @@ export function encodeRounds(graph: Graph, { carried, scanned, finals, collected
   });
 }
 
-function graphProto(graph: Graph, input: readonly object[]): onnxProto.onnx.IGraphProto {
+function graphProto(graph: Graph, input: readonly ValueInfoProto[]): GraphProto {
   tidyGraph(graph);
   return {
     name: 'odegrad',
     node: graph.nodes.map(nodeProto),
-    input: [...input],
+    input,
     output: graph.outputs.map(valueInfo),
     initializer: graph.initializers.map(({ name, shape, type, bytes }) => ({
       name,
-      dims: [...shape],
+      dims: shape,
       dataType: onnxType[type],
       rawData: bytes,
     })),
   };
 }
 
-function encode(graph: onnxProto.onnx.IGraphProto): Uint8Array {
-  const model = onnx.ModelProto.create({
+function encode(graph: GraphProto): Uint8Array {
+  return encodeProto({
     irVersion: IR_VERSION,
     producerName: 'odegrad',
     opsetImport: [
@@ -108,34 +114,33 @@ function encode(graph: onnxProto.onnx.IGraphProto): Uint8Array {
     ],
     graph,
   });
-  return onnx.ModelProto.encode(model).finish();
 }
 
-const ofDimensions = ({ name, type }: Edge, dim: readonly object[]): object => ({
+const ofDimensions = ({ name, type }: Edge, dim: readonly Dimension[]): ValueInfoProto => ({
   name,
   type: { tensorType: { elemType: onnxType[type], shape: { dim } } },
 });
-const dimensions = ({ shape }: Edge): object[] => shape.map((extent) => ({ dimValue: extent }));
+const dimensions = ({ shape }: Edge): Dimension[] => shape.map((extent) => ({ dimValue: extent }));
 
-const valueInfo = (edge: Edge): object => ofDimensions(edge, dimensions(edge));
+const valueInfo = (edge: Edge): ValueInfoProto => ofDimensions(edge, dimensions(edge));
 
 /** Of an edge with one row for each round. */
-const rowsInfo = (edge: Edge): object => ofDimensions(edge, [{ dimParam: 'rounds' }, ...dimensions(edge)]);
+const rowsInfo = (edge: Edge): ValueInfoProto =>
+  ofDimensions(edge, [{ dimParam: 'rounds' }, ...dimensions(edge)]);
 
-function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxNode): object {
+function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxNode): NodeProto {
   return {
     opType: op,
     domain,
-    input: [...inputs],
-    output: [...outputs],
+    input: inputs,
+    output: outputs,
     attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
   };
 }
 
-function attributeProto(name: string, value: OnnxNode['attributes'][string]): object {
-  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
-  if (typeof value === 'string')
-    return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
-  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
-  return { name, type: AttributeType.INTS, ints: [...value] };
+function attributeProto(name: string, value: OnnxNode['attributes'][string]): AttributeProto {
+  if (typeof value === 'number') return { name, type: attributeType.INT, i: value };
+  if (typeof value === 'string') return { name, type: attributeType.STRING, s: value };
+  if ('float' in value) return { name, type: attributeType.FLOAT, f: value.float };
+  return { name, type: attributeType.INTS, ints: value };
 }

@@ -66,8 +66,8 @@ export function onnxRuntime(): Binding['binding'] {
     module = require('onnxruntime-node/dist/binding.js') as Partial<Binding>;
   } catch (error) {
     throw new EngineError(
-      'onnxruntime-node could not be loaded. Put the line `onnxruntime-node-install=skip` into the .npmrc of your project ' +
-        '(without it the package downloads CUDA libraries when it is installed, and fails where it cannot) and run npm install again.',
+      `onnxruntime-node could not be loaded: ${messageOf(error).split('\n')[0]!} Install it without its script, which only downloads CUDA ` +
+        'libraries and fails where it cannot: npm install onnxruntime-node@1.30.0 --ignore-scripts. Engine replay needs no native module.',
       { cause: error },
     );
   }
@@ -82,9 +82,9 @@ export function onnxRuntime(): Binding['binding'] {
 }
 
 const hints: Readonly<Record<string, string>> = {
-  cuda: 'It needs a Linux machine with CUDA 12 and cuDNN 9, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
+  cuda: 'It needs a Linux machine with CUDA 12 and cuDNN 9, and onnxruntime-node installed by its script, with ONNXRUNTIME_NODE_INSTALL=cuda12 in the environment.',
   tensorrt:
-    'It needs CUDA 12 and TensorRT, and onnxruntime-node installed with onnxruntime-node-install=cuda12 in .npmrc.',
+    'It needs CUDA 12 and TensorRT, and onnxruntime-node installed by its script, with ONNXRUNTIME_NODE_INSTALL=cuda12 in the environment.',
   webgpu: 'It needs a graphics driver that Dawn can use (Vulkan, Metal or Direct3D 12).',
 };
 

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { chooseBackend, firstThatRuns, type BackendCandidate } from './backend.ts';
+import { chooseBackend, firstThatRuns } from './backend.ts';
+import type { BackendCandidate } from './backend-candidate.ts';
+import { candidates as inBrowsers } from './backends.browser.ts';
 
 const failing = (name: string, error: Error): BackendCandidate => ({
   name,
@@ -26,6 +28,26 @@ describe('chooseBackend', () => {
   it('may be called again', async () => {
     const { backend } = await chooseBackend();
     expect(backend).toBe('wasm');
+  });
+});
+
+describe('in a browser', () => {
+  it('takes what the page has imported, and imports nothing', async () => {
+    const wasm = tf.findBackendFactory('wasm');
+    expect(await firstThatRuns(inBrowsers)).toEqual({
+      backend: 'wasm',
+      tried: [{ name: 'tfjs-backend-wasm', outcome: 'running' }],
+    });
+    tf.removeBackend('wasm');
+    const without = await firstThatRuns(inBrowsers);
+    tf.registerBackend('wasm', wasm);
+    expect(without).toEqual({
+      backend: 'cpu',
+      tried: [
+        { name: 'tfjs-backend-wasm', outcome: "not imported (import '@tensorflow/tfjs-backend-wasm')" },
+        { name: 'tfjs-backend-cpu', outcome: 'running' },
+      ],
+    });
   });
 });
 

@@ -1,5 +1,8 @@
-import { add, findBackendFactory, getGradient, scalar, setBackend, tidy } from '@tensorflow/tfjs-core';
+// Which backends there are to try is another file in browsers, `backends.browser.ts`: see package.json.
+import { candidates } from '#backends';
 import { EngineError } from '@odegrad/core';
+import { add, scalar, setBackend, tidy } from '@tensorflow/tfjs-core';
+import type { BackendCandidate } from './backend-candidate.ts';
 
 /** One backend that was tried, and what came of it. */
 export interface TriedBackend {
@@ -14,21 +17,15 @@ export interface ChosenBackend {
   readonly tried: readonly TriedBackend[];
 }
 
-/** A backend and the way to it. */
-export interface BackendCandidate {
-  readonly name: string;
-  /** Loads what is needed, and says under which name TensorFlow.js knows it. */
-  readonly load: () => Promise<string>;
-}
-
 /**
- * Sets the fastest backend that runs here: tfjs-node-gpu or tfjs-node (in Node), wasm, cpu. What is not
- * installed, was installed without its native part, or fails at its first sum is passed over; `tried` says why.
+ * Sets the fastest backend that runs here: in Node tfjs-node-gpu, tfjs-node, wasm or cpu, in a browser wasm or cpu, of which a page
+ * imports what it wants to have. What is not installed or imported, was installed without its native part, or fails at its
+ * first sum is passed over; `tried` says why.
  *
  * @throws {EngineError} if nothing runs.
  */
-export async function chooseBackend(): Promise<ChosenBackend> {
-  return firstThatRuns(isNode() ? [native('tfjs-node-gpu'), native('tfjs-node'), wasm, cpu] : [wasm, cpu]);
+export function chooseBackend(): Promise<ChosenBackend> {
+  return firstThatRuns(candidates);
 }
 
 /** Tries backends in order until one runs. */
@@ -55,55 +52,4 @@ function reason(name: string, error: unknown): string {
   if (missing && message.split(' imported ')[0]!.includes(name)) return 'not installed';
   const [line = ''] = message.split('\n');
   return message.includes('native addon') ? `installed without its native part (${line})` : line;
-}
-
-function native(name: 'tfjs-node' | 'tfjs-node-gpu'): BackendCandidate {
-  return {
-    name,
-    async load() {
-      // Not a literal: bundlers are not to look for a package that is there by choice, and never in a browser.
-      const specifier = `@tensorflow/${name}`;
-      await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
-      return 'tensorflow';
-    },
-  };
-}
-
-const wasm: BackendCandidate = {
-  name: 'tfjs-backend-wasm',
-  async load() {
-    await loadGradients();
-    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-    if (isNode()) {
-      // In Node the backend looks for its binaries where the process was started.
-      const { fileURLToPath } = await import('node:url');
-      const folder = new URL('./', import.meta.resolve('@tensorflow/tfjs-backend-wasm'));
-      try {
-        setWasmPaths(fileURLToPath(folder));
-      } catch {
-        // It runs already, and knows its paths.
-      }
-    }
-    return 'wasm';
-  },
-};
-
-const cpu: BackendCandidate = {
-  name: 'tfjs-backend-cpu',
-  async load() {
-    await loadGradients();
-    if ((findBackendFactory('cpu') as unknown) === null) await import('@tensorflow/tfjs');
-    return 'cpu';
-  },
-};
-
-/** tfjs-core alone has no gradients. */
-async function loadGradients(): Promise<void> {
-  if ((getGradient('Add') as unknown) === undefined) await import('@tensorflow/tfjs');
-}
-
-/** Bundlers for browsers define `process` as they like, or not at all. */
-function isNode(): boolean {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  return typeof process?.versions?.node === 'string';
 }
