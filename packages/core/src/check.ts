@@ -48,13 +48,23 @@ export const STEPPING_RULES: Readonly<Record<'numSteps' | 'stepSize', Rule>> = {
   stepSize: METHOD_RULES.stepSize,
 };
 
-/** Refuses output times and step settings that make no sense, saying which and what would. */
-export function checkProblem<A>({ ts, y0 }: Problem<A>, method: Method): void {
+/** Refuses a problem and settings that make no sense, saying what is wrong and what would do. */
+export function checkProblem<A>(problem: Problem<A>, method: Method): void {
+  check('problem', problem, valueThat('{ field, y0, ts }', isObject));
+  check('method', method, valueThat('{ solver, stepping, … }', isObject));
+  const { field, y0, ts } = problem;
+  check('field', field, valueThat('a vector field { engine, parameters, evaluate, linearize }', isField));
+  check('y0', y0, valueThat('a list of arrays', Array.isArray));
   if (y0.length === 0) throw new ArgumentError('y0 has no parts; give at least one array.');
   checkTimes(ts);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
   checkSettings(others);
+  check(
+    'stepping',
+    stepping,
+    valueThat('{ numSteps }, { stepSize } or { rtol, atol, controller }', isObject),
+  );
   if (isFixed(stepping)) {
     checkFixed(stepping, ts);
     return;
@@ -119,6 +129,11 @@ export function checkTimes(ts: readonly number[]): void {
     direction ||= change;
   }
 }
+
+const isObject = (value: unknown): boolean => hasMembers(value, {});
+
+const isField = (value: unknown): boolean =>
+  hasMembers(value, { engine: 'object', parameters: 'object', evaluate: 'function', linearize: 'function' });
 
 function isLedger(value: unknown): boolean {
   const types = Object.entries(createLedger()).map(([name, of]) => [name, typeof of]);

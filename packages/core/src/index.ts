@@ -17,6 +17,7 @@ export { createLedger, type Ledger, type Statistics } from './ledger.ts';
 export { ofKind, type Kind, type Registered } from './kinds.ts';
 export type { Memory } from './memory.ts';
 export {
+  callable,
   check,
   checkOptions,
   countOf,

@@ -1,7 +1,7 @@
 import { describe } from './describe.ts';
 import { ArgumentError, RegistryError } from './errors.ts';
 import { ofKind, uncalled, type Kind, type Registered } from './kinds.ts';
-import { check, hasMembers, text, valueThat } from './options.ts';
+import { hasMembers, text, valueThat } from './options.ts';
 import { rungeKutta } from './runge-kutta.ts';
 import { suggest } from './suggest.ts';
 import { verifyTableau, type ButcherTableau } from './tableau.ts';
@@ -36,7 +36,8 @@ export function checkPlugin(plugin: Plugin): void {
   }
   checkNames(plugin);
   const { name } = plugin;
-  check('name', name, text);
+  const complaint = text(name);
+  if (complaint) throw new ArgumentError(`The \`name\` of a plugin ${complaint}.`);
   for (const [list, kind] of Object.entries(LISTS)) {
     const values: unknown = plugin[list as keyof typeof LISTS];
     if (values === undefined) continue;

@@ -41,9 +41,9 @@ export function scheduled(options: Schedule): GradientStrategy {
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
     solve(problem, method) {
-      const { stepping } = method;
-      const solver = differentiable(method.solver, name);
       return solution(problem, method, (memory, output) => {
+        const { stepping } = method;
+        const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
         let trial: Trial<(typeof y0)[number]> | undefined;
         const trajectory = createTrajectory(memory, timeGradients);

@@ -57,7 +57,9 @@ export function checkForm(tableau: ButcherTableau): void {
  * Whether the last slope of a step is the first of the next one ("first same as last"): the last row of `a`
  * equals `b`, and the last abscissa is 1.
  */
-export function isFirstSameAsLast({ a, b, c }: ButcherTableau): boolean {
+export function isFirstSameAsLast(tableau: ButcherTableau): boolean {
+  checkForm(tableau);
+  const { a, b, c } = tableau;
   const last = b.length - 1;
   if (last < 1 || c[last] !== 1 || b[last] !== 0) return false;
   return a[last]!.every((coefficient, j) => coefficient === b[j]);
@@ -67,7 +69,9 @@ export function isFirstSameAsLast({ a, b, c }: ButcherTableau): boolean {
  * The stages on which y₁ depends, through `b` or through `a` and a later such stage, ascending: the evaluations
  * of f that a step of constant size needs. Six of the seven of dopri5.
  */
-export function solutionStages({ a, b }: ButcherTableau): readonly number[] {
+export function solutionStages(tableau: ButcherTableau): readonly number[] {
+  checkForm(tableau);
+  const { a, b } = tableau;
   const needed = b.map((weight) => weight !== 0);
   for (let i = needed.length - 1; i > 0; i -= 1) {
     if (needed[i] !== true) continue;

@@ -46,7 +46,9 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   engine: ofKind(['engine'], true),
   params: valueThat('an array of tf.Variable', Array.isArray),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
-  registry: valueThat('a registry', (value) => hasMembers(value, { get: 'function', has: 'function' })),
+  registry: valueThat('a registry', (value) =>
+    hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
+  ),
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */

@@ -11,6 +11,7 @@ import {
   type NamedTensorMap,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { callable, check } from '@odegrad/core';
 import { internals, replacing, type GradientFunction, type Internals } from './internals.ts';
 
 /** Gradients that TensorFlow.js does not have, with the inputs that they need. */
@@ -37,6 +38,7 @@ let smoothing = false;
  * Comparisons get the derivative 0. Solves do this for `f` by themselves.
  */
 export function smoothGradients<T>(fn: () => T): T {
+  check('fn', fn, callable);
   if (smoothing) return fn();
   smoothing = true;
   try {

@@ -96,7 +96,7 @@ export function describeGradient(
       };
 
       describe.each(named(solvers))('with %s', (_, solver) => {
-        it.each([
+        it.each<readonly [string, readonly number[]]>([
           ['increasing', increasing],
           ['decreasing', decreasing],
           ['log-spaced', logspace(-3, 0, 6)],
