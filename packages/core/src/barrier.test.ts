@@ -27,7 +27,7 @@ function attempt(
   const ledger = createLedger();
   const y0 = [new Float64Array(entries).fill(1)];
   const stepping = { rtol: 1e-4, atol: 1e-6, controller: pi };
-  let result: { y?: Float64Array; error?: unknown } = {};
+  let result: { y?: Float64Array; error?: unknown };
   try {
     const problem = { field: float64Field(engine, field, { parts: [entries] }), y0, ts };
     const solution = forward.solve(problem, { solver: rungeKutta(dopri5), stepping, ledger, ...method });
