@@ -34,6 +34,6 @@ export function registeredElsewhere(kind: Kind, name: string): string {
   return (
     ` It was registered with another copy of @odegrad/core: ${copies.length} are loaded, this one from ${own.place}, ` +
     `that one from ${other.place}. Leave one of them: \`npm ls @odegrad/core\` shows who asks for which, \`npm dedupe\` ` +
-    `often joins them.`
+    `often joins them. Or hand the registry of that copy to what looks names up: { registry }.`
   );
 }
