@@ -85,7 +85,10 @@ export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptiv
   return kept / made;
 }
 
-const firstSpan = (ts: readonly number[]): Span => ({ t0: ts[0]!, t1: ts[1]! });
+const firstSpan = (ts: readonly number[]): Span => ({
+  t0: ts[0]!,
+  t1: ts.find((t) => t !== ts[0]) ?? ts[0]!,
+});
 
 function pullBack<A>(memory: Memory<A>, made: Linearization<A>): void {
   const linearization = memory.adoptLinearization(made);

@@ -39,23 +39,21 @@ describe('what a solve refuses before it begins, saying why and what would do', 
   it('output times', () => {
     const lists = [
       [],
-      [1],
-      [0, 0],
-      [0, 1, 1],
       [0, 1, 0.5],
       [1, 0, 0.5],
+      [0, 1, 0],
+      [0, 0, 1, 0.5],
       [0, NaN],
       [0, 1, Infinity],
       [NaN, 0],
     ];
     expect(lists.map((ts) => refusal(ts, {}))).toMatchInlineSnapshot(`
       [
-        "\`ts\` needs at least two times, the start and one output, got 0.",
-        "\`ts\` needs at least two times, the start and one output, got 1.",
-        "\`ts\` must be strictly increasing or strictly decreasing, but ts[0] = 0 and ts[1] = 0. Sort the times and remove repeated ones.",
-        "\`ts\` must be strictly increasing or strictly decreasing, but ts[1] = 1 and ts[2] = 1. Sort the times and remove repeated ones.",
-        "\`ts\` must be strictly increasing or strictly decreasing, but ts[1] = 1 and ts[2] = 0.5. Sort the times and remove repeated ones.",
-        "\`ts\` must be strictly increasing or strictly decreasing, but ts[1] = 0 and ts[2] = 0.5. Sort the times and remove repeated ones.",
+        "\`ts\` needs at least one time, the start, got none.",
+        "\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ts[1] = 1 and ts[2] = 0.5. Sort the times.",
+        "\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ts[1] = 0 and ts[2] = 0.5. Sort the times.",
+        "\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ts[1] = 1 and ts[2] = 0. Sort the times.",
+        "\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ts[2] = 1 and ts[3] = 0.5. Sort the times.",
         "\`ts[1]\` is NaN; times must be finite.",
         "\`ts[2]\` is Infinity; times must be finite.",
         "\`ts[0]\` is NaN; times must be finite.",
@@ -67,6 +65,10 @@ describe('what a solve refuses before it begins, saying why and what would do', 
       }).toThrow(ArgumentError);
     }
     for (const ts of [
+      [1],
+      [0, 0],
+      [0, 1, 1],
+      [1, 1, 0, 0, -1],
       [0, 1],
       [1, 0],
       [-1, 0, 5],
@@ -102,9 +104,9 @@ describe('what a solve refuses before it begins, saying why and what would do', 
     const sizes = [{ stepSize: 0 }, { stepSize: -0.1 }, { stepSize: NaN }];
     expect(sizes.map((stepping) => refusal(good, fixed(stepping)))).toMatchInlineSnapshot(`
       [
-        "\`stepSize\` must be positive, got 0.",
-        "\`stepSize\` must be positive, got -0.1.",
-        "\`stepSize\` must be positive, got NaN.",
+        "\`stepSize\` must be positive, not 0.",
+        "\`stepSize\` must be positive, not -0.1.",
+        "\`stepSize\` must be positive, not NaN.",
       ]
     `);
   });
@@ -124,16 +126,16 @@ describe('what a solve refuses before it begins, saying why and what would do', 
     ];
     expect(list.map((stepping) => refusal(good, adaptive(stepping)))).toMatchInlineSnapshot(`
       [
-        "\`rtol\` must be ≥ 0, got -1.",
-        "\`rtol\` must be ≥ 0, got NaN.",
-        "\`atol\` must be ≥ 0, got Infinity.",
-        "\`atol\` must be ≥ 0, got undefined.",
+        "\`rtol\` must be ≥ 0, not -1.",
+        "\`rtol\` must be ≥ 0, not NaN.",
+        "\`atol\` must be ≥ 0, not Infinity.",
+        "\`atol\` must be a number, not undefined.",
         "\`rtol\` and \`atol\` are both 0; no step could be accepted.",
-        "\`firstStep\` must be positive, got 0.",
-        "\`firstStep\` must be positive, got -1.",
-        "\`maxStep\` must be positive, got 0.",
-        "\`minStep\` must be ≥ 0, got -1e-9.",
-        "\`minStep\` must be ≥ 0, got NaN.",
+        "\`firstStep\` must be positive, not 0.",
+        "\`firstStep\` must be positive, not -1.",
+        "\`maxStep\` must be positive, not 0.",
+        "\`minStep\` must be ≥ 0, not -1e-9.",
+        "\`minStep\` must be ≥ 0, not NaN.",
       ]
     `);
     for (const stepping of [{ rtol: 0 }, { atol: 0 }, { minStep: 0, maxStep: Infinity, firstStep: 0.1 }]) {
@@ -147,9 +149,9 @@ describe('what a solve refuses before it begins, saying why and what would do', 
   it('numbers of steps', () => {
     expect([0, -1, NaN].map((maxSteps) => refusal(good, { maxSteps }))).toMatchInlineSnapshot(`
       [
-        "\`maxSteps\` must be positive, got 0.",
-        "\`maxSteps\` must be positive, got -1.",
-        "\`maxSteps\` must be positive, got NaN.",
+        "\`maxSteps\` must be positive, not 0.",
+        "\`maxSteps\` must be positive, not -1.",
+        "\`maxSteps\` must be positive, not NaN.",
       ]
     `);
   });

@@ -1,17 +1,30 @@
+import { ArgumentError } from './errors.ts';
+import { checkOptions, finite, numberThat, text, type Rule } from './options.ts';
 import type { StepSizeController } from './types.ts';
 
 /** Settings of a PID controller; the coefficients are divided by the order of the error estimate plus one. */
 export interface PidOptions {
   readonly name?: string;
+  /** The sum of the three is positive. */
   readonly p?: number;
   readonly i?: number;
   readonly d?: number;
-  /** The step aimed at is this much smaller than the one whose error would be exactly 1. */
+  /** The step aimed at is this much smaller than the one whose error would be exactly 1; at most 1. */
   readonly safety?: number;
-  /** Bounds of the factor from one attempt to the next. */
+  /** Bounds of the factor from one attempt to the next, below 1 and above it. */
   readonly minFactor?: number;
   readonly maxFactor?: number;
 }
+
+const RULES = {
+  name: text,
+  p: finite,
+  i: finite,
+  d: finite,
+  safety: numberThat('above 0 and at most 1', (x) => x > 0 && x <= 1),
+  minFactor: numberThat('above 0 and below 1', (x) => x > 0 && x < 1),
+  maxFactor: numberThat('above 1', (x) => x > 1),
+} satisfies Record<keyof PidOptions, Rule>;
 
 /**
  * Multiplies the step by `safety · ε₀^(−(p+i+d)/q) · ε₁^((p+2d)/q) · ε₂^(−d/q)`, ε₀ the scaled error of the
@@ -19,9 +32,17 @@ export interface PidOptions {
  * A rejected attempt is shrunk by its own error alone.
  *
  * Source: G. Söderlind, Digital filters in adaptive time-stepping, ACM TOMS 29 (2003), §3.
+ *
+ * @throws {ArgumentError} for options that are unknown or make no sense.
  */
 export function pid(options: PidOptions = {}): StepSizeController {
+  checkOptions('pid', options, RULES);
   const { name = 'pid', p = 0.4, i = 0.3, d = 0, safety = 0.9, minFactor = 0.2, maxFactor = 10 } = options;
+  if (!(p + i + d > 0)) {
+    throw new ArgumentError(
+      `\`p\`, \`i\` and \`d\` sum to ${p + i + d}; the sum must be positive, or steps would not grow where errors are small.`,
+    );
+  }
   return {
     name,
     next([norm, ...before], order) {

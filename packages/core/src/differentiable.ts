@@ -1,7 +1,7 @@
 import type { Memory } from './memory.ts';
 import type { Retention } from './retention.ts';
 import type { Trajectory } from './trajectory.ts';
-import type { Method, Problem, Solver } from './types.ts';
+import type { Method, Problem, Solver, State } from './types.ts';
 
 /** A solver whose steps can be differentiated. */
 export type DifferentiableSolver = Solver & Required<Pick<Solver, 'restage' | 'adjointStep'>>;
@@ -19,4 +19,6 @@ export interface Sweep<A> {
   readonly memory: Memory<A>;
   readonly trajectory: Trajectory<A>;
   readonly retention: Retention;
+  /** The state at each output time. */
+  readonly outputs: readonly State<A>[];
 }

@@ -55,3 +55,22 @@ export class SolveError extends Error {
     this.leastBytes = details.leastBytes;
   }
 }
+
+/** What an error says it is, whichever copy of this package made it. */
+const ERROR: unique symbol = Symbol.for('@odegrad/core error') as never;
+
+// Two copies of this package may be loaded; `instanceof` with the classes of one is to know the errors of the other.
+// Names are written as keys, because a minifier renames classes.
+const TYPES = { ArgumentError, RegistryError, TableauError, EngineError, SolveError };
+for (const [name, type] of Object.entries(TYPES)) {
+  Object.defineProperty(type.prototype, ERROR, { value: name });
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: { readonly prototype: object }, value: unknown): boolean {
+      if (typeof value !== 'object' || value === null) return false;
+      // A class that extends one of these has its own instances only.
+      return this === type
+        ? (value as { readonly [ERROR]?: string })[ERROR] === name
+        : Object.prototype.isPrototypeOf.call(this.prototype, value);
+    },
+  });
+}

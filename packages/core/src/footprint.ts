@@ -15,6 +15,7 @@ export interface SolveShape {
   readonly firstSameAsLast: boolean;
   readonly adaptive: boolean;
   readonly timeGradients: boolean;
+  /** Output times that differ. */
   readonly outputs: number;
   /** Whether the field evaluates and pulls back in one go. */
   readonly vjp: boolean;
@@ -63,7 +64,7 @@ export function footprint(shape: SolveShape): Footprint {
   const [forward, backward] = [attempt(shape), pullback(shape)];
   // The last output state is made by the last attempt, and there from the first pullback on.
   const working = (level: keyof BytesByLevel): number =>
-    (outputs - 2) * x + Math.max(forward[level], x + backward[level]);
+    Math.max(0, outputs - 2) * x + Math.max(forward[level], x + backward[level]);
   return {
     kept,
     working: { state: working('state'), stages: working('stages'), activations: working('activations') },

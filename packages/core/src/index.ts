@@ -1,5 +1,6 @@
-export { checkTimes } from './check.ts';
+export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './check.ts';
 export { integral, pi, pid, type PidOptions } from './controllers.ts';
+export { describe } from './describe.ts';
 export type { DifferentiableSolver } from './differentiable.ts';
 export {
   ArgumentError,
@@ -13,9 +14,21 @@ export {
 export { stageEvaluator } from './evaluator.ts';
 export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './integrate.ts';
 export { createLedger, type Ledger, type Statistics } from './ledger.ts';
+export { ofKind, type Kind, type Registered } from './kinds.ts';
 export type { Memory } from './memory.ts';
-export { isFixed, stepsBetween, type Proposal } from './pace.ts';
-export { createRegistry, registry, Registry, type Kind, type Registered } from './registry.ts';
+export {
+  callable,
+  check,
+  checkOptions,
+  countOf,
+  flag,
+  hasMembers,
+  valueThat,
+  type Rule,
+  type Rules,
+} from './options.ts';
+export { isFixed, type Proposal } from './pace.ts';
+export { createRegistry, registry, Registry } from './registry.ts';
 export { isTableau, rungeKutta } from './runge-kutta.ts';
 export type { BytesByLevel, Footprint } from './footprint.ts';
 export type { Measurement, Outlook, Retention } from './retention.ts';

@@ -8,6 +8,9 @@ import type { Method, Problem, Stage, StageEvaluator, State, Step } from './type
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
 
+/** Accepted steps of constant size from one look at whether the state is finite to the next. */
+const FINITE_CHECK = 64;
+
 /** One accepted step, at the moment of its acceptance. */
 export interface AcceptedStep<A> extends Proposal {
   readonly index: number;
@@ -32,7 +35,8 @@ export interface Watcher<A> {
 }
 
 /**
- * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment.
+ * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment. An output
+ * time that repeats the one before takes no step and gives the same state.
  *
  * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
  */
@@ -45,6 +49,12 @@ export function integrate<A>(
   const { ts } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
+  if (ts.at(-1) === ts[0]) {
+    ts.forEach((_, i) => {
+      watcher.output(i, problem.y0);
+    });
+    return;
+  }
 
   memory.scope(() => {
     const upcoming: Upcoming = (limit) => (watcher.ahead ? pace.upcoming(limit) : []);
@@ -111,21 +121,28 @@ export function integrate<A>(
         y = step.y;
         t = span.t1;
         steps += 1;
+        // No step makes a state finite again, so the way to the output time would be for nothing.
+        if (!pace.adaptive && steps % FINITE_CHECK === 0) checkFinite(interval, h);
         method.onStep?.({ phase: 'forward', t, h, steps });
         return proposal.lands;
       });
 
+    const checkFinite = (interval: number, h: number): void => {
+      if (y.every((part) => engine.isFinite(part))) return;
+      fail(
+        'non-finite',
+        `The state became infinite or NaN between t = ${ts[interval]!} and t = ${t}. ` +
+          `Take smaller steps, or an adaptive solver`,
+        h,
+      );
+    };
+
     watcher.output(0, y);
     for (let interval = 0; interval + 1 < ts.length; interval++) {
-      pace.enter(interval);
-      while (!attempt(interval));
-      if (!y.every((part) => engine.isFinite(part))) {
-        fail(
-          'non-finite',
-          `The state became infinite or NaN between t = ${ts[interval]!} and t = ${ts[interval + 1]!}. ` +
-            `Take smaller steps, or an adaptive solver`,
-          0,
-        );
+      if (ts[interval + 1] !== ts[interval]) {
+        pace.enter(interval);
+        while (!attempt(interval));
+        checkFinite(interval, 0);
       }
       watcher.output(interval + 1, y);
     }

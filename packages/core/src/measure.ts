@@ -48,7 +48,8 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       firstSameAsLast: tableau !== undefined && isFirstSameAsLast(tableau),
       adaptive,
       timeGradients,
-      outputs: ts.length,
+      // A repeated time has the state of the one before.
+      outputs: new Set(ts).size,
       vjp: field.vjp !== undefined,
       fused: whole,
     }),

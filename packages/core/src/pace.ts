@@ -1,3 +1,5 @@
+import { createBarrier } from './barrier.ts';
+import { describe } from './describe.ts';
 import { ArgumentError, SolveError } from './errors.ts';
 import { firstStep } from './first-step.ts';
 import { scaledNormOfState } from './state.ts';
@@ -11,6 +13,8 @@ import type {
   StageEvaluator,
   State,
   Step,
+  StepDecision,
+  StepSizeController,
 } from './types.ts';
 
 /** One step about to be attempted. */
@@ -41,17 +45,23 @@ export function isFixed(stepping: FixedStepping | AdaptiveStepping): stepping is
   return 'numSteps' in stepping || 'stepSize' in stepping;
 }
 
-/** Steps of constant size that fill the interval from `ta` to `tb`. */
-export function stepsBetween(ta: number, tb: number, stepping: FixedStepping): number {
+/** Steps of constant size that fill the interval from `ta` to `tb`; none where the two are the same. */
+export function stepsIn(ta: number, tb: number, stepping: FixedStepping): number {
+  if (ta === tb) return 0;
   if ('numSteps' in stepping) return stepping.numSteps;
   // 1e-9: a step size that divides the interval up to rounding is not to cost one more step.
   return Math.max(1, Math.ceil(Math.abs(tb - ta) / stepping.stepSize - 1e-9));
 }
 
+/** Steps of constant size over all output times. */
+export function stepsOver(ts: readonly number[], stepping: FixedStepping): number {
+  return ts.slice(1).reduce((sum, tb, i) => sum + stepsIn(ts[i]!, tb, stepping), 0);
+}
+
 /** Equal steps, indexed by integer: output times are reached by assignment, never by adding up. */
 export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pace<A> {
   let [interval, index] = [0, 0];
-  const countOf = (i: number): number => stepsBetween(ts[i]!, ts[i + 1]!, stepping);
+  const countOf = (i: number): number => stepsIn(ts[i]!, ts[i + 1]!, stepping);
   const spanOf = (i: number, j: number): Span => {
     const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
     const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
@@ -105,7 +115,8 @@ export function adaptivePace<A>(
     );
   }
   const order = Math.min(solver.order, solver.embeddedOrder) + 1;
-  const sign = Math.sign(ts[1]! - ts[0]!);
+  const sign = Math.sign(ts.at(-1)! - ts[0]!);
+  const barrier = createBarrier({ t0: ts[0]!, t1: ts.at(-1)! }, evaluator.engine.roundoff);
   const bound = (h: number): number => Math.min(h, stepping.maxStep ?? Infinity);
   let h = bound(
     stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
@@ -125,6 +136,16 @@ export function adaptivePace<A>(
     },
     propose(t, steps) {
       const left = Math.abs(tb - t);
+      const wall = errorNorm === Infinity ? barrier.before(t) : undefined;
+      if (wall !== undefined) {
+        throw new SolveError(
+          'non-finite',
+          `No step gets past t = ${wall}, where the state or the slope is no longer finite, and shorter ones only come ` +
+            `closer. The solution outgrows its numbers there, or leaves where f is defined. Look at f for growth without ` +
+            `bound, a root or a logarithm, or end the solve before`,
+          { t, h, steps, errorNorm: Infinity },
+        );
+      }
       // A step one per cent longer beats a sliver of a step after it.
       if (left <= bound(h * 1.01)) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
@@ -151,7 +172,9 @@ export function adaptivePace<A>(
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
       errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);
-      const { accept, factor } = stepping.controller.next([errorNorm, ...norms], order);
+      const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
+      if (!Number.isFinite(errorNorm)) barrier.hit(span);
+      if (accept) barrier.passed(span);
       if (!accept) {
         h = taken * factor;
         rejected = true;
@@ -166,4 +189,14 @@ export function adaptivePace<A>(
       return true;
     },
   };
+}
+
+/** What a controller says, which may come from anywhere. */
+function decide(controller: StepSizeController, norms: readonly number[], order: number): StepDecision {
+  const decision = controller.next(norms, order) as Partial<StepDecision> | undefined;
+  if (typeof decision?.accept === 'boolean' && decision.factor! > 0) return decision as StepDecision;
+  throw new ArgumentError(
+    `Controller '${controller.name}' must answer with { accept: true or false, factor: a positive number }, not ` +
+      `${decision ? `{ accept: ${describe(decision.accept)}, factor: ${describe(decision.factor)} }` : describe(decision)}.`,
+  );
 }

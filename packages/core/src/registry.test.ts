@@ -101,6 +101,27 @@ describe('a registry refuses', () => {
     expect(scope.get('tableau', 'rk4')).toBe(rk4);
   });
 
+  it('two values under one name in one plugin', () => {
+    const scope = new Registry();
+    const before = everything(scope);
+    const other = { ...rk4, reference: 'another source' };
+    for (const [plugin, said] of [
+      [{ tableaux: [rk4, dopri5, other] }, "Plugin 'p' brings two values as tableau 'rk4'"],
+      [{ solvers: [rungeKutta(rk4), rungeKutta(rk4)] }, "two values as solver 'rk4'"],
+      [{ tableaux: [rk4], solvers: [rungeKutta(rk4)] }, "two values as solver 'rk4'"],
+      [{ gradients: [strategy('x'), strategy('x')] }, "two values as gradient 'x'"],
+      [{ controllers: [pi, { ...pi }] }, "two values as controller 'pi'"],
+      [{ engines: [{ name: 'e' }, { name: 'e' }] }, "two values as engine 'e'"],
+    ] as const) {
+      expect(() => scope.use({ name: 'p', ...plugin })).toThrow(RegistryError);
+      expect(() => scope.use({ name: 'p', ...plugin })).toThrow(said);
+      expect(everything(scope)).toEqual(before);
+    }
+    // The same value twice is one.
+    scope.use({ name: 'p', tableaux: [rk4, rk4], controllers: [pi, pi] });
+    expect(scope.names('tableau')).toEqual(['rk4']);
+  });
+
   it('the whole plugin where one of its values is refused', () => {
     const wrong = { ...rk4, name: 'wrong', order: 5 };
     const scope = new Registry().use(backpropPlugin);

@@ -5,23 +5,14 @@ import type { DependencyContainer, InjectionToken } from 'tsyringe';
 // @ts-expect-error tsyringe declares the types of this module in another folder.
 import { instance } from 'tsyringe/dist/cjs/dependency-container.js';
 import { integral, pi, pid } from './controllers.ts';
-import { RegistryError } from './errors.ts';
-import { rungeKutta } from './runge-kutta.ts';
+import { noteRegistered, registeredElsewhere } from './copies.ts';
+import { ArgumentError, RegistryError } from './errors.ts';
+import { checkKind, type Kind, type Registered } from './kinds.ts';
+import { describe } from './describe.ts';
+import { check, hasMembers, valueThat } from './options.ts';
+import { checkPlugin, contents } from './plugin.ts';
 import { suggest } from './suggest.ts';
-import { verifyTableau, type ButcherTableau } from './tableau.ts';
-import type { EngineProvider, GradientStrategy, Plugin, Solver, StepSizeController } from './types.ts';
-
-/** What can be looked up by name. */
-export interface Registered {
-  tableau: ButcherTableau;
-  solver: Solver;
-  gradient: GradientStrategy;
-  controller: StepSizeController;
-  engine: EngineProvider;
-}
-
-/** A kind of registered value. */
-export type Kind = keyof Registered;
+import type { Plugin } from './types.ts';
 
 /** Which package brings a name, for the message when it is missing. */
 const HOMES = new Map<string, string>(
@@ -43,6 +34,7 @@ const HOMES = new Map<string, string>(
 const TABLEAUX = '@odegrad/tableaux';
 
 const container = instance as DependencyContainer;
+const NAME = valueThat('a text', (value) => typeof value === 'string');
 
 const token = <K extends Kind>(kind: K, name: string): InjectionToken<Registered[K]> =>
   `odegrad:${kind}:${name}`;
@@ -62,7 +54,15 @@ export class Registry {
     engine: new Set(),
   };
 
+  /** @throws {ArgumentError} if `parent` is no registry, or one of another copy of this package. */
   constructor(parent?: Registry) {
+    if (parent !== undefined && !(parent instanceof Registry)) {
+      throw new ArgumentError(
+        hasMembers(parent, { use: 'function', get: 'function' })
+          ? '`parent` is a registry of another copy of @odegrad/core; `npm ls @odegrad/core` shows the copies. Leave one.'
+          : `\`parent\` must be a registry, not ${describe(parent)}.`,
+      );
+    }
     this.#parent = parent;
     this.#scope = (parent ? parent.#scope : container).createChildContainer();
   }
@@ -70,11 +70,12 @@ export class Registry {
   /**
    * Registers everything a plugin brings. Using the same plugin twice is harmless.
    *
-   * @throws {RegistryError} if a name is taken by another value.
+   * @throws {ArgumentError} if it is no plugin, or brings what is not of the kind that it says.
+   * @throws {RegistryError} if a name is taken by another value, of another plugin or of this one.
    * @throws {TableauError} if a tableau does not satisfy what it claims.
    */
   use(plugin: Plugin): this {
-    plugin.tableaux?.forEach(verifyTableau);
+    checkPlugin(plugin);
     const brought = contents(plugin).filter(([kind, value]) => !this.#holds(kind, value));
     // All or nothing: a plugin that is refused leaves no half of itself.
     for (const [kind, value] of brought) this.#checkFree(kind, value, plugin);
@@ -82,28 +83,39 @@ export class Registry {
     return this;
   }
 
-  /** @throws {RegistryError} if there is none of that name; the message lists those there are. */
+  /**
+   * @throws {RegistryError} if there is none of that name; the message lists those there are, and says where the name was
+   * registered with another copy of this package.
+   */
   get<K extends Kind>(kind: K, name: string): Registered[K] {
+    checkKind(kind);
+    check('name', name, NAME);
     const key = token(kind, name);
     if (this.has(kind, name)) return this.#scope.resolve(key);
     const known = this.names(kind);
+    const elsewhere = registeredElsewhere(kind, name);
     const home =
       HOMES.get(name) ??
       ((kind === 'solver' || kind === 'tableau') && known.length === 0 ? TABLEAUX : undefined);
-    const missing = home
-      ? ` Install ${home} and register it: registry.use(plugin).`
-      : ' Is a `registry.use(plugin)` missing?';
+    const missing = elsewhere
+      ? elsewhere
+      : home
+        ? ` Install ${home} and register it: registry.use(plugin).`
+        : ' Is a `registry.use(plugin)` missing?';
     throw new RegistryError(
       `No ${kind} '${name}'.${suggest(name, known)} Registered: ${known.join(', ') || 'none'}.${missing}`,
     );
   }
 
   has(kind: Kind, name: string): boolean {
+    checkKind(kind);
+    check('name', name, NAME);
     return this.#names[kind].has(name) || (this.#parent?.has(kind, name) ?? false);
   }
 
   /** All names of a kind, the parent's first. */
   names(kind: Kind): readonly string[] {
+    checkKind(kind);
     return [...new Set([...(this.#parent?.names(kind) ?? []), ...this.#names[kind]])];
   }
 
@@ -122,33 +134,8 @@ export class Registry {
   #add<K extends Kind>(kind: K, value: Registered[K]): void {
     this.#scope.registerInstance(token(kind, value.name), value);
     this.#names[kind].add(value.name);
+    noteRegistered(kind, value.name);
   }
-}
-
-type Entry = { [K in Kind]: readonly [K, Registered[K]] }[Kind];
-
-const solversOf = new WeakMap<ButcherTableau, Solver>();
-
-/** The solver of a tableau: the same one however often it is asked for. */
-function solverOf(tableau: ButcherTableau): Solver {
-  const solver = solversOf.get(tableau) ?? rungeKutta(tableau);
-  solversOf.set(tableau, solver);
-  return solver;
-}
-
-/** What a plugin brings; a tableau brings its solver too. */
-function contents(plugin: Plugin): readonly Entry[] {
-  const { tableaux = [], solvers = [], gradients = [], controllers = [], engines = [] } = plugin;
-  return [
-    ...tableaux.flatMap((value): Entry[] => [
-      ['tableau', value],
-      ['solver', solverOf(value)],
-    ]),
-    ...solvers.map((value): Entry => ['solver', value]),
-    ...gradients.map((value): Entry => ['gradient', value]),
-    ...controllers.map((value): Entry => ['controller', value]),
-    ...engines.map((value): Entry => ['engine', value]),
-  ];
 }
 
 /** A registry with the step size controllers of core and nothing else. */

@@ -1,6 +1,6 @@
 import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from './state.ts';
-import { isFirstSameAsLast, solutionStages, type ButcherTableau } from './tableau.ts';
+import { checkForm, isFirstSameAsLast, solutionStages, type ButcherTableau } from './tableau.ts';
 import type { Engine, Solver, Span, Stage, State } from './types.ts';
 
 /**
@@ -10,8 +10,11 @@ import type { Engine, Solver, Span, Stage, State } from './types.ts';
  * Its backward recursion is the one of Matsubara, Miyatake and Yaguchi (NeurIPS 2021), in the form that
  * carries the cotangent of the slope, K̄_i, and so divides by no b_i:
  * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j, g_i = (∂f/∂y)ᵀ K̄_i, ∂ℒ/∂y = λ + Σ g_i.
+ *
+ * @throws {TableauError} unless the coefficients are there. Whether they have the order they claim, `verifyTableau` says.
  */
 export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
+  checkForm(tableau);
   const { a, b, c } = tableau;
   const main = solutionStages(tableau);
   const rest = b.map((_, i) => i).filter((i) => !main.includes(i));
@@ -131,6 +134,6 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
 }
 
 /** Whether a value is a tableau rather than a solver made of one. */
-export function isTableau(value: Solver | ButcherTableau): value is ButcherTableau {
-  return 'b' in value && 'a' in value;
+export function isTableau(value: unknown): value is ButcherTableau {
+  return typeof value === 'object' && value !== null && 'b' in value && 'a' in value;
 }

@@ -1,7 +1,8 @@
 import { ArgumentError } from './errors.ts';
 import { integrate } from './integrate.ts';
 import { measure, type Trial } from './measure.ts';
-import { isFixed, stepsBetween } from './pace.ts';
+import { isFixed, stepsOver } from './pace.ts';
+import { callable, check, checkOptions, flag, text, type Rule } from './options.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from './state.ts';
 import type { Outlook, Retention } from './retention.ts';
@@ -14,31 +15,42 @@ import type { GradientStrategy, Solver } from './types.ts';
 /** An exact gradient strategy: a name and a retention schedule made for each solve. */
 export interface Schedule {
   readonly name: string;
+  /** Whether the schedule heeds `Outlook.maxBytes`. */
+  readonly keepsBudget?: boolean;
   readonly retention: (outlook: Outlook) => Retention;
 }
+
+const SCHEDULE_RULES: Readonly<Record<keyof Schedule, Rule>> = {
+  name: text,
+  keepsBudget: flag,
+  retention: callable,
+};
 
 /**
  * Makes the gradient strategy of a retention schedule.
  *
  * @throws {ArgumentError} from `solve`, if the solver's steps cannot be differentiated.
  */
-export function scheduled({ name, retention: schedule }: Schedule): GradientStrategy {
+export function scheduled(options: Schedule): GradientStrategy {
+  checkOptions('scheduled', options, SCHEDULE_RULES);
+  check('name', options.name, text);
+  check('retention', options.retention, callable);
+  const { name, keepsBudget = false, retention: schedule } = options;
   return {
     name,
     exact: true,
+    ...(keepsBudget ? { keepsBudget } : {}),
     solve(problem, method) {
-      const { stepping } = method;
-      const solver = differentiable(method.solver, name);
       return solution(problem, method, (memory, output) => {
+        const { stepping } = method;
+        const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
         let trial: Trial<(typeof y0)[number]> | undefined;
         const trajectory = createTrajectory(memory, timeGradients);
         const retention = checked(
           name,
           schedule({
-            steps: isFixed(stepping)
-              ? ts.slice(1).reduce((sum, tb, i) => sum + stepsBetween(ts[i]!, tb, stepping), 0)
-              : undefined,
+            steps: isFixed(stepping) ? stepsOver(ts, stepping) : undefined,
             stages: solver.stages,
             t0: ts[0]!,
             stateBytes: stateBytes(field.engine, y0),
@@ -50,6 +62,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
             measure: () => (trial ??= measure(problem, method, memory)),
           }),
         );
+        const outputs: (typeof y0)[] = [];
         let asked = -1;
         let level: Level = 'nothing';
         const levelOf = (n: number): Level => {
@@ -69,9 +82,13 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
             const wanted = levelOf(step.index);
             trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
           },
-          output,
+          output(i, y) {
+            outputs[i] = y;
+            output(i, y);
+          },
         });
-        return (cotangents) => sweep({ problem, method, solver, memory, trajectory, retention }, cotangents);
+        return (cotangents) =>
+          sweep({ problem, method, solver, memory, trajectory, retention, outputs }, cotangents);
       });
     },
   };

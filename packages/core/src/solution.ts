@@ -1,4 +1,5 @@
 import { checkProblem } from './check.ts';
+import { describe } from './describe.ts';
 import { ArgumentError } from './errors.ts';
 import { createLedger } from './ledger.ts';
 import { createMemory, type Memory } from './memory.ts';
@@ -50,14 +51,21 @@ export function solution<A>(
     pullback(cotangents) {
       if (released)
         throw new ArgumentError('The solution was released, or its last pullback failed; solve again.');
-      if (cotangents.length !== problem.ts.length) {
-        throw new ArgumentError(
-          `The pullback takes a cotangent for each of the ${problem.ts.length} output times (undefined for zero), got ` +
-            `${cotangents.length}.`,
-        );
-      }
+      checkCotangents(cotangents, problem);
       return guarded('backward', () => pullback(cotangents));
     },
     release,
   };
+}
+
+function checkCotangents<A>(cotangents: unknown, { ts, y0 }: Problem<A>): void {
+  const wanted = `The pullback takes \`cotangents\`, one for each of the ${ts.length} output times (undefined for zero)`;
+  if (!Array.isArray(cotangents)) throw new ArgumentError(`${wanted}, not ${describe(cotangents)}.`);
+  if (cotangents.length !== ts.length) throw new ArgumentError(`${wanted}, got ${cotangents.length}.`);
+  cotangents.forEach((state: unknown, i) => {
+    if (state === undefined || (Array.isArray(state) && state.length === y0.length)) return;
+    throw new ArgumentError(
+      `\`cotangents[${i}]\` must be undefined or a list of ${y0.length} arrays, like y0, not ${describe(state)}.`,
+    );
+  });
 }

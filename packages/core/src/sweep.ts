@@ -1,10 +1,12 @@
 import type { Sweep } from './differentiable.ts';
 import { SolveError } from './errors.ts';
+import { stageEvaluator } from './evaluator.ts';
 import { fusedStep } from './fused-calls.ts';
 import { pullBackStage, pullBackSteps } from './pull-back.ts';
+import { hasCotangentAt, outputsAt } from './repeated-times.ts';
 import { restore } from './restore.ts';
 import { runningSum } from './running-sum.ts';
-import { combineStates } from './state.ts';
+import { combineStates, dotStates } from './state.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, Stage, StageCotangents, State } from './types.ts';
 import { wholeSteps } from './whole-steps.ts';
@@ -14,7 +16,7 @@ import { wholeSteps } from './whole-steps.ts';
  * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
  */
 export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefined)[]): Gradient<A> {
-  const { problem, method, solver, memory, trajectory, retention } = work;
+  const { problem, method, solver, memory, trajectory, retention, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
   const fused = fusedStep(problem, solver.tableau);
@@ -29,6 +31,24 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   };
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
+
+  const evaluator = stageEvaluator(problem, memory, false);
+  /** Adds the cotangents of the outputs at the time of output `first` to λ, last first. */
+  const inject = (first: number): void => {
+    memory.scope(() => {
+      let slope: State<A> | undefined;
+      for (const i of outputsAt(ts, first)) {
+        const injected = cotangents[i];
+        if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
+        if (!timeGradients || !lambda || i === first) continue;
+        // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
+        slope ??= evaluator.at(ts[i]!, outputs[i]!).slope!;
+        const rate = dotStates(engine, lambda, slope);
+        tsBar[i]! += rate;
+        tsBar[i - 1]! -= rate;
+      }
+    });
+  };
 
   const pullbackAt = (stage: Stage<A>, cotangent: State<A>, inner?: boolean): StageCotangents<A> =>
     memory.scope(() => {
@@ -86,9 +106,8 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     memory.scope(() => {
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
-      const injected = lands ? cotangents[interval + 1] : undefined;
-      if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
-      const m = lambda ? wholeSteps(work, fused, n, (i) => cotangents[i] !== undefined) : n;
+      if (lands) inject(interval + 1);
+      const m = lambda ? wholeSteps(work, fused, n, (i) => hasCotangentAt(ts, i, cotangents)) : n;
       if (lambda) lambda = pullBack(m, n, lambda);
       for (let i = n; i >= m; i--) {
         checkAborted(i);
@@ -102,13 +121,10 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   return memory.scope(() => {
     for (let n = trajectory.length - 1; n >= 0;) n = back(n);
     const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
-    const direct = cotangents[0];
-    const y0Bar = direct
-      ? combineStates(engine, direct, [{ coefficient: 1, value: lambda ?? zeros(y0) }])
-      : (lambda ?? zeros(y0));
-    if (lambda && y0Bar !== lambda) memory.drop(lambda);
+    lambda ??= memory.hold(zeros(y0));
+    inject(0);
     return {
-      y0: memory.escape(y0Bar),
+      y0: memory.escape(lambda),
       parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
       ts: tsBar,
     };

@@ -1,3 +1,4 @@
+import { describe } from './describe.ts';
 import { TableauError } from './errors.ts';
 import { elementaryWeights, firstFailedCondition, ORDER_TOLERANCE } from './order-conditions.ts';
 import type { ElementaryWeight } from './order-conditions.ts';
@@ -34,8 +35,7 @@ export interface ButcherTableau {
  * @throws {TableauError} that says which coefficient or which tree's condition is wrong.
  */
 export function verifyTableau(tableau: ButcherTableau): ButcherTableau {
-  checkName(tableau);
-  checkShapes(tableau);
+  checkForm(tableau);
   checkRowSums(tableau);
   checkEmbeddedPair(tableau);
   const weight = elementaryWeights(tableau.a);
@@ -47,11 +47,19 @@ export function verifyTableau(tableau: ButcherTableau): ButcherTableau {
   return tableau;
 }
 
+/** Throws a TableauError unless a tableau has a name, a reference, and coefficients of the right number. */
+export function checkForm(tableau: ButcherTableau): void {
+  checkName(tableau);
+  checkShapes(tableau);
+}
+
 /**
  * Whether the last slope of a step is the first of the next one ("first same as last"): the last row of `a`
  * equals `b`, and the last abscissa is 1.
  */
-export function isFirstSameAsLast({ a, b, c }: ButcherTableau): boolean {
+export function isFirstSameAsLast(tableau: ButcherTableau): boolean {
+  checkForm(tableau);
+  const { a, b, c } = tableau;
   const last = b.length - 1;
   if (last < 1 || c[last] !== 1 || b[last] !== 0) return false;
   return a[last]!.every((coefficient, j) => coefficient === b[j]);
@@ -61,7 +69,9 @@ export function isFirstSameAsLast({ a, b, c }: ButcherTableau): boolean {
  * The stages on which y₁ depends, through `b` or through `a` and a later such stage, ascending: the evaluations
  * of f that a step of constant size needs. Six of the seven of dopri5.
  */
-export function solutionStages({ a, b }: ButcherTableau): readonly number[] {
+export function solutionStages(tableau: ButcherTableau): readonly number[] {
+  checkForm(tableau);
+  const { a, b } = tableau;
   const needed = b.map((weight) => weight !== 0);
   for (let i = needed.length - 1; i > 0; i -= 1) {
     if (needed[i] !== true) continue;
@@ -70,8 +80,14 @@ export function solutionStages({ a, b }: ButcherTableau): readonly number[] {
   return [...needed.keys()].filter((i) => needed[i] === true);
 }
 
-function checkName({ name, reference }: ButcherTableau): void {
+function checkName(tableau: ButcherTableau): void {
   // A tableau may come from JavaScript or from JSON: nothing about it is taken on trust.
+  if (typeof tableau !== 'object' || (tableau as unknown) === null || Array.isArray(tableau)) {
+    throw new TableauError(
+      `A tableau must be an object { name, order, reference, a, b, c }, not ${describe(tableau)}`,
+    );
+  }
+  const { name, reference } = tableau;
   const text = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
   if (!text(name)) throw new TableauError('A tableau has no name: give the literature’s, such as "rk4"');
   if (!text(reference)) fail(name, 'no reference: say where its coefficients were published');
@@ -106,12 +122,12 @@ function checkShapes({ name, a, b, c, bError }: ButcherTableau): void {
 
 /** That a list of coefficients is one, of the right length where that is given, and holds finite numbers only. */
 function checkList(name: string, what: string, list: readonly number[], length?: number): void {
-  if (!isList(list)) fail(name, `${what} is ${String(list)}: give a list of numbers`);
+  if (!isList(list)) fail(name, `${what} is ${describe(list)}: give a list of numbers`);
   if (length !== undefined && list.length !== length) {
     fail(name, `${list.length} entries in ${what}, but ${length} in b: give one for each stage`);
   }
   const at = Array.from(list).findIndex((coefficient) => !Number.isFinite(coefficient));
-  if (at >= 0) fail(name, `${what}[${at}] is ${list[at]!}: give a finite number`);
+  if (at >= 0) fail(name, `${what}[${at}] is ${describe(list[at])}: give a finite number`);
 }
 
 // Array.isArray would narrow a readonly list to any[].
@@ -154,7 +170,7 @@ function checkOrder(
 ): void {
   const weights = field === 'order' ? 'b' : 'b̂ = b − bError';
   if (!Number.isInteger(claimed) || claimed < 1) {
-    fail(name, `${field} is ${claimed}: give the order of ${weights}, a whole number from 1 on`);
+    fail(name, `${field} is ${describe(claimed)}: give the order of ${weights}, a whole number from 1 on`);
   }
   const failed = firstFailedCondition(weight, b, claimed);
   if (failed === undefined) return;

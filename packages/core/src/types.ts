@@ -268,11 +268,14 @@ export interface StepRequest<A> {
   readonly stages: boolean;
 }
 
-/** The initial value problem y(ts[0]) = y0, wanted at every ts[i]. */
+/**
+ * The initial value problem y(ts[0]) = y0, wanted at every ts[i]. Times may be repeated, and one alone is as good: no step
+ * is taken then, and the state is the same.
+ */
 export interface Problem<A> {
   readonly field: VectorField<A>;
   readonly y0: State<A>;
-  /** At least two output times, strictly increasing or strictly decreasing. */
+  /** One output time or more, increasing or decreasing. */
   readonly ts: readonly number[];
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
@@ -300,6 +303,10 @@ export interface Method {
   readonly stepping: FixedStepping | AdaptiveStepping;
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
+  /**
+   * Looked at before each attempted step, and before each step of the backward pass. A solve is synchronous, so a timer or an
+   * event cannot abort it; `onStep` can.
+   */
   readonly signal?: AbortSignal;
   /** Called after each accepted step, and after each step of the backward pass. */
   readonly onStep?: (progress: Progress) => void;
@@ -322,7 +329,10 @@ export interface Progress {
 export interface Gradient<A> {
   readonly y0: State<A>;
   readonly parameters: State<A>;
-  /** ∂ℒ/∂ts, zeros unless the problem asks for time gradients. */
+  /**
+   * ∂ℒ/∂ts, zeros unless the problem asks for time gradients. Of repeated times each has its own, as of times that move
+   * apart, their order kept: the state there is y + h f, h the time from the one before.
+   */
   readonly ts: readonly number[];
 }
 
@@ -344,6 +354,8 @@ export interface GradientStrategy {
   readonly name: string;
   /** Whether the gradient is that of the discrete solution, to rounding. */
   readonly exact: boolean;
+  /** Whether `Method.maxBytes` is heeded; front ends refuse a budget where it would not be. */
+  readonly keepsBudget?: boolean;
   solve<A>(problem: Problem<A>, method: Method): Solution<A>;
 }
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-import { ArgumentError, EngineError, type Plugin } from '@odegrad/core';
+import { checkOptions, countOf, EngineError, valueThat, type Plugin, type Rule } from '@odegrad/core';
 import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -45,16 +45,23 @@ interface Made {
   readonly obstacle: LoweringError | undefined;
 }
 
-/** An engine named `onnx` that runs vector fields on ONNX Runtime. */
-export function onnxEngine({
-  threads,
-  blocks,
-  providers = ['cpu'],
-}: OnnxOptions = {}): FieldEngine<OnnxArray> {
-  for (const [name, value] of Object.entries({ threads, blocks })) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
-      throw new ArgumentError(`${name} must be a positive integer; got ${value}.`);
-  }
+const RULES: Readonly<Record<keyof OnnxOptions, Rule>> = {
+  threads: countOf('the number of threads'),
+  blocks: countOf('the number of blocks of rows'),
+  providers: valueThat(
+    "a list of execution providers such as ['cpu']",
+    (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'),
+  ),
+};
+
+/**
+ * An engine named `onnx` that runs vector fields on ONNX Runtime.
+ *
+ * @throws {ArgumentError} for options that are unknown or make no sense.
+ */
+export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
+  checkOptions('onnx', options, RULES);
+  const { threads, blocks, providers = ['cpu'] } = options;
   const pool = createPool();
   const runtimeFor = (float: FloatType): Runtime => ({
     float,
@@ -187,8 +194,10 @@ let usual: Plugin | undefined;
 /**
  * Adds engines `onnx` and `replay`: the same f, recorded once, on ONNX Runtime or on TensorFlow.js's own kernels.
  * Without options it is the same value every time.
+ *
+ * @throws {ArgumentError} for options that are unknown or make no sense.
  */
 export function onnx(options?: OnnxOptions): Plugin {
   const make = (): Plugin => ({ name: '@odegrad/engine-onnx', engines: [onnxEngine(options), replayEngine] });
-  return options ? make() : (usual ??= make());
+  return options === undefined ? (usual ??= make()) : make();
 }

@@ -1,4 +1,4 @@
-import { tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
+import { requireFloat32, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
@@ -15,6 +15,7 @@ export const replayEngine: FieldEngine<Tensor> = {
   name: 'replay',
   findReads,
   prepare(request) {
+    requireFloat32('replay', request.dtype);
     const eager = tfjsEngine.prepare(request);
     const { traced, others } = traces(request, engine().backendName);
     const { made: replays, shapes, forward } = traced;

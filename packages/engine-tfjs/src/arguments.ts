@@ -11,7 +11,7 @@ import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
 
-/** Output times, the first one that of y0. Strictly increasing or strictly decreasing. */
+/** Output times, the first one that of y0. Increasing or decreasing; repeated ones repeat the state, one alone gives y0. */
 export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;
 
 /** A call of `odeint` or `solve`, checked and taken apart. Nothing is alive that was not before. */

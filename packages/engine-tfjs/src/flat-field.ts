@@ -6,7 +6,7 @@ import type { Part } from './parts.ts';
 import { inBrackets, isSameShape } from './shape.ts';
 import type { Model, StateOf, VectorFieldFunction } from './state.ts';
 import type { Structure } from './structure.ts';
-import { tensorAt } from './tensor-parts.ts';
+import { tensorAt, toFloat32 } from './tensor-parts.ts';
 
 /**
  * `f` on the list of the state's parts, in tensors. Every result is checked against the shapes of `y0`.
@@ -47,7 +47,7 @@ function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<
 
 function checkSlope(slope: Tensor, y: Part, name: string, of: string): void {
   if (slope.dtype !== 'float32') {
-    throw new ArgumentError(`${name} is of dtype ${slope.dtype}; it must be float32. tf.cast it.`);
+    throw new ArgumentError(`${name} is of dtype ${slope.dtype}; it must be float32. ${toFloat32(slope)}`);
   }
   if (!isSameShape(slope.shape, y.shape)) {
     throw new ArgumentError(

@@ -13,6 +13,7 @@ it('exports what it says', () => {
     'isolated',
     'odeint',
     'record',
+    'requireFloat32',
     'smoothGradients',
     'solve',
     'tfjsEngine',

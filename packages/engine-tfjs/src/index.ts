@@ -22,7 +22,7 @@ export type {
   VectorFieldFunction,
 } from './state.ts';
 export { isolated } from './tape.ts';
-export { tfjsEngine } from './tfjs-engine.ts';
+export { requireFloat32, tfjsEngine } from './tfjs-engine.ts';
 
 /** The engine as a plugin. `odeint` and `solve` know it without. */
 const plugin: Plugin = { name: '@odegrad/engine-tfjs', engines: [tfjsEngine] };

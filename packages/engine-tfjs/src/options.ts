@@ -77,11 +77,16 @@ export interface OdeOptions {
   readonly maxSteps?: number | undefined;
   /**
    * The most bytes of states and activations that the solve and its pullback may hold, as the ledger counts
-   * them. The exact gradient as fast as that allows: `gradient: 'auto'` keeps to it.
+   * them. The exact gradient as fast as that allows: `gradient: 'auto'` keeps to it, others refuse it.
    */
   readonly maxBytes?: number | undefined;
+  /**
+   * Ends the solve, or its backward pass, with a SolveError `aborted` before the next step. A solve runs in one go: timers,
+   * clicks and `AbortSignal.timeout` wait until it is over and cannot abort it. `onStep` can: it may look at a clock and call
+   * `abort()`.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each accepted step, and after each step of the backward pass. */
+  /** Called after each accepted step, and after each step of the backward pass. It may abort `signal`. */
   readonly onStep?: ((progress: Progress) => void) | undefined;
   /** Variables to take gradients for. By default the trainable ones that f reads at (t0, y0). */
   readonly params?: readonly Variable[] | undefined;

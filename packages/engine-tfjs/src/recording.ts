@@ -9,6 +9,7 @@ import {
   util,
   Variable,
 } from '@tensorflow/tfjs-core';
+import { callable, check } from '@odegrad/core';
 import { internals, replacing, type Internals, type TapeNode } from './internals.ts';
 import { keepAll, ownedSince } from './ownership.ts';
 import { smoothGradients } from './smooth.ts';
@@ -33,6 +34,7 @@ export interface Recording {
 
 /** Runs `f` on a tape of its own, whatever tape there is outside, and keeps that tape. */
 export function record(f: () => readonly Tensor[]): Recording {
+  check('f', f, callable);
   const target = internals();
   const mark = target.nextTensorId();
   const { values, nodes } = isolated(() => {

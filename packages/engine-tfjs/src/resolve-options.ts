@@ -1,10 +1,14 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import {
   ArgumentError,
+  checkOptions,
+  hasMembers,
   isTableau,
+  METHOD_RULES,
+  ofKind,
   registry as globalRegistry,
   rungeKutta,
-  suggest,
+  valueThat,
   verifyTableau,
   type AdaptiveStepping,
   type ButcherTableau,
@@ -13,9 +17,9 @@ import {
   type GradientStrategy,
   type Method,
   type Registry,
+  type Rule,
   type Solver,
 } from '@odegrad/core';
-import { describe } from './describe.ts';
 import type { FieldEngine } from './field-engine.ts';
 import type { OdeOptions } from './options.ts';
 import { checkParameters } from './probe.ts';
@@ -31,25 +35,25 @@ export interface Resolved {
   readonly dtype: 'float32' | 'float64';
 }
 
-const FIXED = ['numSteps', 'stepSize'] as const;
 const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
-const NUMBERS = [
-  'numSteps',
-  'stepSize',
-  'rtol',
-  'atol',
-  'firstStep',
-  'minStep',
-  'maxStep',
-  'maxSteps',
-  'maxBytes',
-] as const;
-const OTHERS = ['solver', 'gradient', 'signal', 'onStep', 'params', 'engine', 'dtype', 'registry', 'ledger'];
-const KNOWN: readonly string[] = [...FIXED, ...ADAPTIVE, 'maxSteps', 'maxBytes', ...OTHERS];
+
+/** What each option may be. */
+const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+  ...METHOD_RULES,
+  solver: ofKind(['solver', 'tableau'], true),
+  gradient: ofKind(['gradient'], true),
+  controller: ofKind(['controller'], true),
+  engine: ofKind(['engine'], true),
+  params: valueThat('an array of tf.Variable', Array.isArray),
+  dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
+  registry: valueThat('a registry', (value) =>
+    hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
+  ),
+};
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
 export function resolveOptions(options: OdeOptions): Resolved {
-  checkNames(options);
+  checkOptions('odeint and solve', options, RULES);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
@@ -57,10 +61,8 @@ export function resolveOptions(options: OdeOptions): Resolved {
   const strategy = (): GradientStrategy =>
     typeof gradient === 'string' ? registry.get('gradient', gradient) : gradient;
   // A name that was given is checked even where no gradient is asked for; the default need not be installed.
-  if (options.gradient !== undefined) strategy();
-  if ((dtype as string) !== 'float32' && (dtype as string) !== 'float64') {
-    throw new ArgumentError(`\`dtype\` must be 'float32' or 'float64', not ${describe(dtype)}.`);
-  }
+  if (options.gradient !== undefined && maxBytes !== undefined) requireBudget(strategy());
+  else if (options.gradient !== undefined) strategy();
   return {
     method: {
       solver,
@@ -78,19 +80,13 @@ export function resolveOptions(options: OdeOptions): Resolved {
   };
 }
 
-function checkNames(options: OdeOptions): void {
-  for (const name of Object.keys(options)) {
-    if (KNOWN.includes(name)) continue;
-    throw new ArgumentError(
-      `There is no option \`${name}\`.${suggest(name, KNOWN)} Options: ${KNOWN.join(', ')}.`,
-    );
-  }
-  for (const name of NUMBERS) {
-    const value: unknown = options[name];
-    if (value !== undefined && typeof value !== 'number') {
-      throw new ArgumentError(`\`${name}\` must be a number, not ${describe(value)}.`);
-    }
-  }
+/** @throws {ArgumentError} for a strategy that would not heed a budget. */
+function requireBudget({ name, keepsBudget }: GradientStrategy): void {
+  if (keepsBudget) return;
+  throw new ArgumentError(
+    `\`maxBytes\` is a budget, which gradient '${name}' does not keep to. Leave one of the two out: without \`gradient\` ` +
+      `it is 'auto', which does.`,
+  );
 }
 
 const verified = new WeakMap<ButcherTableau, Solver>();
@@ -161,7 +157,7 @@ function resolveEngine(engine: string | EngineProvider, registry: Registry): Fie
       : engine === tfjsEngine.name && !registry.has('engine', engine)
         ? tfjsEngine
         : registry.get('engine', engine);
-  if ('prepare' in found) return found as FieldEngine<unknown>;
+  if (hasMembers(found, { prepare: 'function' })) return found as FieldEngine<unknown>;
   throw new ArgumentError(
     `Engine '${found.name}' does not run functions on tensors; it cannot serve odeint and solve.`,
   );

@@ -1,6 +1,7 @@
 import { clone, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 import { missing } from './gradients/corrections.ts';
 import { gradientOf } from './gradients/gradient-of.ts';
+import { callable, check } from '@odegrad/core';
 import { internals, replacing, type Internals } from './internals.ts';
 
 let smoothing = false;
@@ -17,6 +18,7 @@ let smoothing = false;
  * @throws {EngineError} from a gradient that TensorFlow.js does not have.
  */
 export function smoothGradients<T>(fn: () => T): T {
+  check('fn', fn, callable);
   if (smoothing) return fn();
   smoothing = true;
   const target = internals();

@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { callable, check } from '@odegrad/core';
 import { internals, type TapeNode } from './internals.ts';
 
 /**
@@ -9,6 +10,7 @@ import { internals, type TapeNode } from './internals.ts';
  * a tape begun in it had saved is freed, which TensorFlow.js forgets to do.
  */
 export function isolated<T>(fn: () => T): T {
+  check('fn', fn, callable);
   const { state } = internals();
   const { activeTape, gradientDepth, kernelDepth } = state;
   Object.assign(state, { activeTape: null, gradientDepth: 0, kernelDepth: 0 });

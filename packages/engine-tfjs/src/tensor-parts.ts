@@ -13,7 +13,7 @@ export const tensorParts: PartKind<Tensor> = {
   start(value, name) {
     const part = tensorAt(value, name);
     if (part.dtype !== 'float32') {
-      throw new ArgumentError(`${name} is of dtype ${part.dtype}; it must be float32. tf.cast it.`);
+      throw new ArgumentError(`${name} is of dtype ${part.dtype}; it must be float32. ${toFloat32(part)}`);
     }
     if (!tensorEngine.isFinite(part)) {
       throw new ArgumentError(`${name} has entries that are NaN or infinite; a solve cannot start there.`);
@@ -64,6 +64,15 @@ export function tensorAt(value: unknown, name: string): Tensor {
     return value;
   }
   throw new ArgumentError(`${name} must be a tensor, not ${describe(value)}.`);
+}
+
+/** How to get float32 out of a tensor of another dtype, and lose nothing. */
+export function toFloat32({ dtype }: Tensor): string {
+  if (dtype === 'string') return 'Take numbers.';
+  // tf.cast would keep the real part alone.
+  return dtype === 'complex64'
+    ? 'Take its real and imaginary part as two parts: [tf.real(z), tf.imag(z)].'
+    : 'tf.cast it.';
 }
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;

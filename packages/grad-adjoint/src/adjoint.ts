@@ -1,4 +1,5 @@
 import {
+  ArgumentError,
   combineStates,
   dotStates,
   integrate,
@@ -9,21 +10,10 @@ import {
   type FixedStepping,
   type GradientStrategy,
   type Method,
-  type Solver,
   type State,
 } from '@odegrad/core';
 import { augmentedField } from './augmented.ts';
-
-/** How the backward equation is solved; what is not given is as in the forward solve. */
-export interface AdjointOptions {
-  readonly solver?: Solver;
-  readonly rtol?: number;
-  readonly atol?: number;
-  /** Fixed steps for the backward solve. */
-  readonly stepping?: FixedStepping;
-  /** Whether the parameters' part is left out of the error norm; true by default. */
-  readonly seminorm?: boolean;
-}
+import { checkAdjointOptions, type AdjointOptions } from './options.ts';
 
 /**
  * The continuous adjoint method: the adjoint equation is solved backward in time, from the last output to the
@@ -32,8 +22,11 @@ export interface AdjointOptions {
  *
  * Sources: R. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, §2; the seminorm is of P. Kidger,
  * R. Chen, T. Lyons, "Hey, that's not an ODE", ICML 2021.
+ *
+ * @throws {ArgumentError} for options that are unknown or make no sense.
  */
 export function continuousAdjoint(options: AdjointOptions = {}): GradientStrategy {
+  checkAdjointOptions(options);
   return {
     name: 'adjoint',
     exact: false,
@@ -41,6 +34,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
       solution(problem, method, (memory, output) => {
         const { field, ts, y0, timeGradients = false } = problem;
         const { engine } = memory;
+        const backward = backwardMethod(method, options);
         const evaluator = stageEvaluator(problem, memory, false);
         const ys: State<(typeof y0)[number]>[] = [];
         integrate(problem, method, memory, {
@@ -65,6 +59,11 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
 
             // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
             let carried: S | undefined;
+            const carry = (next: S): void => {
+              memory.hold(next);
+              if (carried) memory.drop(carried);
+              carried = next;
+            };
             for (let i = ts.length - 1; i > 0; i--) {
               const injected = cotangents[i];
               if (injected && timeGradients) tsBar[i]! += rate(i, injected);
@@ -73,6 +72,11 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                 const lambda = carried?.slice(0, parts);
                 const start = lambda && injected ? plus(lambda, injected) : (lambda ?? injected!);
                 const thetaBar = carried?.slice(parts) ?? zeros(field.parameters);
+                if (ts[i] === ts[i - 1]) {
+                  // No time to integrate over. The caller's cotangents are not ours to hand back.
+                  carry([...(lambda ? start : plus(start, zeros(start))), ...thetaBar]);
+                  return;
+                }
                 integrate(
                   {
                     field: augmentedField(field, memory, parts),
@@ -80,15 +84,12 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                     ts: [ts[i]!, ts[i - 1]!],
                     ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
                   },
-                  backwardMethod(method, options),
+                  backward,
                   memory,
                   {
                     wants: () => 'nothing',
                     output(index, y) {
-                      if (index === 0) return;
-                      memory.hold(y.slice(parts));
-                      if (carried) memory.drop(carried);
-                      carried = y.slice(parts);
+                      if (index > 0) carry(y.slice(parts));
                     },
                   },
                 );
@@ -114,6 +115,13 @@ export const adjoint: GradientStrategy = continuousAdjoint();
 
 function backwardMethod(method: Method, options: AdjointOptions): Method {
   const { onStep } = method;
+  const tolerance = (['rtol', 'atol'] as const).find((name) => options[name] !== undefined);
+  if (tolerance && isFixed(method.stepping)) {
+    throw new ArgumentError(
+      `\`${tolerance}\` of continuousAdjoint is for adaptive steps, but the steps of this solve are fixed. Leave it out, or ` +
+        `solve adaptively.`,
+    );
+  }
   const stepping: FixedStepping | AdaptiveStepping =
     options.stepping ??
     (isFixed(method.stepping)

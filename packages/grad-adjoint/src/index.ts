@@ -1,5 +1,6 @@
 import type { Plugin } from '@odegrad/core';
-import { adjoint, continuousAdjoint, type AdjointOptions } from './adjoint.ts';
+import { adjoint, continuousAdjoint } from './adjoint.ts';
+import type { AdjointOptions } from './options.ts';
 
 export { adjoint, continuousAdjoint, type AdjointOptions };
 

@@ -1,5 +1,12 @@
-import { ArgumentError, scheduled, SolveError, type GradientStrategy } from '@odegrad/core';
-import type { Level, Outlook, Retention } from '@odegrad/core';
+import {
+  ArgumentError,
+  checkOptions,
+  METHOD_RULES,
+  scheduled,
+  SolveError,
+  type GradientStrategy,
+} from '@odegrad/core';
+import type { Level, Outlook, Retention, Rule } from '@odegrad/core';
 import { affordable, type Affordable } from './budget.ts';
 import { createOnline } from './online.ts';
 import { reversing } from './reversal.ts';
@@ -7,27 +14,29 @@ import { placements } from './revolve.ts';
 
 /** What `auto` has to get by with. */
 export interface AutoOptions {
-  /** The most bytes that the solve's ledger is to show; without it, the `maxBytes` of each solve. */
+  /** The most bytes that the ledger of any solve is to show. Each solve may name fewer with its own `maxBytes`. */
   readonly maxBytes?: number;
 }
+
+const RULES: Readonly<Record<keyof AutoOptions, Rule>> = { maxBytes: METHOD_RULES.maxBytes };
 
 /**
  * The exact gradient with the fewest evaluations that a memory budget allows: the last steps keep their
  * activations or the states of their stages, others their states; where not all states fit, a binomial subset of
  * them. Decided as the solve goes on; the ledger never shows more than the budget.
  *
- * @throws {ArgumentError} if `maxBytes` is not positive, and from `solve` where none is given at all.
+ * @throws {ArgumentError} for unknown options, if `maxBytes` is not positive, and from `solve` where none is given at all.
  * @throws {SolveError} `over-budget` from `solve`, before the first step, with the `leastBytes` that would do.
  */
-export function auto({ maxBytes }: AutoOptions = {}): GradientStrategy {
-  if (maxBytes !== undefined && !(maxBytes > 0)) {
-    throw new ArgumentError(`\`maxBytes\` must be positive, got ${maxBytes}.`);
-  }
+export function auto(options: AutoOptions = {}): GradientStrategy {
+  checkOptions('auto', options, RULES);
+  const { maxBytes = Infinity } = options;
   return scheduled({
     name: 'auto',
+    keepsBudget: true,
     retention(outlook) {
-      const budget = maxBytes ?? outlook.maxBytes;
-      if (budget !== undefined) return budgeted(outlook, budget);
+      if (options.maxBytes !== undefined || outlook.maxBytes !== undefined)
+        return budgeted(outlook, Math.min(maxBytes, outlook.maxBytes ?? Infinity));
       throw new ArgumentError(
         "Gradient 'auto' keeps to a memory budget: give `maxBytes`, the most bytes that the solve may hold.",
       );

@@ -14,10 +14,10 @@ import { placements, repetitions } from './revolve.ts';
  *
  * Source: A. Griewank, A. Walther, Algorithm 799: revolve, ACM TOMS 26(1), 2000.
  *
- * @throws {ArgumentError} if `checkpoints` is no positive integer.
+ * @throws {ArgumentError} for unknown options, and unless `checkpoints` is a positive integer.
  */
 export function binomial(options: CheckpointOptions = {}): GradientStrategy {
-  const slots = checkedSlots(options);
+  const slots = checkedSlots('binomial', options);
   return scheduled({
     name: 'binomial',
     retention({ steps }) {

@@ -28,10 +28,10 @@ export function onlineRetention(c: number): Retention {
  * Q. Wang, P. Moin, G. Iaccarino, Minimal repetition dynamic checkpointing algorithm for unsteady adjoint
  * calculation, SIAM J. Sci. Comput. 31(4), 2009.
  *
- * @throws {ArgumentError} if `checkpoints` is no positive integer.
+ * @throws {ArgumentError} for unknown options, and unless `checkpoints` is a positive integer.
  */
 export function online(options: CheckpointOptions = {}): GradientStrategy {
-  const states = checkedSlots(options) ?? ONLINE_CHECKPOINTS;
+  const states = checkedSlots('online', options) ?? ONLINE_CHECKPOINTS;
   return scheduled({
     name: 'online',
     retention: () =>

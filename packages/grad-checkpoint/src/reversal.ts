@@ -1,4 +1,4 @@
-import { ArgumentError, type Retention } from '@odegrad/core';
+import { checkOptions, countOf, type Retention, type Rule } from '@odegrad/core';
 import { replan } from './revolve.ts';
 
 /** How many states a strategy may hold. */
@@ -7,14 +7,18 @@ export interface CheckpointOptions {
   readonly checkpoints?: number;
 }
 
-/** The slots that the user asked for. */
-export function checkedSlots({ checkpoints }: CheckpointOptions): number | undefined {
-  if (checkpoints !== undefined && !(Number.isInteger(checkpoints) && checkpoints >= 1)) {
-    throw new ArgumentError(
-      `\`checkpoints\` is the number of states held, the initial one included: a positive integer, not ${checkpoints}.`,
-    );
-  }
-  return checkpoints;
+const RULES: Readonly<Record<keyof CheckpointOptions, Rule>> = {
+  checkpoints: countOf('the number of states held, the initial one included'),
+};
+
+/**
+ * The slots that the user asked for, in the options of strategy `name`.
+ *
+ * @throws {ArgumentError} for unknown options, and unless `checkpoints` is a positive integer.
+ */
+export function checkedSlots(name: string, options: CheckpointOptions): number | undefined {
+  checkOptions(name, options, RULES);
+  return options.checkpoints;
 }
 
 /**

@@ -18,7 +18,8 @@ export interface DiscreteGradient {
 
 /**
  * The steps of a solve from the times where its accepted steps end. Equal steps share their interval; of adaptive
- * ones all move with the start of the interval, except the landing, whose end is the interval's end.
+ * ones all move with the start of the interval, except the landing, whose end is the interval's end. Between output
+ * times that are the same lies one step without length, which a solve does not take.
  */
 export function discreteSteps(
   ts: readonly number[],
@@ -28,6 +29,10 @@ export function discreteSteps(
   const steps: DiscreteStep[] = [];
   let next = 0;
   for (let interval = 0; interval + 1 < ts.length; interval++) {
+    if (ts[interval + 1] === ts[interval]) {
+      steps.push({ t0: ts[interval]!, t1: ts[interval]!, interval, moves: [0, 1] });
+      continue;
+    }
     const landing = ends.indexOf(ts[interval + 1]!, next);
     if (landing < 0) throw new Error(`No step ends on ts[${interval + 1}] = ${ts[interval + 1]!}.`);
     const count = landing + 1 - next;

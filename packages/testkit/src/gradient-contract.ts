@@ -48,6 +48,14 @@ const neural = { field: neuralField(2, 3), y0: noiseVector(9, 2) };
 const increasing = [0, 0.4, 1.1];
 const decreasing = [1, 0.7, -0.2];
 
+/** Output times some of which are the same. */
+const repeating: readonly (readonly [string, readonly number[]])[] = [
+  ['repeated', [0, 0, 0.4, 0.4, 0.4, 1.1, 1.1]],
+  ['repeated, decreasing', [1, 0.7, 0.7, -0.2, -0.2]],
+  ['three equal', [0.3, 0.3, 0.3]],
+  ['one', [0.3]],
+];
+
 const named = (solvers: readonly Solver[]): (readonly [string, Solver])[] =>
   solvers.map((solver) => [solver.name, solver] as const);
 const isAdaptive = ({ embeddedOrder }: Solver): boolean => embeddedOrder !== undefined;
@@ -88,10 +96,11 @@ export function describeGradient(
       };
 
       describe.each(named(solvers))('with %s', (_, solver) => {
-        it.each([
+        it.each<readonly [string, readonly number[]]>([
           ['increasing', increasing],
           ['decreasing', decreasing],
           ['log-spaced', logspace(-3, 0, 6)],
+          ...repeating,
         ])('is that of the discrete solution for equal steps and %s times', (_name, ts) => {
           expectExact({ ...neural, ts, method: { solver, stepping: { numSteps: 2 } } });
           expectExact({ ...neural, ts, method: { solver, stepping: { stepSize: 0.3 } } });
@@ -110,6 +119,13 @@ export function describeGradient(
             expect(
               expectExact({ ...neural, ts, method: { solver, stepping } }).stats.rejected,
             ).toBeGreaterThan(0);
+          },
+        );
+
+        it.each(repeating)(
+          'is that of the discrete solution for adaptive steps and %s times',
+          (_name, ts) => {
+            expectExact({ ...neural, ts, method: { solver, stepping: adaptive(1e-2) } });
           },
         );
 
@@ -172,6 +188,24 @@ export function describeGradient(
           ]) {
             close({ ...neural, ts: increasing, method, cotangents });
           }
+        });
+
+        it.each(repeating)('serves %s times, whichever outputs have cotangents', (_times, ts) => {
+          close({ ...neural, ts, method });
+          for (const parity of [0, 1]) {
+            const cotangents = ts.map((_t, i) => (i % 2 === parity ? noiseVector(i, 2) : undefined));
+            close({ ...neural, ts, method, cotangents });
+          }
+          const { ys } = runTrial(strategy, { ...neural, ts, method });
+          const all = runTrial(strategy, { ...neural, ts: [...new Set(ts)], method });
+          // The same state to the bit, and no step more.
+          expect(ys).toEqual(ts.map((t) => all.ys[[...new Set(ts)].indexOf(t)]));
+          const stats = ({ forward: { accepted, evaluationsForward, bytesPeak } }: Outcome): number[] => [
+            accepted,
+            evaluationsForward,
+            bytesPeak,
+          ];
+          expect(stats(runTrial(strategy, { ...neural, ts, method }))).toEqual(stats(all));
         });
 
         it('gives the direct cotangent alone where only ys[0] has one', () => {
