@@ -1,5 +1,5 @@
 import { EngineError } from '@odegrad/core';
-import type { FieldRequest } from '@odegrad/engine-tfjs';
+import { hasDerivative, type FieldRequest } from '@odegrad/engine-tfjs';
 import type { Variable } from '@tensorflow/tfjs-core';
 
 import { traceField, withParameters, type Trace } from './trace.ts';
@@ -20,7 +20,7 @@ export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): reado
   } catch {
     return undefined;
   }
-  const variables = trace.read.filter(({ trainable }) => trainable);
+  const variables = trace.read.filter(hasDerivative);
   traces.set(variables, trace);
   return variables;
 }
@@ -33,7 +33,7 @@ export function recordingFor({ f, y0, parameters }: FieldRequest): Trace {
 
 /** @throws {EngineError} if f turned out to read trainable variables besides those that were found. */
 export function checkTrainable({ parametersFound }: FieldRequest, others: readonly Variable[]): void {
-  const missed = parametersFound ? others.find(({ trainable }) => trainable) : undefined;
+  const missed = parametersFound ? others.find(hasDerivative) : undefined;
   if (missed) {
     throw new EngineError(
       `f reads trainable variable ${missed.name}, which it did not read at (t0, y0). List its variables in \`parameters\`.`,

@@ -49,6 +49,9 @@ export interface Recorder {
 const remedy = "Run it on TensorFlow.js itself with engine: 'tfjs', or leave that out of f.";
 const random = new Set(['Multinomial', 'RandomStandardNormal', 'RandomUniform', 'RandomUniformInt']);
 
+const readsValues =
+  'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)';
+
 /** An error that says what cannot be recorded, and what to do. */
 export function unrecordable(what: string): EngineError {
   return new EngineError(`f cannot be recorded: ${what}. ${remedy}`);
@@ -80,6 +83,7 @@ export function record<T>(body: (recorder: Recorder) => T): T {
     const built = variableCount();
     if (built > before) run = recordOnce(body);
     if (variableCount() > built) throw unrecordable('it makes variables whenever it runs');
+    if (run.reads) throw unrecordable(readsValues);
     if (run.drew) throw unrecordable(`it draws random numbers (${run.drew})`);
     return run.result;
   });
@@ -87,14 +91,16 @@ export function record<T>(body: (recorder: Recorder) => T): T {
 
 const variableCount = (): number => Object.keys(engine().state.registeredVariables).length;
 
-/** What a run gave, and by what it drew random numbers, if it did. */
+/** What a run gave, by what it drew random numbers, if it did, and whether it waits for values. */
 interface Run<T> {
   readonly result: T;
   readonly drew: string | undefined;
+  readonly reads: boolean;
 }
 
 function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
   let drew: string | undefined;
+  let reads = false;
   const values: (Value & { readonly dtype: TensorType })[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
@@ -181,9 +187,10 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       return outputs.length === 1 && !multiple.has(kernel) ? outputs[0]! : outputs;
     },
     read() {
-      throw unrecordable(
-        'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)',
-      );
+      throw unrecordable(readsValues);
+    },
+    readLater() {
+      reads = true;
     },
   });
 
@@ -207,7 +214,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       },
     ),
   );
-  return { result: given, drew };
+  return { result: given, drew, reads };
 }
 
 const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);

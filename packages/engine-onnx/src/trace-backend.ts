@@ -18,6 +18,8 @@ export interface KernelListener {
   ): Tensor | TensorInfo | (Tensor | TensorInfo)[];
   /** Called when values are read that are not there. */
   read(): never;
+  /** … or will be read once they are there, which they never are. */
+  readLater(): void;
 }
 
 export type KernelInputs = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
@@ -33,7 +35,20 @@ interface Stored {
 interface EngineInternals {
   backendName: string;
   backendInstance: KernelBackend;
+  /** Times kernels and reads their results, while debugging (tf.enableDebugMode) and in tf.profile. */
+  profiler: unknown;
+  readonly state: { profiling: boolean };
 }
+
+/** What is recorded takes no time and has no results to look at for NaN. */
+const idleProfiler = {
+  profileKernel: (kernelName: string, inputs: unknown, run: () => unknown) => ({
+    kernelName,
+    inputs,
+    outputs: run(),
+  }),
+  logKernelProfile: () => undefined,
+};
 
 /** What a function's kernels run on where a trace needs numbers. */
 export interface RealBackend {
@@ -78,7 +93,9 @@ const backend: KernelBackend = {
   readSync: read,
   read: (dataId: DataId) =>
     new Promise<Values>((resolve) => {
-      resolve(read(dataId));
+      // Nobody may be listening for an error: the recording throws it when f has returned.
+      if (isPlaceholder(dataId) && listener && !readable) listener.readLater();
+      else resolve(read(dataId));
     }),
   incRef: (dataId: DataId) => {
     // Constants were computed by another backend; whatever shares one's data, as a new variable does, finds it here.
@@ -159,14 +176,18 @@ export function listen<T>(to: (real: RealBackend) => KernelListener, body: () =>
   const real = { backend: engine().backend, name: engine().backendName };
   const engineState = internals();
   for (const from of [real.name, 'cpu']) if (!mirroredBackends.has(from)) mirrorKernels(from);
-  const previous = listener;
+  const previous = { listener, profiler: engineState.profiler, profiling: engineState.state.profiling };
   listener = to(real);
+  engineState.profiler = idleProfiler;
+  engineState.state.profiling = false;
   engineState.backendName = name;
   engineState.backendInstance = backend;
   try {
     return body();
   } finally {
-    listener = previous;
+    ({ listener } = previous);
+    engineState.profiler = previous.profiler;
+    engineState.state.profiling = previous.profiling;
     engineState.backendName = real.name;
     engineState.backendInstance = real.backend;
   }

@@ -1,6 +1,7 @@
 import { keep, scalar, tidy, zerosLike, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { ArgumentError, type Linearization, type VectorField } from '@odegrad/core';
 import { tensorEngine } from './engine.ts';
+import { hasDerivative } from './discrete.ts';
 import type { FlatField } from './field-engine.ts';
 import { internals } from './internals.ts';
 import { keepAll, ownedSince } from './ownership.ts';
@@ -44,7 +45,7 @@ export function vectorField({ f, parameters, othersAllowed }: FieldSource): Vect
       try {
         const recording = record(() => f(time, y));
         if (!othersAllowed) {
-          const other = recording.variables.find((v) => v.trainable && !known.has(v));
+          const other = recording.variables.find((v) => hasDerivative(v) && !known.has(v));
           if (other) throw unlisted(other, t, recording);
         }
         return {

@@ -7,10 +7,10 @@ import {
   mul,
   neg,
   step,
-  zeros,
   type NamedTensorMap,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { cutDiscrete } from './discrete.ts';
 import { internals, replacing, type GradientFunction, type Internals } from './internals.ts';
 
 /** Gradients that TensorFlow.js does not have, with the inputs that they need. */
@@ -34,7 +34,8 @@ let smoothing = false;
  *
  * It does so by keeping the tape in order. An operation whose gradient uses its own output has a clone of
  * that output recorded before the operation itself, and so cut off from the inputs; here it comes after.
- * Comparisons get the derivative 0. Solves do this for `f` by themselves.
+ * What is made of whole numbers or truth values (comparisons, casts, indices) gets the derivative 0. Solves do this for `f` by
+ * themselves.
  */
 export function smoothGradients<T>(fn: () => T): T {
   if (smoothing) return fn();
@@ -53,18 +54,13 @@ function orderly(target: Internals): Internals['addTapeNode'] {
       const missing = MISSING[kernelName];
       // The inputs' clones come before the operation, as they should.
       if (missing) saved = missing.saves.map((name) => keep(clone(inputs[name]!)));
-      gradient = missing?.gradient ?? (outputs.every(isDiscrete) ? () => zerosFor(inputs) : null);
+      gradient = missing?.gradient ?? null;
     }
     record(kernelName, inputs, outputs, gradient, saved, attributes);
+    cutDiscrete(target.state.activeTape!.at(-1)!);
     if (saved.length > 0) putBeforeClones(target, outputs, saved.length);
   };
 }
-
-const isDiscrete = ({ dtype }: Tensor): boolean => dtype === 'bool' || dtype === 'int32';
-
-/** The derivative of what jumps: comparisons and what is made of them. */
-const zerosFor = (inputs: NamedTensorMap): Record<string, () => Tensor> =>
-  Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, () => zeros(shape)]));
 
 const hasGradient = (kernelName: string): boolean => (getGradient(kernelName) as unknown) !== undefined;
 
