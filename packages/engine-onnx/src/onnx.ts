@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 import { ArgumentError, EngineError, type Plugin } from '@odegrad/core';
-import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
+import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
@@ -105,6 +105,7 @@ export function onnxEngine({
           runtime.float === 'float64' && x.dtype === 'float32' ? Float64Array.from(values) : values,
         );
       };
+      checkAlive(traced.others);
       const variables = [request.parameters.map(read), traced.others.map(read)] as const;
       const solved = made.team
         ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })

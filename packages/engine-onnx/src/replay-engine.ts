@@ -1,4 +1,4 @@
-import { tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
+import { checkAlive, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
@@ -18,6 +18,7 @@ export const replayEngine: FieldEngine<Tensor> = {
     const eager = tfjsEngine.prepare(request);
     const traced = traces(request, engine().backendName);
     const { made: replays, others, shapes, forward } = traced;
+    checkAlive(others);
     checkTrainable(request, others);
     const field = replayedField(replays, eager.field, request.parameters, others, shapes);
     checkPurity(request, forward, () => {

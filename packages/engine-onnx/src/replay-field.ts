@@ -1,4 +1,5 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
+import { checkAlive } from '@odegrad/engine-tfjs';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo, type Variable } from '@tensorflow/tfjs-core';
 
 import { releasedOnce } from './linearization.ts';
@@ -60,6 +61,8 @@ export function replayedField(
         `The backend of TensorFlow.js changed from ${replays.backendName} to ${engine().backendName} during a solve.`,
       );
     }
+    checkAlive(parameters);
+    checkAlive(others);
     parameters.forEach((variable, i) => {
       inputs[`p${i}`] = variable;
     });

@@ -1,3 +1,4 @@
+import { missingKernel } from '@odegrad/engine-tfjs';
 import {
   engine,
   getKernelsForBackend,
@@ -57,6 +58,7 @@ export interface RealBackend {
 }
 
 const name = 'odegrad-trace';
+const missing = new RegExp(`Kernel '(\\w+)' not registered for backend '${name}'`);
 const store = new WeakMap<DataId, Stored>();
 let count = 0;
 // The backend outlives a trace, since a traced function may have kept tensors; who listens changes.
@@ -157,17 +159,19 @@ export function isPlaceholder(dataId: DataId): boolean {
 /**
  * Runs `body`, which listens; once more where it lacked a kernel that was registered after the others were mirrored. To look
  * through all kernels every time would cost more than most traces.
+ * @throws {EngineError} if the backend lacks the kernel too.
  */
 export function withLateKernels<T>(body: () => T): T {
   try {
     return body();
   } catch (error) {
+    const [, kernel] = missing.exec(String(error)) ?? [];
+    if (!kernel) throw error;
     const before = mirrored.size;
-    if (String(error).includes(`not registered for backend '${name}'`))
-      mirroredBackends.forEach(mirrorKernels);
-    if (mirrored.size === before) throw error;
+    mirroredBackends.forEach(mirrorKernels);
+    if (mirrored.size === before) throw missingKernel(kernel, engine().backendName, { cause: error });
   }
-  return body();
+  return withLateKernels(body);
 }
 
 /** Runs `body` with TensorFlow.js on the tracing backend, so that its kernel calls come to `to`. */

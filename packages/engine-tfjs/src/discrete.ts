@@ -2,8 +2,7 @@ import { zeros, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { TapeNode } from './internals.ts';
 
 /** Whole numbers and truth values: what depends on a state through them jumps, and has the derivative 0 between the jumps. */
-const isDiscrete = ({ dtype }: Pick<Tensor, 'dtype'>): boolean =>
-  dtype === 'bool' || dtype === 'int32';
+const isDiscrete = ({ dtype }: Pick<Tensor, 'dtype'>): boolean => dtype === 'bool' || dtype === 'int32';
 
 /** Whether a variable gets a gradient: it is trainable, and not of whole numbers. */
 export const hasDerivative = (variable: Variable): boolean => variable.trainable && !isDiscrete(variable);

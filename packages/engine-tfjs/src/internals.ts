@@ -1,4 +1,4 @@
-import { engine, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { engine, type NamedAttrMap, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 
 /** One recorded operation. TensorFlow.js frees what it saved when the tape ends. */
 export interface TapeNode {
@@ -36,6 +36,8 @@ export interface Internals {
     cotangent?: Tensor,
     allowNoGradients?: boolean,
   ): { value: Tensor; grads: (Tensor | undefined)[] };
+  /** Runs an operation by its name: what every function of TensorFlow.js does. */
+  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: NamedAttrMap): Tensor | Tensor[];
   /** A handle on the same data for a gradient function to keep; recorded although an operation is running. */
   clone(x: Tensor): Tensor;
   /** Ids grow: whatever is made after this call has a larger one. */
@@ -48,7 +50,7 @@ export function internals(): Internals {
 }
 
 /** Runs `body` with one of the engine's methods replaced. */
-export function replacing<K extends 'addTapeNode' | 'clone' | 'gradients', T>(
+export function replacing<K extends 'addTapeNode' | 'clone' | 'gradients' | 'runKernel', T>(
   method: K,
   replacement: Internals[K],
   body: () => T,

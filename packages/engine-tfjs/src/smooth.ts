@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { cutDiscrete } from './discrete.ts';
+import { checkAlive } from './disposed.ts';
 import { internals, replacing, type GradientFunction, type Internals } from './internals.ts';
 
 /** Gradients that TensorFlow.js does not have, with the inputs that they need. */
@@ -50,6 +51,8 @@ export function smoothGradients<T>(fn: () => T): T {
 function orderly(target: Internals): Internals['addTapeNode'] {
   const record = target.addTapeNode.bind(target);
   return (kernelName, inputs, outputs, gradient, saved = [], attributes) => {
+    // Its data may still be there, but engines that look for what f reads would not find it, and lose its gradient.
+    checkAlive(Object.values(inputs));
     if (!gradient && !hasGradient(kernelName)) {
       const missing = MISSING[kernelName];
       // The inputs' clones come before the operation, as they should.
