@@ -3,6 +3,7 @@ import {
   engine,
   getKernelsForBackend,
   registerKernel,
+  util,
   type DataId,
   type DataType,
   type KernelBackend,
@@ -140,9 +141,10 @@ function mirrorKernels(backendName: string): void {
   }
 }
 
-/** A tensor description without values behind it. */
+/** A tensor description without values behind it; where it has no entries, all of it is known. */
 export function placeholder(shape: readonly number[], dtype: DataType): TensorInfo {
-  const dataId = backend.write(null as never, [...shape], dtype);
+  const values = shape.includes(0) ? util.getTypedArrayFromDType(dtype as 'float32', 0) : null;
+  const dataId = backend.write(values as never, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
 }
 

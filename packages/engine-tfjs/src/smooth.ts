@@ -1,5 +1,6 @@
 import {
   clone,
+  dispose,
   engine,
   EluGrad,
   getGradient,
@@ -51,8 +52,14 @@ export function smoothGradients<T>(fn: () => T): T {
 function orderly(target: Internals): Internals['addTapeNode'] {
   const record = target.addTapeNode.bind(target);
   return (kernelName, inputs, outputs, gradient, saved = [], attributes) => {
-    // Its data may still be there, but engines that look for what f reads would not find it, and lose its gradient.
-    checkAlive(Object.values(inputs));
+    try {
+      // Data may outlive a tensor, but engines that look for what f reads would not find it, and lose its gradient.
+      // A clone for a gradient is recorded while its operation still runs.
+      if (target.state.kernelDepth === 0) checkAlive(Object.values(inputs));
+    } catch (error) {
+      dispose(saved);
+      throw error;
+    }
     if (!gradient && !hasGradient(kernelName)) {
       const missing = MISSING[kernelName];
       // The inputs' clones come before the operation, as they should.
