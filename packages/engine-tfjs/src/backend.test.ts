@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { chooseBackend, firstThatRuns, type BackendCandidate } from './backend.ts';
+import {
+  chooseBackend,
+  firstThatRuns,
+  native,
+  usualBackends,
+  type BackendCandidate,
+  type BackendName,
+} from './backend.ts';
+import { restoreRemovedUtilities } from './removed-utilities.ts';
 
 const failing = (name: string, error: Error): BackendCandidate => ({
   name,
@@ -26,6 +34,70 @@ describe('chooseBackend', () => {
   it('may be called again', async () => {
     const { backend } = await chooseBackend();
     expect(backend).toBe('wasm');
+  });
+});
+
+describe('the backends to choose from', () => {
+  it('are tried in the order that is asked for', async () => {
+    const { backend, tried } = await chooseBackend(['webgl', 'cpu', 'wasm']);
+    expect(backend).toBe('cpu');
+    expect(tried).toEqual([
+      // It registers itself in browsers only.
+      { name: 'tfjs-backend-webgl', outcome: "Backend name 'webgl' not found in registry" },
+      { name: 'tfjs-backend-cpu', outcome: 'running' },
+    ]);
+  });
+
+  it('are in browsers those that run there, webgl before plain JavaScript', () => {
+    expect(usualBackends(false)).toEqual(['wasm', 'webgl', 'cpu']);
+    expect(usualBackends(true)).toEqual(['tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu']);
+  });
+
+  it('are known by name', async () => {
+    await expect(chooseBackend(['gpu' as BackendName])).rejects.toThrow(
+      /no backend 'gpu'.*tfjs-node-gpu, tfjs-node, wasm, webgl, cpu/,
+    );
+  });
+
+  it('are not taken where they compute in 16 bits, as some telephones do', async () => {
+    tf.registerBackend(
+      'half',
+      () =>
+        Object.assign(Object.create(tf.findBackend('cpu')) as tf.KernelBackend, { floatPrecision: () => 16 }),
+      1,
+    );
+    const { backend, tried } = await firstThatRuns([registered('half'), registered('cpu')]);
+    tf.removeBackend('half');
+    expect(backend).toBe('cpu');
+    expect(tried[0]).toEqual({ name: 'half', outcome: 'it computes in 16 bits here' });
+  });
+});
+
+describe('tfjs-node', () => {
+  it('finds what Node 23 removed when it is loaded', async () => {
+    const util = process.getBuiltinModule('node:util') as unknown as Record<string, unknown>;
+    const own = util['isNullOrUndefined'];
+    delete util['isNullOrUndefined'];
+    try {
+      const asked: string[] = [];
+      const load = (specifier: string): Promise<unknown> => {
+        asked.push(specifier);
+        const isNullOrUndefined = util['isNullOrUndefined'] as (x: unknown) => boolean;
+        expect([null, undefined, 0, ''].map(isNullOrUndefined)).toEqual([true, true, false, false]);
+        return Promise.resolve({});
+      };
+      expect(await native('tfjs-node', load).load()).toBe('tensorflow');
+      expect(asked).toEqual(['@tensorflow/tfjs-node']);
+    } finally {
+      util['isNullOrUndefined'] = own;
+    }
+  });
+
+  it('gets no other functions where Node has them', () => {
+    const isArray = (): boolean => false;
+    const util: Record<string, unknown> = { isArray };
+    restoreRemovedUtilities(util);
+    expect(util['isArray']).toBe(isArray);
   });
 });
 

@@ -1,5 +1,15 @@
-import { add, findBackendFactory, getGradient, scalar, setBackend, tidy } from '@tensorflow/tfjs-core';
-import { EngineError } from '@odegrad/core';
+import {
+  add,
+  backend as current,
+  findBackendFactory,
+  getGradient,
+  scalar,
+  setBackend,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { ArgumentError, EngineError } from '@odegrad/core';
+import { borrowKernels } from './borrowed-kernels.ts';
+import { restoreRemovedUtilities } from './removed-utilities.ts';
 
 /** One backend that was tried, and what came of it. */
 export interface TriedBackend {
@@ -21,15 +31,37 @@ export interface BackendCandidate {
   readonly load: () => Promise<string>;
 }
 
+/** A backend to choose: a package of TensorFlow.js for Node, or a backend that runs in browsers too (webgl there only). */
+export type BackendName = 'tfjs-node-gpu' | 'tfjs-node' | 'wasm' | 'webgl' | 'cpu';
+
 /**
- * Sets the fastest backend that runs here: tfjs-node-gpu or tfjs-node (in Node), wasm, cpu. What is not
- * installed, was installed without its native part, or fails at its first sum is passed over; `tried` says why.
+ * Sets the fastest backend that runs here: in Node tfjs-node-gpu, tfjs-node, wasm, cpu; in browsers wasm, webgl, cpu; or the
+ * first of `names`. What is not installed, was installed without its native part, computes in 16 bits, or fails at its first sum
+ * is passed over; `tried` says why.
  *
- * @throws {EngineError} if nothing runs.
+ * wasm comes before webgl because the operations of a vector field are many and small, and an adaptive step reads its error
+ * estimate back: on a GPU both cost more than the arithmetic does. For wide nets, put `'webgl'` first. Where wasm has no kernel
+ * of an operation or of its gradient, it is given cpu's.
+ *
+ * @throws {ArgumentError} for a name that is none, {EngineError} if nothing runs.
  */
-export async function chooseBackend(): Promise<ChosenBackend> {
-  return firstThatRuns(isNode() ? [native('tfjs-node-gpu'), native('tfjs-node'), wasm, cpu] : [wasm, cpu]);
+export async function chooseBackend(
+  names: readonly BackendName[] = usualBackends(isNode()),
+): Promise<ChosenBackend> {
+  return firstThatRuns(
+    names.map((name: string) => {
+      const found = candidates.get(name);
+      if (found) return found;
+      throw new ArgumentError(
+        `There is no backend '${name}' to choose. There are: ${[...candidates.keys()].join(', ')}.`,
+      );
+    }),
+  );
 }
+
+/** From the fastest on. */
+export const usualBackends = (inNode: boolean): readonly BackendName[] =>
+  inNode ? ['tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] : ['wasm', 'webgl', 'cpu'];
 
 /** Tries backends in order until one runs. */
 export async function firstThatRuns(candidates: readonly BackendCandidate[]): Promise<ChosenBackend> {
@@ -39,6 +71,7 @@ export async function firstThatRuns(candidates: readonly BackendCandidate[]): Pr
       const backend = await load();
       // Where a backend cannot start, setBackend says so and stays on the one before.
       if (!(await setBackend(backend))) throw new Error('TensorFlow.js could not start it');
+      if (current().floatPrecision() < 32) throw new Error('it computes in 16 bits here');
       if (tidy(() => add(scalar(1), scalar(1)).dataSync()[0]) !== 2) throw new Error('1 + 1 is not 2 on it');
       return { backend, tried: [...tried, { name, outcome: 'running' }] };
     } catch (error) {
@@ -57,13 +90,19 @@ function reason(name: string, error: unknown): string {
   return message.includes('native addon') ? `installed without its native part (${line})` : line;
 }
 
-function native(name: 'tfjs-node' | 'tfjs-node-gpu'): BackendCandidate {
+/** tfjs-node or tfjs-node-gpu, from where `load` finds it. */
+export function native(
+  name: 'tfjs-node' | 'tfjs-node-gpu',
+  load: (specifier: string) => Promise<unknown> = (specifier) =>
+    import(/* @vite-ignore */ /* webpackIgnore: true */ specifier),
+): BackendCandidate {
   return {
     name,
     async load() {
+      restoreRemovedUtilities();
       // Not a literal: bundlers are not to look for a package that is there by choice, and never in a browser.
       const specifier = `@tensorflow/${name}`;
-      await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
+      await load(specifier);
       return 'tensorflow';
     },
   };
@@ -84,18 +123,34 @@ const wasm: BackendCandidate = {
         // It runs already, and knows its paths.
       }
     }
+    await loadBackend('cpu');
+    borrowKernels('wasm', 'cpu');
     return 'wasm';
   },
 };
 
-const cpu: BackendCandidate = {
-  name: 'tfjs-backend-cpu',
+/** A backend that comes with @tensorflow/tfjs. */
+const included = (backend: 'webgl' | 'cpu'): BackendCandidate => ({
+  name: `tfjs-backend-${backend}`,
   async load() {
     await loadGradients();
-    if ((findBackendFactory('cpu') as unknown) === null) await import('@tensorflow/tfjs');
-    return 'cpu';
+    await loadBackend(backend);
+    return backend;
   },
-};
+});
+
+const candidates: ReadonlyMap<string, BackendCandidate> = new Map([
+  ['tfjs-node-gpu', native('tfjs-node-gpu')],
+  ['tfjs-node', native('tfjs-node')],
+  ['wasm', wasm],
+  ['webgl', included('webgl')],
+  ['cpu', included('cpu')],
+]);
+
+/** Backends register themselves when they are loaded, webgl only in a browser. */
+async function loadBackend(name: string): Promise<void> {
+  if ((findBackendFactory(name) as unknown) === null) await import('@tensorflow/tfjs');
+}
 
 /** tfjs-core alone has no gradients. */
 async function loadGradients(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Plugin } from '@odegrad/core';
 import { tfjsEngine } from './tfjs-engine.ts';
 
 export type { Times } from './arguments.ts';
-export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.ts';
+export { chooseBackend, type BackendName, type ChosenBackend, type TriedBackend } from './backend.ts';
 export { hasDerivative } from './discrete.ts';
 export { checkAlive } from './disposed.ts';
 export { explained, missingKernel } from './explain.ts';
