@@ -38,14 +38,14 @@ export function borrowKernels(backendName: string, lenderName: string): readonly
 
 function onBackend(lender: KernelBackend, kernelFunc: KernelFunc): KernelFunc {
   return ({ inputs, attrs, backend }) => {
-    const own = backend as KernelBackend;
+    const own = backend as unknown as KernelBackend;
     const lent = new Map<TensorInfo, TensorInfo>();
     const lend = (x: TensorInfo): TensorInfo => {
       const known = lent.get(x);
       if (known) return known;
       const { shape, dtype } = x;
       const copy = {
-        dataId: lender.write(own.readSync(x.dataId) as Float32Array, shape, dtype),
+        dataId: lender.write(own.readSync(x.dataId), shape, dtype),
         shape,
         dtype,
       };
@@ -76,7 +76,7 @@ function takeBack(result: TensorInfo, own: KernelBackend, lender: KernelBackend)
   const { shape, dtype, dataId } = result;
   // A kernel may give a tensor, which TensorFlow.js counts.
   const source = result instanceof Tensor ? engine().readSync(dataId) : lender.readSync(dataId);
-  const copy = { dataId: own.write(source as Float32Array, shape, dtype), shape, dtype };
+  const copy = { dataId: own.write(source, shape, dtype), shape, dtype };
   if (result instanceof Tensor) result.dispose();
   else lender.disposeData(dataId);
   return copy;
