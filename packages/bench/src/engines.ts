@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { ArgumentError, type Registry } from '@odegrad/core';
-import { chooseBackend, type FieldEngine } from '@odegrad/engine-tfjs';
+import { ArgumentError, EngineError, type Registry } from '@odegrad/core';
+import { chooseBackend, type BackendName, type FieldEngine } from '@odegrad/engine-tfjs';
 
 /** An engine on a backend of TensorFlow.js, as `--engine tfjs:wasm` names them. */
 export interface EngineChoice {
@@ -46,20 +45,27 @@ async function fastestBackend(notes: NodeJS.WritableStream | undefined): Promise
   return backend;
 }
 
+/** Backends that come in packages of their own. */
+const PACKAGES: Readonly<Record<string, readonly BackendName[]>> = {
+  wasm: ['wasm'],
+  tensorflow: ['tfjs-node-gpu', 'tfjs-node'],
+};
+
 async function useBackend(name: string): Promise<string> {
-  if (name === 'wasm' && tf.engine().backendName !== 'wasm') {
-    const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const packages = PACKAGES[name];
+  if (packages) {
     try {
-      wasm.setWasmPaths(fileURLToPath(new URL('./', import.meta.resolve('@tensorflow/tfjs-backend-wasm'))));
-    } catch {
-      // It ran before, and knows its paths.
+      return (await chooseBackend(packages)).backend;
+    } catch (error) {
+      if (error instanceof EngineError)
+        throw new ArgumentError(`Backend '${name}': ${error.message}`, { cause: error });
+      throw error;
     }
   }
   // TensorFlow.js says in its types that a factory is always found.
   const factory = tf.findBackendFactory(name) as unknown;
   if (factory && (await tf.setBackend(name))) return name;
   throw new ArgumentError(
-    `TensorFlow.js has no backend '${name}' here. There are: ${Object.keys(tf.engine().registryFactory).join(', ')}` +
-      `${name === 'wasm' ? '' : ', wasm'}.`,
+    `TensorFlow.js has no backend '${name}' here. There are: ${Object.keys(tf.engine().registryFactory).join(', ')}, wasm.`,
   );
 }

@@ -100,9 +100,10 @@ export function prepareStep(
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
     adjoint: () => once('adjoint', adjointStep),
-    several: tiny
-      ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
-      : undefined,
+    several:
+      tiny && !shapes.some((shape) => shape.includes(0))
+        ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
+        : undefined,
     activations() {
       const { names, bytes: total } = half().activations;
       const bytes = Math.min(total, stages * activationBytes());

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 import { checkOptions, countOf, EngineError, valueThat, type Plugin, type Rule } from '@odegrad/core';
-import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
+import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
 import { arrayEngine, arrayOf } from './array-engine.ts';
@@ -113,6 +113,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
         const isNumber = x.size === 1 && !(x instanceof Variable);
         return wrap(kind, isNumber ? Float64Array.from(values, written) : Float64Array.from(values));
       };
+      checkAlive(others);
       const variables = [request.parameters.map(read), others.map(read)] as const;
       const solved = made.team
         ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })

@@ -1,4 +1,5 @@
-import { ArgumentError, EngineError } from '@odegrad/core';
+import { EngineError } from '@odegrad/core';
+import { checkAlive } from '@odegrad/engine-tfjs';
 import {
   engine,
   getKernel,
@@ -53,6 +54,9 @@ export interface Recorder {
 const remedy = "Run it on TensorFlow.js itself with engine: 'tfjs', or leave that out of f.";
 const random = new Set(['Multinomial', 'RandomStandardNormal', 'RandomUniform', 'RandomUniformInt']);
 
+const readsValues =
+  'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)';
+
 /** An error that says what cannot be recorded, and what to do. */
 export function unrecordable(what: string): EngineError {
   return new EngineError(`f cannot be recorded: ${what}. ${remedy}`);
@@ -90,6 +94,7 @@ export function record<T>(body: (recorder: Recorder) => T): T {
     const built = variableCount();
     if (built > before) run = recordOnce(body);
     if (variableCount() > built) throw unrecordable('it makes variables whenever it runs');
+    if (run.reads) throw unrecordable(readsValues);
     if (run.drew) throw unrecordable(`it draws random numbers (${run.drew})`);
     return run.result;
   });
@@ -97,14 +102,16 @@ export function record<T>(body: (recorder: Recorder) => T): T {
 
 const variableCount = (): number => Object.keys(engine().state.registeredVariables).length;
 
-/** What a run gave, and by what it drew random numbers, if it did. */
+/** What a run gave, by what it drew random numbers, if it did, and whether it waits for values. */
 interface Run<T> {
   readonly result: T;
   readonly drew: string | undefined;
+  readonly reads: boolean;
 }
 
 function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
   let drew: string | undefined;
+  let reads = false;
   const values: (Value & { readonly dtype: TensorType })[] = [];
   const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
@@ -137,8 +144,8 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
   const captured: { readonly tensor: Tensor; readonly value: number; readonly own: DataId }[] = [];
   /** Makes a tensor from before the recording an input, which holds it until the recording ends. */
   const capture = (x: unknown): void => {
-    if (!isTensor(x) || x.id >= mark || isPlaceholder(x.dataId)) return;
-    if (x.isDisposed) throw disposed(x);
+    if (!isTensor(x) || x.id >= mark || known.has(x.dataId) || isPlaceholder(x.dataId)) return;
+    checkAlive([x]);
     // Variables hold inputs from the beginning, unless f has given them something else to hold.
     if (variableIn(x) && isElementType(x.dtype))
       throw unrecordable(`it assigns a variable (${variableIn(x)!.name})`);
@@ -217,9 +224,10 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       const value = known.get(dataId);
       const outside = captured.find((one) => one.value === value);
       if (outside) return engine().readSync(outside.own);
-      throw unrecordable(
-        'it reads the values of a tensor that depends on t, y or a variable (dataSync, arraySync, data or print)',
-      );
+      throw unrecordable(readsValues);
+    },
+    readLater() {
+      reads = true;
     },
   });
 
@@ -244,7 +252,8 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       },
     );
   try {
-    return { result: listen(listener, recordBody), drew };
+    const given = listen(listener, recordBody);
+    return { result: given, drew, reads };
   } finally {
     for (const { tensor, own } of captured) {
       dropPlaceholder(tensor.dataId);
@@ -258,14 +267,6 @@ const variableIn = (x: Tensor): Variable | undefined => (x instanceof Variable ?
 
 /** Ids grow: whatever is made after this call has a larger one. */
 const nextTensorId = (): number => (engine() as unknown as { nextTensorId(): number }).nextTensorId();
-
-function disposed(x: Tensor): ArgumentError {
-  const variable = variableIn(x);
-  const what = variable ? `variable '${variable.name}'` : `a tensor of shape [${x.shape.join(', ')}]`;
-  return new ArgumentError(
-    `f reads ${what}, which was disposed before. Keep it with tf.keep, or make it outside the tf.tidy that freed it.`,
-  );
-}
 
 const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);
 

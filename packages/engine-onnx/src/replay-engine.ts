@@ -1,4 +1,4 @@
-import { requireFloat32, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
+import { checkAlive, requireFloat32, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
 import { createTraceCache } from './cache.ts';
@@ -19,6 +19,7 @@ export const replayEngine: FieldEngine<Tensor> = {
     const eager = tfjsEngine.prepare(request);
     const { traced, others } = traces(request, engine().backendName);
     const { made: replays, shapes, forward } = traced;
+    checkAlive(others);
     checkMissed(request, others);
     const field = replayedField(replays, eager.field, others, shapes, request.within);
     checkPurity(request, forward, () => {

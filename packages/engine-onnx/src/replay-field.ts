@@ -1,5 +1,5 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
-import type { FieldRequest } from '@odegrad/engine-tfjs';
+import { checkAlive, type FieldRequest } from '@odegrad/engine-tfjs';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { releasedOnce } from './linearization.ts';
@@ -68,10 +68,16 @@ export function replayedField(
     others.forEach((x, i) => {
       inputs[`v${i}`] = x;
     });
-    if (!replay.inputs.has('t')) return within(() => replay.run(inputs));
+    const run = (more?: Record<string, TensorInfo>): Record<string, TensorInfo> =>
+      within(() => {
+        checkAlive(parameters);
+        checkAlive(others);
+        return replay.run({ ...inputs, ...more });
+      });
+    if (!replay.inputs.has('t')) return run();
     const time = scalar(t);
     try {
-      return within(() => replay.run({ ...inputs, t: time }));
+      return run({ t: time });
     } finally {
       time.dispose();
     }

@@ -1,4 +1,4 @@
-import { EngineError } from '@odegrad/core';
+import { missingKernel } from '@odegrad/engine-tfjs';
 import { engine, getKernel, keep, Tensor, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { createWasmMemory, directCall, privateValues, type WasmMemory } from './wasm-calls.ts';
@@ -124,10 +124,7 @@ function stepsOf(
 
   return program.instructions.map((instruction) => {
     const kernel = getKernel(instruction.kernel, backendName) as ReturnType<typeof getKernel> | undefined;
-    if (!kernel)
-      throw new EngineError(
-        `Backend ${backendName} of TensorFlow.js has no kernel ${instruction.kernel}. Take another with tf.setBackend.`,
-      );
+    if (!kernel) throw missingKernel(instruction.kernel, backendName);
     const attrs = instruction.attrs as never;
     const call = direct.get(instruction);
     return {

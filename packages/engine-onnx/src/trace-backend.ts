@@ -1,7 +1,9 @@
+import { missingKernel } from '@odegrad/engine-tfjs';
 import {
   engine,
   getKernelsForBackend,
   registerKernel,
+  util,
   type DataId,
   type DataType,
   type KernelBackend,
@@ -18,6 +20,8 @@ export interface KernelListener {
   ): Tensor | TensorInfo | (Tensor | TensorInfo)[];
   /** Gives values that are read and are not there, or throws. */
   read(dataId: DataId): Values;
+  /** … or will be read once they are there, which they never are. */
+  readLater(): void;
 }
 
 export type KernelInputs = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
@@ -34,7 +38,20 @@ interface Stored {
 interface EngineInternals {
   backendName: string;
   backendInstance: KernelBackend;
+  /** Times kernels and reads their results, while debugging (tf.enableDebugMode) and in tf.profile. */
+  profiler: unknown;
+  readonly state: { profiling: boolean };
 }
+
+/** What is recorded takes no time and has no results to look at for NaN. */
+const idleProfiler = {
+  profileKernel: (kernelName: string, inputs: unknown, run: () => unknown) => ({
+    kernelName,
+    inputs,
+    outputs: run(),
+  }),
+  logKernelProfile: () => undefined,
+};
 
 /** What a function's kernels run on where a trace needs numbers. */
 export interface RealBackend {
@@ -43,6 +60,7 @@ export interface RealBackend {
 }
 
 const name = 'odegrad-trace';
+const missing = new RegExp(`Kernel '(\\w+)' not registered for backend '${name}'`);
 const store = new WeakMap<DataId, Stored>();
 let count = 0;
 // The backend outlives a trace, since a traced function may have kept tensors; who listens changes.
@@ -79,7 +97,9 @@ const backend: KernelBackend = {
   readSync: read,
   read: (dataId: DataId) =>
     new Promise<Values>((resolve) => {
-      resolve(read(dataId));
+      // Nobody may be listening for an error: the recording throws it when f has returned.
+      if (isPlaceholder(dataId) && listener && !readable) listener.readLater();
+      else resolve(read(dataId));
     }),
   incRef: (dataId: DataId) => {
     // Constants were computed by another backend; whatever shares one's data, as a new variable does, finds it here.
@@ -122,9 +142,10 @@ function mirrorKernels(backendName: string): void {
   }
 }
 
-/** A tensor description without values behind it. */
+/** A tensor description without values behind it; where it has no entries, all of it is known. */
 export function placeholder(shape: readonly number[], dtype: DataType): TensorInfo {
-  const dataId = backend.write(null as never, [...shape], dtype);
+  const values = shape.includes(0) ? util.getTypedArrayFromDType(dtype as 'float32', 0) : null;
+  const dataId = backend.write(values as never, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
 }
 
@@ -146,17 +167,19 @@ export function isPlaceholder(dataId: DataId): boolean {
 /**
  * Runs `body`, which listens; once more where it lacked a kernel that was registered after the others were mirrored. To look
  * through all kernels every time would cost more than most traces.
+ * @throws {EngineError} if the backend lacks the kernel too.
  */
 export function withLateKernels<T>(body: () => T): T {
   try {
     return body();
   } catch (error) {
+    const [, kernel] = missing.exec(String(error)) ?? [];
+    if (!kernel) throw error;
     const before = mirrored.size;
-    if (String(error).includes(`not registered for backend '${name}'`))
-      mirroredBackends.forEach(mirrorKernels);
-    if (mirrored.size === before) throw error;
+    mirroredBackends.forEach(mirrorKernels);
+    if (mirrored.size === before) throw missingKernel(kernel, engine().backendName, { cause: error });
   }
-  return body();
+  return withLateKernels(body);
 }
 
 /** Runs `body` with TensorFlow.js on the tracing backend, so that its kernel calls come to `to`. */
@@ -165,14 +188,18 @@ export function listen<T>(to: (real: RealBackend) => KernelListener, body: () =>
   const real = { backend: engine().backend, name: engine().backendName };
   const engineState = internals();
   for (const from of [real.name, 'cpu']) if (!mirroredBackends.has(from)) mirrorKernels(from);
-  const previous = listener;
+  const previous = { listener, profiler: engineState.profiler, profiling: engineState.state.profiling };
   listener = to(real);
+  engineState.profiler = idleProfiler;
+  engineState.state.profiling = false;
   engineState.backendName = name;
   engineState.backendInstance = backend;
   try {
     return body();
   } finally {
-    listener = previous;
+    ({ listener } = previous);
+    engineState.profiler = previous.profiler;
+    engineState.state.profiling = previous.profiling;
     engineState.backendName = real.name;
     engineState.backendInstance = real.backend;
   }

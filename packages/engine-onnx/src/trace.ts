@@ -1,4 +1,4 @@
-import { isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
+import { explained, isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
 import {
   clone,
   customGrad,
@@ -64,7 +64,7 @@ export function traceGradient(request: TraceRequest): Trace {
       return seeded(...slope);
     };
     const names = ['gt', ...y.map((_, i) => `gy${i}`), ...parameters.map((_, i) => `gp${i}`)];
-    const { grads } = engine().gradients(forward, [t, ...y, ...parameters], scalar(1), true);
+    const { grads } = explained(() => engine().gradients(forward, [t, ...y, ...parameters], scalar(1), true));
     return [
       ...slopes.map((value, i) => ({ name: `f${i}`, value })),
       ...(grads as (Tensor | undefined)[]).flatMap((gradient, i) =>

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { chooseBackend, firstThatRuns } from './backend.ts';
-import type { BackendCandidate } from './backend-candidate.ts';
+import type { BackendCandidate, BackendName } from './backend-candidate.ts';
+import { candidates, native } from './backends.ts';
 import { candidates as inBrowsers } from './backends.browser.ts';
+import { restoreRemovedUtilities } from './removed-utilities.ts';
 
 const failing = (name: string, error: Error): BackendCandidate => ({
   name,
@@ -34,20 +36,82 @@ describe('chooseBackend', () => {
 describe('in a browser', () => {
   it('takes what the page has imported, and imports nothing', async () => {
     const wasm = tf.findBackendFactory('wasm');
-    expect(await firstThatRuns(inBrowsers)).toEqual({
+    expect(await firstThatRuns([...inBrowsers.values()])).toEqual({
       backend: 'wasm',
       tried: [{ name: 'tfjs-backend-wasm', outcome: 'running' }],
     });
     tf.removeBackend('wasm');
-    const without = await firstThatRuns(inBrowsers);
+    const without = await firstThatRuns([...inBrowsers.values()]);
     tf.registerBackend('wasm', wasm);
     expect(without).toEqual({
       backend: 'cpu',
       tried: [
         { name: 'tfjs-backend-wasm', outcome: "not imported (import '@tensorflow/tfjs-backend-wasm')" },
+        // It registers itself in browsers only.
+        { name: 'tfjs-backend-webgl', outcome: "not imported (import '@tensorflow/tfjs-backend-webgl')" },
         { name: 'tfjs-backend-cpu', outcome: 'running' },
       ],
     });
+  });
+});
+
+describe('the backends to choose from', () => {
+  it('are tried in the order that is asked for', async () => {
+    const { backend, tried } = await chooseBackend(['cpu', 'wasm']);
+    expect(backend).toBe('cpu');
+    expect(tried).toEqual([{ name: 'tfjs-backend-cpu', outcome: 'running' }]);
+  });
+
+  it('are in browsers those that run there, webgl before plain JavaScript', () => {
+    expect([...inBrowsers.keys()]).toEqual(['wasm', 'webgl', 'cpu']);
+    expect([...candidates.keys()]).toEqual(['tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu']);
+  });
+
+  it('are known by name', async () => {
+    await expect(chooseBackend(['gpu' as BackendName])).rejects.toThrow(
+      /no backend 'gpu'.*tfjs-node-gpu, tfjs-node, wasm, cpu/,
+    );
+  });
+
+  it('are not taken where they compute in 16 bits, as some telephones do', async () => {
+    tf.registerBackend(
+      'half',
+      () =>
+        Object.assign(Object.create(tf.findBackend('cpu')) as tf.KernelBackend, { floatPrecision: () => 16 }),
+      1,
+    );
+    const { backend, tried } = await firstThatRuns([registered('half'), registered('cpu')]);
+    tf.removeBackend('half');
+    expect(backend).toBe('cpu');
+    expect(tried[0]).toEqual({ name: 'half', outcome: 'it computes in 16 bits here' });
+  });
+});
+
+describe('tfjs-node', () => {
+  it('finds what Node 23 removed when it is loaded', async () => {
+    const util = process.getBuiltinModule('node:util') as unknown as Record<string, unknown>;
+    const own = util['isNullOrUndefined'];
+    delete util['isNullOrUndefined'];
+    try {
+      const asked: string[] = [];
+      const load = (specifier: string): Promise<unknown> => {
+        asked.push(specifier);
+        const isNullOrUndefined = util['isNullOrUndefined'] as (x: unknown) => boolean;
+        expect([null, undefined, 0, ''].map(isNullOrUndefined)).toEqual([true, true, false, false]);
+        return Promise.resolve({});
+      };
+      expect(await native('tfjs-node', load).load()).toBe('tensorflow');
+      expect(asked).toEqual(['@tensorflow/tfjs-node']);
+    } finally {
+      util['isNullOrUndefined'] = own;
+    }
+  });
+
+  it('gets no other functions where Node has them', () => {
+    const isArray = (): boolean => false;
+    const util: Record<string, unknown> = { isArray };
+    restoreRemovedUtilities(util);
+    expect(util['isArray']).toBe(isArray);
   });
 });
 

@@ -1,8 +1,8 @@
 // Which backends there are to try is another file in browsers, `backends.browser.ts`: see package.json.
 import { candidates } from '#backends';
-import { EngineError } from '@odegrad/core';
-import { add, scalar, setBackend, tidy } from '@tensorflow/tfjs-core';
-import type { BackendCandidate } from './backend-candidate.ts';
+import { ArgumentError, EngineError } from '@odegrad/core';
+import { add, backend as current, scalar, setBackend, tidy } from '@tensorflow/tfjs-core';
+import type { BackendCandidate, BackendName } from './backend-candidate.ts';
 
 /** One backend that was tried, and what came of it. */
 export interface TriedBackend {
@@ -18,14 +18,28 @@ export interface ChosenBackend {
 }
 
 /**
- * Sets the fastest backend that runs here: in Node tfjs-node-gpu, tfjs-node, wasm or cpu, in a browser wasm or cpu, of which a page
- * imports what it wants to have. What is not installed or imported, was installed without its native part, or fails at its
- * first sum is passed over; `tried` says why.
+ * Sets the fastest backend that runs here: in Node tfjs-node-gpu, tfjs-node, wasm, cpu; in browsers wasm, webgl, cpu, of which a page
+ * imports what it wants to have; or the first of `names`. What is not installed or imported, was installed without its native part,
+ * computes in 16 bits, or fails at its first sum is passed over; `tried` says why.
  *
- * @throws {EngineError} if nothing runs.
+ * wasm comes before webgl because the operations of a vector field are many and small, and an adaptive step reads its error
+ * estimate back: on a GPU both cost more than the arithmetic does. For wide nets, put `'webgl'` first. Where wasm has no kernel
+ * of an operation or of its gradient, it is given cpu's.
+ *
+ * @throws {ArgumentError} for a name that is none, {EngineError} if nothing runs.
  */
-export function chooseBackend(): Promise<ChosenBackend> {
-  return firstThatRuns(candidates);
+export async function chooseBackend(
+  names: readonly BackendName[] = [...candidates.keys()] as BackendName[],
+): Promise<ChosenBackend> {
+  return firstThatRuns(
+    names.map((name: string) => {
+      const found = candidates.get(name);
+      if (found) return found;
+      throw new ArgumentError(
+        `There is no backend '${name}' to choose here. There are: ${[...candidates.keys()].join(', ')}.`,
+      );
+    }),
+  );
 }
 
 /** Tries backends in order until one runs. */
@@ -36,6 +50,7 @@ export async function firstThatRuns(candidates: readonly BackendCandidate[]): Pr
       const backend = await load();
       // Where a backend cannot start, setBackend says so and stays on the one before.
       if (!(await setBackend(backend))) throw new Error('TensorFlow.js could not start it');
+      if (current().floatPrecision() < 32) throw new Error('it computes in 16 bits here');
       if (tidy(() => add(scalar(1), scalar(1)).dataSync()[0]) !== 2) throw new Error('1 + 1 is not 2 on it');
       return { backend, tried: [...tried, { name, outcome: 'running' }] };
     } catch (error) {

@@ -1,13 +1,18 @@
 import { findBackendFactory, getGradient } from '@tensorflow/tfjs-core';
-import type { BackendCandidate } from './backend-candidate.ts';
+import type { BackendCandidate, BackendCandidates } from './backend-candidate.ts';
+import { borrowKernels } from './borrowed-kernels.ts';
 
 /**
- * The backends to try in a page or a worker, the fastest first: those that it has imported. A bundler must find whatever an import names,
- * and wasm needs paths that only the page knows, so nothing is imported here.
+ * The backends to try in a page or a worker: those that it has imported. A bundler must find whatever an import names, and wasm
+ * needs paths that only the page knows, so nothing is imported here.
  */
-export const candidates: readonly BackendCandidate[] = [imported('wasm'), imported('cpu')];
+export const candidates: BackendCandidates = new Map([
+  ['wasm', imported('wasm', () => borrowKernels('wasm', 'cpu'))],
+  ['webgl', imported('webgl')],
+  ['cpu', imported('cpu')],
+]);
 
-function imported(backend: string): BackendCandidate {
+function imported(backend: string, prepare: () => unknown = () => undefined): BackendCandidate {
   const name = `tfjs-backend-${backend}`;
   const missing = (): string | undefined => {
     // tfjs-core alone has no gradients.
@@ -20,7 +25,9 @@ function imported(backend: string): BackendCandidate {
     name,
     load() {
       const problem = missing();
-      return problem === undefined ? Promise.resolve(backend) : Promise.reject(new Error(problem));
+      if (problem !== undefined) return Promise.reject(new Error(problem));
+      prepare();
+      return Promise.resolve(backend);
     },
   };
 }

@@ -1,51 +1,70 @@
 import type * as wasm from '@tensorflow/tfjs-backend-wasm';
 import { findBackendFactory, getGradient } from '@tensorflow/tfjs-core';
-import type { BackendCandidate } from './backend-candidate.ts';
+import type { BackendCandidate, BackendCandidates } from './backend-candidate.ts';
+import { borrowKernels } from './borrowed-kernels.ts';
+import { restoreRemovedUtilities } from './removed-utilities.ts';
 
-/** The backends to try in Node, the fastest first. What is installed is imported when its turn comes. */
-export const candidates: readonly BackendCandidate[] = [
-  native('tfjs-node-gpu'),
-  native('tfjs-node'),
-  {
-    name: 'tfjs-backend-wasm',
-    async load() {
-      await loadGradients();
-      const { setWasmPaths } = (await ifThere('tfjs-backend-wasm')) as typeof wasm;
-      // In Node the backend looks for its binaries where the process was started.
-      const { fileURLToPath } = await import('node:url');
-      const folder = new URL('./', import.meta.resolve('@tensorflow/tfjs-backend-wasm'));
-      try {
-        setWasmPaths(fileURLToPath(folder));
-      } catch {
-        // It runs already, and knows its paths.
-      }
-      return 'wasm';
+/** The backends to try in Node. What is installed is imported when its turn comes. */
+export const candidates: BackendCandidates = new Map([
+  ['tfjs-node-gpu', native('tfjs-node-gpu')],
+  ['tfjs-node', native('tfjs-node')],
+  [
+    'wasm',
+    {
+      name: 'tfjs-backend-wasm',
+      async load() {
+        await loadGradients();
+        const { setWasmPaths } = (await ifThere('@tensorflow/tfjs-backend-wasm')) as typeof wasm;
+        // In Node the backend looks for its binaries where the process was started.
+        const { fileURLToPath } = await import('node:url');
+        const folder = new URL('./', import.meta.resolve('@tensorflow/tfjs-backend-wasm'));
+        try {
+          setWasmPaths(fileURLToPath(folder));
+        } catch {
+          // It runs already, and knows its paths.
+        }
+        await loadCpu();
+        borrowKernels('wasm', 'cpu');
+        return 'wasm';
+      },
     },
-  },
-  {
-    name: 'tfjs-backend-cpu',
-    async load() {
-      await loadGradients();
-      if ((findBackendFactory('cpu') as unknown) === null) await import('@tensorflow/tfjs');
-      return 'cpu';
+  ],
+  [
+    'cpu',
+    {
+      name: 'tfjs-backend-cpu',
+      async load() {
+        await loadGradients();
+        await loadCpu();
+        return 'cpu';
+      },
     },
-  },
-];
+  ],
+]);
 
-function native(name: 'tfjs-node' | 'tfjs-node-gpu'): BackendCandidate {
+/** tfjs-node or tfjs-node-gpu, from where `load` finds it. */
+export function native(
+  name: 'tfjs-node' | 'tfjs-node-gpu',
+  load: (specifier: string) => Promise<unknown> = ifThere,
+): BackendCandidate {
   return {
     name,
     async load() {
-      await ifThere(name);
+      restoreRemovedUtilities();
+      await load(`@tensorflow/${name}`);
       return 'tensorflow';
     },
   };
 }
 
 /** Imports a package that is there by choice. Its name is no literal, so that bundlers do not look for it. */
-function ifThere(name: string): Promise<unknown> {
-  const specifier = `@tensorflow/${name}`;
+function ifThere(specifier: string): Promise<unknown> {
   return import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
+}
+
+/** Backends register themselves when they are loaded. */
+async function loadCpu(): Promise<void> {
+  if ((findBackendFactory('cpu') as unknown) === null) await import('@tensorflow/tfjs');
 }
 
 /** tfjs-core alone has no gradients. */

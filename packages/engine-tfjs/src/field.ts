@@ -1,6 +1,7 @@
 import { keep, scalar, tidy, Variable, zerosLike, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError, type Linearization, type VectorField } from '@odegrad/core';
 import { tensorEngine } from './engine.ts';
+import { explained } from './explain.ts';
 import type { FieldRequest } from './field-engine.ts';
 import { internals } from './internals.ts';
 import { keepAll, ownedSince } from './ownership.ts';
@@ -25,7 +26,7 @@ export function vectorField({
     (recording: Recording, time: Tensor, y: readonly Tensor[]): Linearization<Tensor>['pullback'] =>
     (cotangent, withTime) => {
       const points = [...y, ...parameters];
-      const found = recording.pullback(cotangent, withTime ? [...points, time] : points);
+      const found = explained(() => recording.pullback(cotangent, withTime ? [...points, time] : points));
       const timeBar = withTime ? found.pop() : undefined;
       const all = found.map((x, i) => x ?? keep(zerosLike(points[i]!)));
       const t = timeBar ? timeBar.dataSync()[0]! : 0;

@@ -1,6 +1,8 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
+import { explainDisposed } from './disposed.ts';
+import { explain } from './explain.ts';
 import type { FlatField } from './field-engine.ts';
 import type { Part } from './parts.ts';
 import { inBrackets, isSameShape } from './shape.ts';
@@ -21,7 +23,7 @@ export function flatField<S>(
   const call = callable(f);
   const names = structure.names('f(t, y)');
   return (t, y) => {
-    const result = call(t, structure.unflatten(y) as unknown as StateOf<S>);
+    const result = named(() => call(t, structure.unflatten(y) as unknown as StateOf<S>));
     if (isPromise(result)) {
       // Its tensors are about to be freed, so it may well fail; nobody would hear.
       result.then(undefined, () => undefined);
@@ -35,6 +37,15 @@ export function flatField<S>(
     });
     return slopes;
   };
+}
+
+/** Runs f; errors of TensorFlow.js that do not say what was wrong with it become such that do. */
+function named<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw (error instanceof Error ? explainDisposed(error, run) : undefined) ?? explain(error);
+  }
 }
 
 function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<S>) => unknown {

@@ -3,6 +3,9 @@ import { tfjsEngine } from './tfjs-engine.ts';
 
 export type { Times } from './arguments.ts';
 export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.ts';
+export type { BackendName } from './backend-candidate.ts';
+export { checkAlive } from './disposed.ts';
+export { explained, missingKernel } from './explain.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
 export { odeint } from './odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';

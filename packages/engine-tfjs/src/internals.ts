@@ -2,6 +2,7 @@ import {
   engine,
   type DataId,
   type KernelBackend,
+  type NamedAttrMap,
   type NamedTensorMap,
   type Tensor,
 } from '@tensorflow/tfjs-core';
@@ -11,7 +12,7 @@ export interface TapeNode {
   readonly id: number;
   readonly kernelName: string;
   readonly inputs: NamedTensorMap;
-  readonly outputs: readonly Tensor[];
+  outputs: readonly Tensor[];
   saved: { dispose(): void }[];
   /** Called on the node that a gradient is taken through, whose inputs are those that it is taken for. */
   gradient?: (this: TapeNode, cotangents: Tensor[]) => Record<string, () => Tensor>;
@@ -56,6 +57,8 @@ export interface Internals {
     cotangent?: Tensor,
     allowNoGradients?: boolean,
   ): { value: Tensor; grads: (Tensor | undefined)[] };
+  /** Runs an operation by its name: what every function of TensorFlow.js does. */
+  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: NamedAttrMap): Tensor | Tensor[];
   /** A handle on the same data for a gradient function to keep; recorded although an operation is running. */
   clone(x: Tensor): Tensor;
   /** Ids grow: whatever is made after this call has a larger one. */

@@ -10,10 +10,11 @@ import {
 } from '@tensorflow/tfjs-core';
 import { ArgumentError, EngineError, forward } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
+import { hasDerivative } from './discrete.ts';
 import type { OdeOptions } from './options.ts';
 import { tapeOrigins } from './origins.ts';
 import type { Part } from './parts.ts';
-import { isTrainable, readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
+import { readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import {
   abandonGradient,
@@ -124,7 +125,7 @@ function dependenciesOf<S>(call: Call<S, Tensor>, reads: readonly Tensor[]): Dep
     perhaps,
     isMissed: (x) =>
       x instanceof Variable
-        ? !call.params && isTrainable(x)
+        ? !call.params && hasDerivative(x)
         : originOf(x) !== 'constant' && !perhaps.includes(x),
   };
 }

@@ -1,6 +1,7 @@
 import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
+import { hasDerivative } from './discrete.ts';
 import type { FlatField } from './field-engine.ts';
 import { record } from './recording.ts';
 
@@ -29,6 +30,11 @@ export function checkParameters(params: readonly Variable[]): readonly Variable[
       throw new ArgumentError(
         `\`params[${i}]\` must be a tf.Variable, not ${describe(v)}. Of a tf.layers model, take ` +
           `model.trainableWeights.map((w) => w.read()).`,
+      );
+    }
+    if (v.dtype !== 'float32') {
+      throw new ArgumentError(
+        `\`params[${i}]\`, variable '${v.name}', is of dtype ${v.dtype}, which has no gradient. Leave it out: f reads it as it is.`,
       );
     }
     if (v.isDisposed) throw new ArgumentError(`\`params[${i}]\`, variable '${v.name}', was disposed before.`);

@@ -1,4 +1,4 @@
-import { getGradient, Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { getGradient, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -10,6 +10,7 @@ import {
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from './field-engine.ts';
 import type { Part } from './parts.ts';
+import { hasDerivative } from './discrete.ts';
 import { environmentOf, type Environment } from './environment.ts';
 import { findReads } from './probe.ts';
 import { isolated } from './tape.ts';
@@ -170,10 +171,5 @@ export function variablesOf<S, P extends Part>(
   { params }: Call<S, P>,
   reads: readonly Tensor[],
 ): readonly Variable[] {
-  return params ?? reads.filter((x): x is Variable => isTrainable(x));
-}
-
-/** Whether a tensor is a variable whose gradient is wanted where nobody says otherwise. */
-export function isTrainable(x: Tensor): boolean {
-  return x instanceof Variable && x.trainable;
+  return params ?? reads.filter((x): x is Variable => hasDerivative(x));
 }

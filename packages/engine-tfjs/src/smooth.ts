@@ -1,4 +1,6 @@
-import { clone, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { clone, dispose, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { isDiscrete } from './discrete.ts';
+import { checkAlive } from './disposed.ts';
 import { missing } from './gradients/corrections.ts';
 import { gradientOf } from './gradients/gradient-of.ts';
 import { callable, check } from '@odegrad/core';
@@ -57,6 +59,14 @@ function orderly(target: Internals, fused: Fused): Internals['addTapeNode'] {
   const record = target.addTapeNode.bind(target);
   return (name, given, outputs, gradient, saved = [], attributes) => {
     const inputs = withoutAbsent(given);
+    try {
+      // Data may outlive a tensor, but engines that look for what f reads would not find it, and lose its gradient.
+      // A clone for a gradient is recorded while its operation still runs.
+      if (target.state.kernelDepth === 0) checkAlive(Object.values(inputs));
+    } catch (error) {
+      dispose(saved);
+      throw error;
+    }
     if (!gradient && !hasGradient(name)) {
       // The inputs' clones come before the operation, as they should.
       saved = missing[name]?.saves.map((input) => keep(clone(inputs[input]!))) ?? saved;
@@ -71,7 +81,11 @@ function orderly(target: Internals, fused: Fused): Internals['addTapeNode'] {
       given: gradient,
     };
     const right = gradientOf(operation);
-    if (right) target.state.activeTape!.at(-1)!.gradient = right;
+    const node = target.state.activeTape!.at(-1)!;
+    if (right) node.gradient = right;
+    // Indices that come with values, as of a sort, which has no gradient, lead nowhere.
+    if (!gradient && !hasGradient(name) && !outputs.every(isDiscrete))
+      node.outputs = outputs.filter((x) => !isDiscrete(x));
     if (saved.length > 0) putBeforeClones(target, outputs, saved.length);
   };
 }

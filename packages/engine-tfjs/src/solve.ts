@@ -1,9 +1,10 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
+import { hasDerivative } from './discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
-import { isTrainable, readsOf, run, variablesOf, type Run } from './run.ts';
+import { readsOf, run, variablesOf, type Run } from './run.ts';
 import type {
   CotangentOf,
   Float64Tensor,
@@ -67,7 +68,7 @@ export function solve<const S extends OdeState>(
   const solved = run(call, strategy, {
     parameters: variables,
     reads,
-    ...(!call.params && { isMissed: isTrainable }),
+    ...(!call.params && { isMissed: hasDerivative }),
   });
   const trajectories = kept(solved, call);
   return {

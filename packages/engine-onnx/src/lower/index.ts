@@ -36,6 +36,14 @@ export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string
   for (const [value, data] of program.constants)
     edges.set(value, constant(graph, program.values[value]!, data));
   for (const instruction of program.instructions) {
+    const values = instruction.outputs.map((output) => program.values[output]!);
+    if (values.every(({ shape }) => shape.includes(0))) {
+      // Nothing is to be computed, and many kernels of ONNX Runtime do not take what is empty.
+      instruction.outputs.forEach((output, i) =>
+        edges.set(output, constant(graph, values[i]!, new Float32Array(0))),
+      );
+      continue;
+    }
     const lowering = table[instruction.kernel];
     if (!lowering) throw new LoweringError(instruction.kernel, 'has no lowering');
     const result = lowering(callOf(graph, program, instruction, edges));

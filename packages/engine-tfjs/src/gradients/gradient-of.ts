@@ -1,5 +1,6 @@
 import { EngineError } from '@odegrad/core';
 import { getGradient, zeros, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { isDiscrete } from '../discrete.ts';
 import type { GradientFunction } from '../internals.ts';
 import { zerosOf, type Cotangents } from './correction.ts';
 import { missing, ofFunctions, ofKernels } from './corrections.ts';
@@ -47,8 +48,6 @@ export function gradientOf(operation: Operation): ((dys: readonly Tensor[]) => C
     return { ...found, ...zerosOf(Object.fromEntries(discrete)) };
   };
 }
-
-const isDiscrete = ({ dtype }: Tensor): boolean => dtype === 'bool' || dtype === 'int32';
 
 /** Takes the cotangents of all outputs where there are several. */
 type Registered = (dy: Tensor | Tensor[], saved: Tensor[], attributes: unknown) => Cotangents;
