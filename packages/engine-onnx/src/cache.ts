@@ -72,12 +72,12 @@ function traceRequest(
   shapes: readonly (readonly number[])[],
 ): Omit<TracedField<never>, 'made'> {
   const forward = recordingFor(request);
-  const { f, parameters } = request;
+  const { f, parameters, dtype } = request;
   let gradient: Program | undefined;
   return {
     shapes,
     forward: forward.program,
-    gradient: () => (gradient ??= aligned(traceGradient({ f, shapes, parameters }), forward.others)),
+    gradient: () => (gradient ??= aligned(traceGradient({ f, shapes, parameters, dtype }), forward.others)),
     others: forward.others,
   };
 }

@@ -13,10 +13,14 @@ const shapesOf = (y0: FieldRequest['y0']): number[][] => y0.map((part) => [...pa
  * The trainable variables that f reads, from a recording of it, which computes nothing. Undefined where that does not tell: f
  * cannot be recorded.
  */
-export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): readonly Variable[] | undefined {
+export function findParameters({
+  f,
+  y0,
+  dtype,
+}: Pick<FieldRequest, 'f' | 'y0' | 'dtype'>): readonly Variable[] | undefined {
   let trace: Trace;
   try {
-    trace = traceField({ f, shapes: shapesOf(y0), parameters: [] });
+    trace = traceField({ f, shapes: shapesOf(y0), parameters: [], dtype });
   } catch {
     return undefined;
   }
@@ -26,9 +30,9 @@ export function findParameters({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): reado
 }
 
 /** f as it was recorded to find the request's parameters; or else it is recorded now. */
-export function recordingFor({ f, y0, parameters }: FieldRequest): Trace {
+export function recordingFor({ f, y0, parameters, dtype }: FieldRequest): Trace {
   const found = traces.get(parameters);
-  return found ? withParameters(found, parameters) : traceField({ f, shapes: shapesOf(y0), parameters });
+  return found ? withParameters(found, parameters) : traceField({ f, shapes: shapesOf(y0), parameters, dtype });
 }
 
 /** @throws {EngineError} if f turned out to read trainable variables besides those that were found. */

@@ -9,6 +9,7 @@ import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type 
 import { createTraceCache, gradientIn } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
+import { exactKernels } from './exact-kernels.ts';
 import { checkTrainable, findParameters } from './found-parameters.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
@@ -16,6 +17,7 @@ import { createGraph, LoweringError } from './lower/index.ts';
 import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
+import { computeNumbersBy } from './numbers.ts';
 import type { Program } from './program.ts';
 import { checkPurity } from './purity.ts';
 import { countCompilation } from './recompilation.ts';
@@ -64,6 +66,7 @@ export function onnxEngine({
   });
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
+  computeNumbersBy(exactKernels({ ...runtimeFor('float64'), providers: ['cpu'], threads: 1 }));
 
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
     countCompilation(key);
@@ -122,6 +125,9 @@ export function onnxEngine({
         traced.forward,
         () => slopeAtStart(request, prepared),
         (body) => withLargeKernels(runtime, body),
+        runtime.float === 'float64'
+          ? () => replayEngine.prepare({ ...request, dtype: 'float32' })
+          : undefined,
       );
       return prepared;
     },

@@ -18,6 +18,8 @@ export type Feeds = Record<string, BoundTensor>;
 export interface SessionOptions {
   readonly providers: readonly string[];
   readonly threads: number;
+  /** The type of the model's floating-point numbers; float32 unless said. */
+  readonly float?: 'float32' | 'float64';
 }
 
 /**
@@ -93,15 +95,24 @@ const forgotten = new FinalizationRegistry<NativeSession>((session) => {
   session.dispose();
 });
 
+/**
+ * How much ONNX Runtime may change a graph. What it fuses beyond `basic` gets its numbers as attributes, which are float32
+ * whatever the values are: a scaled product would be off by 1.5·10⁻⁸, and x σ(x) has no kernel for doubles.
+ */
+const optimization = { float32: 'all', float64: 'basic' } as const;
+
 /** Makes a session of a model's bytes. */
-export function createSession(model: Uint8Array, { providers, threads }: SessionOptions): Session {
+export function createSession(
+  model: Uint8Array,
+  { providers, threads, float = 'float32' }: SessionOptions,
+): Session {
   const session = new (onnxRuntime().InferenceSession)();
   const options = {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimization[float],
     enableCpuMemArena: true,
     enableMemPattern: true,
     // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and

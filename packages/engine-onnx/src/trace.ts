@@ -1,4 +1,4 @@
-import { isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
+import { isolated, smoothGradients, type FieldRequest, type FlatField } from '@odegrad/engine-tfjs';
 import {
   clone,
   customGrad,
@@ -10,6 +10,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
+import { notingNumbers } from './numbers.ts';
 import type { Port, Program } from './program.ts';
 import { record, unrecordable, type Recorder } from './record.ts';
 import { simplify } from './simplify.ts';
@@ -21,6 +22,8 @@ export interface TraceRequest {
   readonly shapes: readonly (readonly number[])[];
   /** Variables to take gradients for. */
   readonly parameters: readonly Variable[];
+  /** What the recording is to be run in: for doubles f's numbers are kept as it writes them. float32 unless said. */
+  readonly dtype?: FieldRequest['dtype'];
 }
 
 /** A recorded function. */
@@ -79,6 +82,7 @@ interface Scene extends TraceRequest {
 }
 
 function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) => Program['outputs']): Trace {
+  const noting = request.dtype === 'float64' ? notingNumbers : <T>(run: () => T): T => run();
   return isolated(() =>
     // A trace holds no tensors, which is what TensorFlow.js's types want to be told.
     tidy<never>(() =>
@@ -95,7 +99,7 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
           ...others.map((variable, i) => ({ variable, name: `v${i}` })),
         ];
         const outputs = withoutValues(recorder, named, () =>
-          smoothGradients(() => body(recorder, { ...request, t, y })),
+          noting(() => smoothGradients(() => body(recorder, { ...request, t, y }))),
         );
         const program = recorder.program(outputs);
         const ports = new Map(program.inputs.map(({ name, value }) => [value, name]));

@@ -46,5 +46,5 @@ export interface FieldEngine<A> extends EngineProvider {
    * The trainable variables that f reads at (t0, y0), in the order of their first use, from an engine that can tell without
    * computing f. Where it cannot, f is run once, eagerly, to see. `prepare` gets the same list as its parameters.
    */
-  findParameters?(request: Pick<FieldRequest, 'f' | 't0' | 'y0'>): readonly Variable[] | undefined;
+  findParameters?(request: Pick<FieldRequest, 'f' | 't0' | 'y0' | 'dtype'>): readonly Variable[] | undefined;
 }

@@ -136,13 +136,14 @@ function requireGradients(): void {
 }
 
 /** The variables to take gradients for: the user's list, or those that f reads. */
-export function parametersOf<S, P extends Part>({ params, f, ts, kind, y0, engine }: Call<S, P>): Parameters {
+export function parametersOf<S, P extends Part>(call: Call<S, P>): Parameters {
+  const { params, f, ts, kind, y0, engine, dtype } = call;
   requireGradients();
   if (params) return { variables: params, found: false };
   const t0 = ts[0]!;
   const variables = kind.withTensors(
     y0,
-    (tensors) => engine.findParameters?.({ f, t0, y0: tensors }) ?? findParameters(f, t0, tensors),
+    (tensors) => engine.findParameters?.({ f, t0, y0: tensors, dtype }) ?? findParameters(f, t0, tensors),
   );
   return { variables, found: true };
 }

@@ -1,6 +1,5 @@
-import { sizeOf, type ConstantData, type Program, type Value } from '../program.ts';
+import type { Program } from '../program.ts';
 import { activations } from './activations.ts';
-import { written } from './written.ts';
 import { callOf, LoweringError, type LoweringTable } from './context.ts';
 import { convolutions } from './conv.ts';
 import { elementwise } from './elementwise.ts';
@@ -33,8 +32,10 @@ const table: LoweringTable = {
 export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string, Edge>): Map<string, Edge> {
   const edges = new Map<number, Edge>();
   for (const { name, value } of program.inputs) edges.set(value, inputs.get(name)!);
-  for (const [value, data] of program.constants)
-    edges.set(value, constant(graph, program.values[value]!, data));
+  for (const [value, data] of program.constants) {
+    const { shape, type } = portType(program, value, graph);
+    edges.set(value, graph.constant(data, shape, type));
+  }
   for (const instruction of program.instructions) {
     const lowering = table[instruction.kernel];
     if (!lowering) throw new LoweringError(instruction.kernel, 'has no lowering');
@@ -53,11 +54,4 @@ export function portType(
 ): { shape: readonly number[]; type: Edge['type'] } {
   const { shape, dtype } = program.values[value]!;
   return { shape, type: onnxTypeOf(dtype, graph.float) };
-}
-
-function constant(graph: Graph, { shape, dtype }: Value, data: ConstantData): Edge {
-  const type = onnxTypeOf(dtype, graph.float);
-  if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1)
-    return graph.constant(data, shape, type);
-  return graph.constant(Array.from(data, written), shape, type);
 }
