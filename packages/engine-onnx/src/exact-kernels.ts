@@ -1,5 +1,4 @@
 import { EngineError } from '@odegrad/core';
-import type { TensorInfo } from '@tensorflow/tfjs-core';
 
 import { release, wrap, type Runtime } from './array.ts';
 import { createBuilder } from './builder.ts';

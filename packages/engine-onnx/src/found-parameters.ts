@@ -32,7 +32,9 @@ export function findParameters({
 /** f as it was recorded to find the request's parameters; or else it is recorded now. */
 export function recordingFor({ f, y0, parameters, dtype }: FieldRequest): Trace {
   const found = traces.get(parameters);
-  return found ? withParameters(found, parameters) : traceField({ f, shapes: shapesOf(y0), parameters, dtype });
+  return found
+    ? withParameters(found, parameters)
+    : traceField({ f, shapes: shapesOf(y0), parameters, dtype });
 }
 
 /** @throws {EngineError} if f turned out to read trainable variables besides those that were found. */

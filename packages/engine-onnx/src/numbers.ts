@@ -12,7 +12,9 @@ const numbers = new WeakMap<DataId, Float64Array>();
 /** What TensorFlow.js looked at last, of which it may be about to make a tensor. */
 interface Seen {
   number: number;
-  list: readonly unknown[] | Float64Array;
+  list: readonly unknown[];
+  /** The last lists that it looked at twice in a row: the rows of a nested list it looks at once. */
+  twice: readonly (readonly unknown[])[];
 }
 
 let seen: Seen | undefined;
@@ -104,10 +106,13 @@ export function notingNumbers<T>(body: () => T): T {
   if (!original) return body();
   const own = Object.hasOwn(platform, 'isTypedArray');
   const outer = seen;
-  const here: Seen = (seen = { number: NaN, list: [] });
+  const here: Seen = (seen = { number: NaN, list: [], twice: [] });
   platform.isTypedArray = function (x) {
     if (typeof x === 'number') here.number = x;
-    else if (Array.isArray(x) || x instanceof Float64Array) here.list = x;
+    else if (Array.isArray(x)) {
+      if (x === here.list && x !== here.twice[0]) here.twice = [x, ...here.twice.slice(0, 1)];
+      here.list = x;
+    }
     return original.call(platform, x);
   };
   try {
@@ -122,18 +127,18 @@ export function notingNumbers<T>(body: () => T): T {
 /** Told of the data of a new tensor: notes what was seen, if that is what these values are rounded from. */
 export function noteWritten(dataId: DataId, values: unknown): void {
   if (!seen || !(values instanceof Float32Array) || values.length === 0) return;
-  for (const candidate of [[seen.number], seen.list]) {
-    const exact = candidate.length === values.length ? candidate : (candidate as unknown[]).flat(Infinity);
-    if (!isRounded(values, exact as ArrayLike<number>)) continue;
-    numbers.set(dataId, Float64Array.from(exact as ArrayLike<number>));
+  for (const candidate of [[seen.number], ...seen.twice]) {
+    const exact = candidate.length === values.length ? candidate : candidate.flat(Infinity);
+    if (!isRounded(values, exact)) continue;
+    numbers.set(dataId, Float64Array.from(exact as number[]));
     return;
   }
 }
 
-function isRounded(values: Float32Array, exact: ArrayLike<number>): boolean {
+function isRounded(values: Float32Array, exact: readonly unknown[]): boolean {
   if (exact.length !== values.length) return false;
   for (let i = 0; i < values.length; i++) {
-    if (typeof exact[i] !== 'number' || !Object.is(Math.fround(exact[i]!), values[i])) return false;
+    if (typeof exact[i] !== 'number' || !Object.is(Math.fround(exact[i] as number), values[i])) return false;
   }
   return true;
 }

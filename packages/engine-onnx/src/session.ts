@@ -97,9 +97,13 @@ const forgotten = new FinalizationRegistry<NativeSession>((session) => {
 
 /**
  * How much ONNX Runtime may change a graph. What it fuses beyond `basic` gets its numbers as attributes, which are float32
- * whatever the values are: a scaled product would be off by 1.5·10⁻⁸, and x σ(x) has no kernel for doubles.
+ * whatever the values are: a scaled product would be off by 1.5·10⁻⁸, and x σ(x) has no kernel for doubles. The same goes for
+ * what makes layer normalisation and GELU one operator, which is in `basic`; and at a rectifier before a clip of doubles it fails.
  */
-const optimization = { float32: 'all', float64: 'basic' } as const;
+const optimization = {
+  float32: { level: 'all', without: '' },
+  float64: { level: 'basic', without: 'FuseReluClip;LayerNormFusionL1;GeluFusionL1' },
+} as const;
 
 /** Makes a session of a model's bytes. */
 export function createSession(
@@ -107,17 +111,21 @@ export function createSession(
   { providers, threads, float = 'float32' }: SessionOptions,
 ): Session {
   const session = new (onnxRuntime().InferenceSession)();
+  const { level, without } = optimization[float];
   const options = {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: optimization[float],
+    graphOptimizationLevel: level,
     enableCpuMemArena: true,
     enableMemPattern: true,
     // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and
     // threads that went on to spin for the last one would be in the way of the next.
-    extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
+    extra: {
+      session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
+      optimization: { disable_specified_optimizers: without },
+    },
   };
   try {
     session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);

@@ -24,6 +24,9 @@ const table: LoweringTable = {
   ...normalisations,
 };
 
+/** The kernels that there are lowerings for. */
+export const loweredKernels: readonly string[] = Object.keys(table);
+
 /**
  * Adds the program's instructions to the graph, its input ports being the given edges, and returns the edges
  * of its output ports.
