@@ -101,8 +101,11 @@ const forgotten = new FinalizationRegistry<NativeSession>((session) => {
  * what makes layer normalisation and GELU one operator, which is in `basic`; and at a rectifier before a clip of doubles it fails.
  */
 const optimization = {
-  float32: { level: 'all', without: '' },
-  float64: { level: 'basic', without: 'FuseReluClip;LayerNormFusionL1;GeluFusionL1' },
+  float32: { level: 'all', extra: {} },
+  float64: {
+    level: 'basic',
+    extra: { disable_specified_optimizers: 'FuseReluClip;LayerNormFusionL1;GeluFusionL1' },
+  },
 } as const;
 
 /** Makes a session of a model's bytes. */
@@ -111,7 +114,7 @@ export function createSession(
   { providers, threads, float = 'float32' }: SessionOptions,
 ): Session {
   const session = new (onnxRuntime().InferenceSession)();
-  const { level, without } = optimization[float];
+  const { level, extra } = optimization[float];
   const options = {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
@@ -124,7 +127,7 @@ export function createSession(
     // threads that went on to spin for the last one would be in the way of the next.
     extra: {
       session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
-      optimization: { disable_specified_optimizers: without },
+      optimization: extra,
     },
   };
   try {

@@ -12,6 +12,7 @@ import type { FieldEngine } from './field-engine.ts';
 import type { Part } from './parts.ts';
 import { findParameters } from './probe.ts';
 import { isolated } from './tape.ts';
+import { readsTime, watchTimes } from './time-resolution.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
 export interface Run<P> {
@@ -78,7 +79,13 @@ function runOn<A, S, P extends Part>(
   try {
     for (const part of y0) start.push(port.enter(part));
     const timeGradients = timesTensor !== undefined;
-    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, method);
+    const watched = watchTimes({
+      ts,
+      method,
+      engine: { name: provider.name, roundoff: engine.roundoff },
+      readsTime: () => kind.withTensors(y0, (tensors) => readsTime(f, ts[0]!, tensors)),
+    });
+    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, watched);
     let released = false;
     return {
       stats: solution.stats,
