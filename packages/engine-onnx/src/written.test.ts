@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
-import { written } from './written.ts';
+import { recovered, written } from './written.ts';
 
 test.each([
   0,
@@ -28,4 +28,18 @@ test('never leaves the float32 that it was given', () => {
     expect(Math.fround(written(x))).toBe(x);
   }
   expect(written(Infinity)).toBe(Infinity);
+});
+
+test('recovers all numbers of a tensor or none, and says once where it cannot', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const exact = Float32Array.of(0, -0, 0.5, 1.25, 1234567, 1.7e9, Infinity, NaN);
+  expect(recovered(exact)).toEqual(exact);
+  expect(recovered(Float32Array.of(0.1, 2, -1 / 3))).toEqual(Float64Array.of(0.1, 2, -1 / 3));
+  expect(warn).not.toHaveBeenCalled();
+  const some = Float32Array.of(0.1, 9.806651, 1701234567);
+  expect(recovered(some)).toEqual(some);
+  expect(recovered(some)).not.toBe(some);
+  expect(warn.mock.calls).toEqual([[expect.stringContaining('3 numbers')]]);
+  expect(warn.mock.calls).toEqual([[expect.stringContaining(String(Math.fround(9.806651)))]]);
+  warn.mockRestore();
 });

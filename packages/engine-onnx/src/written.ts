@@ -48,6 +48,7 @@ const BITS = 2 ** 16;
 /** Whether x may well be another number rounded to float32: its 24 bits are in use. */
 function looksRounded(x: number): boolean {
   if (!Number.isFinite(x) || (Number.isInteger(x) && Math.abs(x) < 2 ** 24)) return false;
+  if (Number(x.toPrecision(6)) === x) return false;
   const exponent = Math.floor(Math.log2(Math.abs(x)));
   return !Number.isInteger((x / 2 ** exponent) * (BITS / 2));
 }
@@ -68,7 +69,7 @@ export function recovered(data: Float32Array): Float32Array | Float64Array {
       warnOfRounded(x, data.length);
       return data.slice();
     }
-    changed ||= number !== x;
+    changed ||= !Object.is(number, x);
     numbers[i] = number;
   }
   return changed ? numbers : data.slice();
