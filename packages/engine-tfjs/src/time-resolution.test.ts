@@ -114,7 +114,11 @@ describe('output times that float32 does not tell apart', () => {
 describe('steps that float32 does not resolve', () => {
   const adaptive: Method = {
     solver: registry.get('solver', 'dopri5'),
-    stepping: { rtol: 1e-3, atol: 1e-6, controller: { name: 'steady', next: () => ({ accept: true, factor: 1 }) } },
+    stepping: {
+      rtol: 1e-3,
+      atol: 1e-6,
+      controller: { name: 'steady', next: () => ({ accept: true, factor: 1 }) },
+    },
   };
   let names = 0;
   /** Each engine is warned of once. */
