@@ -108,12 +108,12 @@ interface RecordedGradient {
 
 /** Records the gradient now, while all that f reads is there. What has none is an error only when it is asked for. */
 function recordGradient(
-  { f, parameters }: FieldRequest,
+  { f, parameters, dtype }: FieldRequest,
   shapes: readonly (readonly number[])[],
   forward: Trace,
 ): RecordedGradient {
   try {
-    const trace = traceGradient({ f, shapes, parameters });
+    const trace = traceGradient({ f, shapes, parameters, dtype });
     const others = [...new Set([...forward.others, ...trace.others])];
     const names = new Map(trace.others.map((x, i) => [`v${i}`, `v${others.indexOf(x)}`]));
     const program = withNames(trace.program, names);

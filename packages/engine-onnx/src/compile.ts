@@ -78,9 +78,13 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
 export function openSession(
   model: Uint8Array,
   work: number,
-  { providers, threads, cores, opened }: Runtime,
+  { float, providers, threads, cores, opened }: Runtime,
 ): Session {
-  const session = createSession(model, { providers, threads: threads ?? (work > PARALLEL ? cores : 1) });
+  const session = createSession(model, {
+    providers,
+    threads: threads ?? (work > PARALLEL ? cores : 1),
+    float,
+  });
   opened?.push(session);
   return session;
 }

@@ -11,10 +11,14 @@ const traces = new WeakMap<readonly Tensor[], Trace>();
  * The variables and captured tensors that f reads, from a recording of it, which computes nothing. Undefined where that does
  * not tell: f cannot be recorded.
  */
-export function findReads({ f, y0 }: Pick<FieldRequest, 'f' | 'y0'>): readonly Tensor[] | undefined {
+export function findReads({
+  f,
+  y0,
+  dtype,
+}: Pick<FieldRequest, 'f' | 'y0' | 'dtype'>): readonly Tensor[] | undefined {
   let trace: Trace;
   try {
-    trace = recordedNow({ f, y0, parameters: [] });
+    trace = recordedNow({ f, y0, parameters: [], dtype });
   } catch (error) {
     if (error instanceof ArgumentError) throw error;
     return undefined;
@@ -30,8 +34,13 @@ export function recordingFor(request: FieldRequest): Trace {
 }
 
 /** f as it is now. */
-export function recordedNow({ f, y0, parameters }: Pick<FieldRequest, 'f' | 'y0' | 'parameters'>): Trace {
-  return traceField({ f, shapes: y0.map((part) => [...part.shape]), parameters });
+export function recordedNow({
+  f,
+  y0,
+  parameters,
+  dtype,
+}: Pick<FieldRequest, 'f' | 'y0' | 'parameters' | 'dtype'>): Trace {
+  return traceField({ f, shapes: y0.map((part) => [...part.shape]), parameters, dtype });
 }
 
 /** @throws {ArgumentError} if f turned out to read something besides the parameters whose gradient would be lost. */

@@ -9,20 +9,22 @@ import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type 
 import { createTraceCache, gradientIn } from './cache.ts';
 import { blockField } from './block-field.ts';
 import { blockTeam, type BlockTeam } from './block-team.ts';
+import { exactKernels } from './exact-kernels.ts';
 import { checkMissed, findReads } from './found-reads.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import { hasCrew } from './crew.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
-import { written } from './lower/written.ts';
 import { lowerProgram } from './compile.ts';
 import { withLargeKernels } from './large-kernels.ts';
 import { largeSums } from './large-sums.ts';
+import { computeNumbersBy } from './numbers.ts';
 import type { Program } from './program.ts';
 import { checkPurity } from './purity.ts';
 import { countCompilation } from './recompilation.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
 import { onnxRuntime } from './session.ts';
+import { recovered } from './written.ts';
 
 /** How ONNX Runtime is used. */
 export interface OnnxOptions {
@@ -72,6 +74,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
   });
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
   const warned = new WeakSet<object>();
+  computeNumbersBy(exactKernels({ ...runtimeFor('float64'), providers: ['cpu'], threads: 1 }));
 
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
     countCompilation(key);
@@ -110,8 +113,8 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
         const values = x.dataSync();
         if (runtime.float === 'float32' || x.dtype !== 'float32') return wrap(kind, values);
         // A captured number is taken as it was written, as one in f is.
-        const isNumber = x.size === 1 && !(x instanceof Variable);
-        return wrap(kind, isNumber ? Float64Array.from(values, written) : Float64Array.from(values));
+        const isMade = x instanceof Variable || request.parameters.includes(x);
+        return wrap(kind, Float64Array.from(isMade ? values : recovered(values as Float32Array)));
       };
       checkAlive(others);
       const variables = [request.parameters.map(read), others.map(read)] as const;
@@ -131,6 +134,9 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
         traced.forward,
         () => slopeAtStart(request, prepared),
         (body) => withLargeKernels(runtime, body),
+        runtime.float === 'float64'
+          ? () => replayEngine.prepare({ ...request, dtype: 'float32' })
+          : undefined,
       );
       return prepared;
     },

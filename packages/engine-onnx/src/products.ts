@@ -34,7 +34,7 @@ function multiplyOut(program: Program): Program {
   const times = (like: number, a: number, b: number): number =>
     editor.call('Multiply', { a, b }, { shape: editor.shape(like) });
   const scaled = (value: number, coefficient: number): number =>
-    coefficient === 1 ? value : times(value, value, editor.constant(Float32Array.of(coefficient), []));
+    coefficient === 1 ? value : times(value, value, editor.constant(Float64Array.of(coefficient), []));
 
   for (const instruction of program.instructions) {
     const output = instruction.outputs[0]!;

@@ -4,8 +4,8 @@ export type TensorType = 'float32' | 'int32' | 'bool';
 /** Element types that a program knows: those of what is recorded, and doubles for sums. */
 export type ElementType = TensorType | 'float64';
 
-/** Data of a constant, as TensorFlow.js holds it. */
-export type ConstantData = Float32Array | Int32Array | Uint8Array;
+/** Data of a constant, as TensorFlow.js holds it; numbers as f writes them where they are recorded for doubles. */
+export type ConstantData = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** What is known of an intermediate result before anything is computed. */
 export interface Value {
@@ -160,6 +160,7 @@ function renumbered(program: Program): Program {
 
 /** Whether two constants of one size and type are the same to the last bit. */
 export function sameData(a: ConstantData, b: ConstantData): boolean {
+  if (a instanceof Float64Array || b instanceof Float64Array) return a.every((x, i) => Object.is(x, b[i]));
   // As words, which compare several times faster than numbers of which some may be NaN or −0.
   const words = (x: ConstantData): Uint8Array | Uint32Array =>
     x instanceof Uint8Array ? x : new Uint32Array(x.buffer, x.byteOffset, x.length);

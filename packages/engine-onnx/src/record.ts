@@ -15,6 +15,7 @@ import {
 } from '@tensorflow/tfjs-core';
 
 import { reshapedTo, resultTypes, type ResultType } from './kernel-shapes.ts';
+import { constantData, noteResults } from './numbers.ts';
 import {
   sameShape,
   type ConstantData,
@@ -167,7 +168,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
     if (isPlaceholder(x.dataId))
       throw unrecordable('it keeps a tensor from one call to the next that depends on t, y or what it reads');
     const value = assign(x.shape, elementType(x.dtype, 'a constant'));
-    constants.set(value, engine().readSync(x.dataId).slice() as ConstantData);
+    constants.set(value, constantData(x));
     known.set(x.dataId, value);
     return value;
   };
@@ -189,7 +190,11 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
       }
       const unknown = operands.some(([, x]) => isPlaceholder(x.dataId));
       if (random.has(kernel)) drew = kernel;
-      if (!unknown) return compute(real, kernel, inputs, attrs);
+      if (!unknown) {
+        const out = compute(real, kernel, inputs, attrs);
+        noteResults(kernel, attrs, operands, Array.isArray(out) ? out : [out]);
+        return out;
+      }
       const x = operands[0]![1];
       switch (kernel) {
         case 'ZerosLike':

@@ -144,7 +144,8 @@ function upload(program: Program, backend: KernelBackend): Map<number, TensorInf
     const { shape } = program.values[value]!;
     // What is replayed is what was recorded: no doubles.
     const dtype = program.values[value]!.dtype as TensorType;
-    const dataId = backend.write(data.slice() as ConstantData, [...shape], dtype);
+    const values: ConstantData = data instanceof Float64Array ? Float32Array.from(data) : data.slice();
+    const dataId = backend.write(values as Float32Array, [...shape], dtype);
     infos.set(value, { dataId, shape: [...shape], dtype });
   }
   return infos;

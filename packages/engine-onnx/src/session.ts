@@ -18,6 +18,8 @@ export type Feeds = Record<string, BoundTensor>;
 export interface SessionOptions {
   readonly providers: readonly string[];
   readonly threads: number;
+  /** The type of the model's floating-point numbers; float32 unless said. */
+  readonly float?: 'float32' | 'float64';
 }
 
 /**
@@ -93,20 +95,40 @@ const forgotten = new FinalizationRegistry<NativeSession>((session) => {
   session.dispose();
 });
 
+/**
+ * How much ONNX Runtime may change a graph. What it fuses beyond `basic` gets its numbers as attributes, which are float32
+ * whatever the values are: a scaled product would be off by 1.5·10⁻⁸, and x σ(x) has no kernel for doubles. The same goes for
+ * what makes layer normalisation and GELU one operator, which is in `basic`; and at a rectifier before a clip of doubles it fails.
+ */
+const optimization = {
+  float32: { level: 'all', extra: {} },
+  float64: {
+    level: 'basic',
+    extra: { disable_specified_optimizers: 'FuseReluClip;LayerNormFusionL1;GeluFusionL1' },
+  },
+} as const;
+
 /** Makes a session of a model's bytes. */
-export function createSession(model: Uint8Array, { providers, threads }: SessionOptions): Session {
+export function createSession(
+  model: Uint8Array,
+  { providers, threads, float = 'float32' }: SessionOptions,
+): Session {
   const session = new (onnxRuntime().InferenceSession)();
+  const { level, extra } = optimization[float];
   const options = {
     executionProviders: [...providers],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: level,
     enableCpuMemArena: true,
     enableMemPattern: true,
     // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and
     // threads that went on to spin for the last one would be in the way of the next.
-    extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
+    extra: {
+      session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
+      optimization: extra,
+    },
   };
   try {
     session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);

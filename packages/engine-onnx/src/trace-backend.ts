@@ -11,6 +11,8 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
+import { noteWritten } from './numbers.ts';
+
 /** What happens to the kernel calls and reads of a function that runs on the tracing backend. */
 export interface KernelListener {
   call(
@@ -84,13 +86,12 @@ function read(dataId: DataId): Values {
 
 // KernelBackend is a class with a method for each thing that a backend may do; the engine asks these of ours.
 const backend: KernelBackend = {
-  write: (values: Values | null, shape: number[]) =>
-    put(
-      {},
-      values,
-      shape.reduce((n, extent) => n * extent, 1),
-      1,
-    ),
+  write(values: Values | null, shape: number[]) {
+    const size = shape.reduce((n, extent) => n * extent, 1);
+    const dataId = put({}, values, size, 1);
+    noteWritten(dataId, values);
+    return dataId;
+  },
   move: (dataId: DataId, values: Values, _shape: number[], _dtype: DataType, references: number) => {
     put(dataId, values, values.length, references);
   },

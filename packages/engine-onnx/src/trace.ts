@@ -1,4 +1,10 @@
-import { explained, isolated, smoothGradients, type FlatField } from '@odegrad/engine-tfjs';
+import {
+  explained,
+  isolated,
+  smoothGradients,
+  type FieldRequest,
+  type FlatField,
+} from '@odegrad/engine-tfjs';
 import {
   clone,
   customGrad,
@@ -10,6 +16,7 @@ import {
   Variable,
 } from '@tensorflow/tfjs-core';
 
+import { notingNumbers } from './numbers.ts';
 import type { Program } from './program.ts';
 import { hasElements, record, unrecordable, type Recorder } from './record.ts';
 import { simplify } from './simplify.ts';
@@ -21,6 +28,8 @@ export interface TraceRequest {
   readonly shapes: readonly (readonly number[])[];
   /** Variables and captured tensors to take gradients for. */
   readonly parameters: readonly Tensor[];
+  /** What the recording is to be run in: for doubles f's numbers are kept as it writes them. float32 unless said. */
+  readonly dtype?: FieldRequest['dtype'];
 }
 
 /** A recorded function. */
@@ -80,6 +89,7 @@ interface Scene extends TraceRequest {
 }
 
 function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) => Program['outputs']): Trace {
+  const noting = request.dtype === 'float64' ? notingNumbers : <T>(run: () => T): T => run();
   return isolated(() =>
     // A trace holds no tensors, which is what TensorFlow.js's types want to be told.
     tidy<never>(() =>
@@ -97,7 +107,7 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
           ...variables.map((tensor, i) => ({ tensor, name: `u${i}` })),
         ];
         const outputs = withoutValues(recorder, swapped, () =>
-          smoothGradients(() => body(recorder, { ...request, t, y })),
+          noting(() => smoothGradients(() => body(recorder, { ...request, t, y }))),
         );
         const program = recorder.program(outputs);
         const tensors = new Map([

@@ -10,6 +10,7 @@ import { resolveOptions, type Resolved } from './resolve-options.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
+import { checkRoundedTimes } from './time-resolution.ts';
 
 /** Output times, the first one that of y0. Increasing or decreasing; repeated ones repeat the state, one alone gives y0. */
 export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;
@@ -82,6 +83,7 @@ function timesOf(ts: Times): readonly number[] {
   times.forEach((t: unknown, i) => {
     if (typeof t !== 'number') throw new ArgumentError(`\`ts[${i}]\` must be a number, not ${describe(t)}.`);
   });
+  if (ts instanceof Tensor || ts instanceof Float32Array) checkRoundedTimes(times);
   checkTimes(times);
   return times;
 }

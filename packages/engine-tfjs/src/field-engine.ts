@@ -53,5 +53,5 @@ export interface FieldEngine<A> extends EngineProvider {
    * The variables and captured tensors that f reads, in the order of their first use, from an engine that can tell without
    * computing f. Where it cannot, f is run once, eagerly, to see. `prepare` gets the same list as its `reads`.
    */
-  findReads?(request: Pick<FieldRequest, 'f' | 't0' | 'y0'>): readonly Tensor[] | undefined;
+  findReads?(request: Pick<FieldRequest, 'f' | 't0' | 'y0' | 'dtype'>): readonly Tensor[] | undefined;
 }

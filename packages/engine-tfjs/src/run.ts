@@ -14,6 +14,7 @@ import { hasDerivative } from './discrete.ts';
 import { environmentOf, type Environment } from './environment.ts';
 import { findReads } from './probe.ts';
 import { isolated } from './tape.ts';
+import { readsTime, watchTimes } from './time-resolution.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
 export interface Run<P> {
@@ -97,7 +98,13 @@ function runOn<A, S, P extends Part>(
   try {
     for (const part of y0) start.push(port.enter(part));
     const timeGradients = timesTensor !== undefined;
-    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, method);
+    const watched = watchTimes({
+      ts,
+      method,
+      engine: { name: provider.name, roundoff: engine.roundoff },
+      readsTime: () => kind.withTensors(y0, (tensors) => readsTime(f, ts[0]!, tensors)),
+    });
+    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, watched);
     let released = false;
     return {
       stats: solution.stats,
@@ -157,12 +164,13 @@ function requireGradients(): void {
 }
 
 /** What f reads at (t0, y0): variables and captured tensors, in the order of their first use. */
-export function readsOf<S, P extends Part>({ f, ts, kind, y0, engine }: Call<S, P>): readonly Tensor[] {
+export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] {
+  const { f, ts, kind, y0, engine, dtype } = call;
   requireGradients();
   const t0 = ts[0]!;
   return kind.withTensors(
     y0,
-    (tensors) => engine.findReads?.({ f, t0, y0: tensors }) ?? findReads(f, t0, tensors),
+    (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
   );
 }
 

@@ -14,6 +14,7 @@ it('has these public names', () => {
       "describeSolver",
       "discreteSolution",
       "discreteSteps",
+      "doubledTensorFlow",
       "flatten",
       "float64Field",
       "forcing",

@@ -1,4 +1,5 @@
 export { describeController } from './controller-contract.ts';
+export { doubledTensorFlow } from './doubled-tensorflow.ts';
 export { centralDifferences, type Point } from './differences.ts';
 export {
   discreteSolution,

@@ -1,6 +1,5 @@
-import { sizeOf, type ConstantData, type Program, type Value } from '../program.ts';
+import type { ConstantData, Program } from '../program.ts';
 import { activations } from './activations.ts';
-import { written } from './written.ts';
 import { callOf, LoweringError, type LoweringTable } from './context.ts';
 import { convolutions } from './conv.ts';
 import { elementwise } from './elementwise.ts';
@@ -25,6 +24,9 @@ const table: LoweringTable = {
   ...normalisations,
 };
 
+/** The kernels that there are lowerings for. */
+export const loweredKernels: readonly string[] = Object.keys(table);
+
 /**
  * Adds the program's instructions to the graph, its input ports being the given edges, and returns the edges
  * of its output ports.
@@ -33,15 +35,16 @@ const table: LoweringTable = {
 export function lower(graph: Graph, program: Program, inputs: ReadonlyMap<string, Edge>): Map<string, Edge> {
   const edges = new Map<number, Edge>();
   for (const { name, value } of program.inputs) edges.set(value, inputs.get(name)!);
-  for (const [value, data] of program.constants)
-    edges.set(value, constant(graph, program.values[value]!, data));
+  const constant = (value: number, data: ConstantData): void => {
+    const { shape, type } = portType(program, value, graph);
+    edges.set(value, graph.constant(data, shape, type));
+  };
+  for (const [value, data] of program.constants) constant(value, data);
   for (const instruction of program.instructions) {
     const values = instruction.outputs.map((output) => program.values[output]!);
     if (values.every(({ shape }) => shape.includes(0))) {
       // Nothing is to be computed, and many kernels of ONNX Runtime do not take what is empty.
-      instruction.outputs.forEach((output, i) =>
-        edges.set(output, constant(graph, values[i]!, new Float32Array(0))),
-      );
+      for (const output of instruction.outputs) constant(output, new Float32Array(0));
       continue;
     }
     const lowering = table[instruction.kernel];
@@ -61,11 +64,4 @@ export function portType(
 ): { shape: readonly number[]; type: Edge['type'] } {
   const { shape, dtype } = program.values[value]!;
   return { shape, type: onnxTypeOf(dtype, graph.float) };
-}
-
-function constant(graph: Graph, { shape, dtype }: Value, data: ConstantData): Edge {
-  const type = onnxTypeOf(dtype, graph.float);
-  if (graph.float !== 'float64' || dtype !== 'float32' || sizeOf(shape) > 1)
-    return graph.constant(data, shape, type);
-  return graph.constant(Array.from(data, written), shape, type);
 }
