@@ -6,7 +6,9 @@ function trainInWorker() {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message, filename, lineno }) =>
-      reject(new Error(`worker: ${message} (${filename}:${lineno})`));
+      reject(
+        new Error(`worker: ${message ? `${message} (${filename}:${lineno})` : 'its script does not load'}`),
+      );
   }).finally(() => worker.terminate());
 }
 
