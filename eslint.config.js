@@ -41,4 +41,10 @@ export default defineConfig(
     files: ['**/*.{js,mjs,cjs}'],
     languageOptions: { globals: { console: 'readonly', performance: 'readonly' } },
   },
+  {
+    files: ['examples/browser/*.js'],
+    languageOptions: {
+      globals: { document: 'readonly', setTimeout: 'readonly', URL: 'readonly', Worker: 'readonly' },
+    },
+  },
 );

@@ -36,6 +36,12 @@ const checks = [
     process.execPath,
     'scripts/check-third-party.mjs',
   ],
+  [
+    'browser',
+    'bundles of the packed packages train in Chromium, in a page and in a worker',
+    process.execPath,
+    'scripts/check-browser.mjs',
+  ],
 ];
 
 const args = process.argv.slice(2);

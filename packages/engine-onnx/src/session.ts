@@ -68,8 +68,8 @@ export function onnxRuntime(): Binding['binding'] {
     module = require('onnxruntime-node/dist/binding.js') as Partial<Binding>;
   } catch (error) {
     throw new EngineError(
-      `onnxruntime-node could not be loaded: ${messageOf(error).split('\n')[0]!} Install it without its script, which only downloads CUDA ` +
-        'libraries and fails where it cannot: npm install onnxruntime-node@1.30.0 --ignore-scripts. Engine replay needs no native module.',
+      `onnxruntime-node could not be loaded (${messageOf(error).split('\n')[0]!}). Install it without its script, which only downloads CUDA ` +
+        'libraries and fails where it cannot: npm install --ignore-scripts. Engine replay needs no native module.',
       { cause: error },
     );
   }
