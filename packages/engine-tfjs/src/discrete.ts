@@ -14,13 +14,14 @@ export const hasDerivative = (variable: Variable): boolean => variable.trainable
  */
 export function cutDiscrete(node: TapeNode): void {
   const { inputs, outputs, gradient } = node;
+  // Almost all operations are on floating-point numbers alone.
+  if (!outputs.some(isDiscrete) && !Object.values(inputs).some(isDiscrete)) return;
   const all = outputs.every(isDiscrete);
   // Indices that come with values, as of a sort, which has no gradient.
   if (!all && !gradient && outputs.length > 1)
     Object.assign(node, { outputs: outputs.filter((x) => !isDiscrete(x)) });
   const names = Object.keys(inputs);
   const cut = all ? names : names.filter((name) => isDiscrete(inputs[name]!));
-  if (cut.length === 0) return;
   const zerosOfCut = (): Record<string, () => Tensor> =>
     Object.fromEntries(cut.map((name) => [name, () => zeros(inputs[name]!.shape)]));
   // Where all are cut, nothing needs the operation's own gradient, which it may not have.
