@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
 import { ArgumentError, EngineError, Registry } from '@odegrad/core';
-import { odeint, solve } from '@odegrad/engine-tfjs';
+import { chooseBackend, odeint, solve } from '@odegrad/engine-tfjs';
 import backprop from '@odegrad/grad-backprop';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
@@ -239,5 +239,45 @@ describe.each(engines)('what f uses after it was disposed, on engine %s', (engin
         ),
       ),
     ).toBe(own);
+  });
+});
+
+describe('on a wasm backend with kernels of cpu', () => {
+  // Last, since the kernels stay.
+  test.each(['tfjs', 'replay'])('convolutions and gathers are trained as on cpu (%s)', async (engine) => {
+    const [kernel, image] = [
+      tf.randomNormal([3, 3, 1, 1], 0, 0.1, 'float32', 1),
+      tf.randomNormal([2, 4, 4, 1], 0, 1, 'float32', 2),
+    ];
+    const gradients = async (backend: 'wasm' | 'cpu'): Promise<number[][]> => {
+      await chooseBackend([backend]);
+      const w = tf.variable(kernel);
+      const rows = tf.variable(tf.tensor1d([0.5, 2, -1, 1]));
+      const f = (_: tf.Scalar, y: tf.Tensor4D): tf.Tensor4D =>
+        tf.mul(
+          tf.conv2d(y, w as tf.Tensor4D, 1, 'same'),
+          tf.reshape(tf.gather(rows, tf.tensor1d([3, 0, 0, 2], 'int32')), [4, 1]),
+        );
+      const once = (): number[][] => {
+        const { value, grads } = tf.variableGrads(
+          () => tf.sum(odeint(f, image as tf.Tensor4D, [0, 1], optionsOf(engine))),
+          [w, rows],
+        );
+        const found = [w, rows].map(({ name }) => [...grads[name]!.dataSync()]);
+        tf.dispose([value, grads]);
+        return found;
+      };
+      once();
+      const before = tf.memory().numTensors;
+      const found = once();
+      expect(tf.memory().numTensors).toBe(before);
+      tf.dispose([w, rows]);
+      return found;
+    };
+    const [own, wanted] = [await gradients('wasm'), await gradients('cpu')];
+    wanted.flat().forEach((x, i) => {
+      expect(own.flat()[i]).toBeCloseTo(x, 3);
+    });
+    tf.dispose([kernel, image]);
   });
 });

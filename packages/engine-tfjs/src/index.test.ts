@@ -8,9 +8,13 @@ import plugin, { odeint, solve, tfjsEngine, type OdeOptions } from './index.ts';
 
 it('exports what it says', () => {
   expect(Object.keys(api).sort()).toEqual([
+    'checkAlive',
     'chooseBackend',
     'default',
+    'explained',
+    'hasDerivative',
     'isolated',
+    'missingKernel',
     'odeint',
     'record',
     'requireFloat32',
