@@ -4,6 +4,7 @@ import { tfjsEngine } from './tfjs-engine.ts';
 export type { Times } from './arguments.ts';
 export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
+export { checkKernel } from './gradients/wrong-kernels.ts';
 export { odeint } from './odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';
 export { record, type Recording } from './recording.ts';
