@@ -128,7 +128,7 @@ define(
 );
 define('Softmax LogSoftmax Cumsum Cumprod Reverse Prelu EluGrad LRN LogicalNot', elementwise);
 define('MaxPoolGrad AvgPoolGrad', ({ input }) => of(input!.shape, 'float32'));
-define('Add Sub Multiply RealDiv FloorDiv Pow Maximum Minimum Mod SquaredDifference Atan2', (inputs) =>
+define('Add Sub Multiply RealDiv Pow Maximum Minimum Mod SquaredDifference Atan2', (inputs) =>
   broadcast(inputs, inputs['a']!.dtype),
 );
 define('Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalXor', (inputs) =>

@@ -160,11 +160,18 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
     x.dataId = dataId;
   };
 
+  // A cast of what is known to a wider type shares its data.
+  const typed = (value: number, dtype: TensorType): number => {
+    const { shape, dtype: from } = values[value]!;
+    if (from === dtype) return value;
+    return emit('Cast', { dtype }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+  };
+
   const valueOf = (x: TensorInfo): number => {
     capture(x);
     const seen = known.get(x.dataId);
     // The same data may be seen in several shapes.
-    if (seen !== undefined) return reshaped(seen, x.shape);
+    if (seen !== undefined) return typed(reshaped(seen, x.shape), elementType(x.dtype, 'a value'));
     if (isPlaceholder(x.dataId))
       throw unrecordable('it keeps a tensor from one call to the next that depends on t, y or what it reads');
     const value = assign(x.shape, elementType(x.dtype, 'a constant'));

@@ -1,4 +1,4 @@
-import { missingKernel } from '@odegrad/engine-tfjs';
+import { checkKernel, missingKernel } from '@odegrad/engine-tfjs';
 import { engine, getKernel, keep, Tensor, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import { createWasmMemory, directCall, privateValues, type WasmMemory } from './wasm-calls.ts';
@@ -123,12 +123,15 @@ function stepsOf(
   }
 
   return program.instructions.map((instruction) => {
+    checkKernel(instruction.kernel, backendName);
     const kernel = getKernel(instruction.kernel, backendName) as ReturnType<typeof getKernel> | undefined;
     if (!kernel) throw missingKernel(instruction.kernel, backendName);
     const attrs = instruction.attrs as never;
     const call = direct.get(instruction);
     return {
-      run: call?.run ?? ((inputs) => kernel.kernelFunc({ inputs, attrs, backend })),
+      run:
+        call?.run ??
+        ((inputs) => kernel.kernelFunc({ inputs: ranked(instruction.kernel, inputs), attrs, backend })),
       inputs: instruction.inputs.map(({ name, value }) => [name, value] as const),
       isList: instruction.inputs[0]?.name === '0',
       outputs: instruction.outputs,
@@ -149,4 +152,12 @@ function upload(program: Program, backend: KernelBackend): Map<number, TensorInf
     infos.set(value, { dataId, shape: [...shape], dtype });
   }
   return infos;
+}
+
+/** Two kernels ask for a rank, which only tensors have. */
+function ranked(kernel: string, inputs: Record<string, TensorInfo>): Record<string, TensorInfo> {
+  if (!kernel.startsWith('Dilation2DBackprop')) return inputs;
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, x]) => [name, { ...x, rank: x.shape.length }]),
+  );
 }

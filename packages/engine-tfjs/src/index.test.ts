@@ -9,10 +9,10 @@ import plugin, { odeint, solve, tfjsEngine, type OdeOptions } from './index.ts';
 it('exports what it says', () => {
   expect(Object.keys(api).sort()).toEqual([
     'checkAlive',
+    'checkKernel',
     'chooseBackend',
     'default',
     'explained',
-    'hasDerivative',
     'isolated',
     'missingKernel',
     'odeint',

@@ -7,6 +7,7 @@ export type { BackendName } from './backend-candidate.ts';
 export { checkAlive } from './disposed.ts';
 export { explained, missingKernel } from './explain.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
+export { checkKernel } from './gradients/wrong-kernels.ts';
 export { odeint } from './odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';
 export { record, type Recording } from './recording.ts';

@@ -62,7 +62,7 @@ export function recordOperation(
 }
 
 /** Frees what the tape of this moment has saved. For when an error is about to end it. */
-export function abandonTape(): void {
+function abandonTape(): void {
   internals().state.activeTape?.forEach(({ saved }) => {
     freeSaved(saved);
   });

@@ -37,3 +37,5 @@ export {
 } from './problems.ts';
 export { describeSolver } from './solver-contract.ts';
 export { cotangentsOf, flatten, relativeError, runTrial, type Outcome, type Trial } from './trial.ts';
+export { Draws, type Draw } from './operations/draws.ts';
+export { operations } from './operations/operations.ts';

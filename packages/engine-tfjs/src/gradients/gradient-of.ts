@@ -4,6 +4,7 @@ import { isDiscrete } from '../discrete.ts';
 import type { GradientFunction } from '../internals.ts';
 import { zerosOf, type Cotangents } from './correction.ts';
 import { missing, ofFunctions, ofKernels } from './corrections.ts';
+import { checkGradient, hasChecks } from './wrong-kernels.ts';
 
 /** An operation that was recorded. */
 export interface Operation {
@@ -36,8 +37,9 @@ export function gradientOf(operation: Operation): ((dys: readonly Tensor[]) => C
     if (!registered && !correction) return () => refuse(`there is none for ${name}`);
   }
   const discrete = given ? [] : Object.entries(inputs).filter(([, x]) => isDiscrete(x));
-  if (!correction && discrete.length === 0) return undefined;
+  if (!correction && discrete.length === 0 && !hasChecks(name)) return undefined;
   return (cotangents) => {
+    checkGradient(name);
     // Of an output that leads nowhere there is none.
     const dys = (cotangents as readonly (Tensor | null)[]).map((dy, i) => dy ?? zeros(outputs[i]!.shape));
     const one = dys.length > 1 ? dys : dys[0]!;
