@@ -1,4 +1,10 @@
-import { engine, type DataId, type KernelBackend, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  engine,
+  type DataId,
+  type KernelBackend,
+  type NamedTensorMap,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 
 /** One recorded operation. TensorFlow.js frees what it saved when the tape ends. */
 export interface TapeNode {
