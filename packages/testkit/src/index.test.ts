@@ -4,6 +4,7 @@ import * as testkit from './index.ts';
 it('has these public names', () => {
   expect(Object.keys(testkit).sort()).toMatchInlineSnapshot(`
     [
+      "Draws",
       "centralDifferences",
       "cotangentsOf",
       "createFloat64Engine",
@@ -28,6 +29,7 @@ it('has these public names', () => {
       "neuralField",
       "noise",
       "noiseVector",
+      "operations",
       "pendulum",
       "relativeError",
       "riccati",
