@@ -2,7 +2,6 @@ import {
   engine,
   type DataId,
   type KernelBackend,
-  type NamedAttrMap,
   type NamedTensorMap,
   type Tensor,
 } from '@tensorflow/tfjs-core';
@@ -50,7 +49,6 @@ export interface Internals {
   ): void;
   /** What is saved of an operation for its registered gradient: inputs, then outputs. */
   getTensorsForGradient(kernelName: string, inputs: NamedTensorMap, outputs: Tensor[]): Tensor[];
-  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: unknown): Tensor | Tensor[];
   gradients(
     f: () => Tensor,
     xs: Tensor[],
@@ -58,7 +56,7 @@ export interface Internals {
     allowNoGradients?: boolean,
   ): { value: Tensor; grads: (Tensor | undefined)[] };
   /** Runs an operation by its name: what every function of TensorFlow.js does. */
-  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: NamedAttrMap): Tensor | Tensor[];
+  runKernel(kernelName: string, inputs: NamedTensorMap, attributes?: unknown): Tensor | Tensor[];
   /** A handle on the same data for a gradient function to keep; recorded although an operation is running. */
   clone(x: Tensor): Tensor;
   /** Ids grow: whatever is made after this call has a larger one. */

@@ -1,7 +1,6 @@
 import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
-import { hasDerivative } from './discrete.ts';
 import type { FlatField } from './field-engine.ts';
 import { record } from './recording.ts';
 
