@@ -1,5 +1,6 @@
 import { ArgumentError } from './errors.ts';
 import { integrate } from './integrate.ts';
+import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, stepsBetween } from './pace.ts';
 import { solution } from './solution.ts';
@@ -32,7 +33,6 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
       return solution(problem, method, (memory, output) => {
         const { field, y0, ts, timeGradients = false } = problem;
         let trial: Trial<(typeof y0)[number]> | undefined;
-        const trajectory = createTrajectory(memory, timeGradients);
         const retention = checked(
           name,
           schedule({
@@ -49,6 +49,13 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
             heldBytes: memory.ledger.bytes,
             measure: () => (trial ??= measure(problem, method, memory)),
           }),
+        );
+        // What a budget pays for is counted to the byte, and so are arrays as they are.
+        const shelf = trial ? undefined : field.engine.shelf?.(y0);
+        const trajectory = createTrajectory(
+          memory,
+          timeGradients,
+          shelf && shelvedStates(memory, shelf, y0),
         );
         let asked = -1;
         let level: Level = 'nothing';
