@@ -52,11 +52,7 @@ export function scheduled({ name, retention: schedule }: Schedule): GradientStra
         );
         // What a budget pays for is counted to the byte, and so are arrays as they are.
         const shelf = trial ? undefined : field.engine.shelf?.(y0);
-        const trajectory = createTrajectory(
-          memory,
-          timeGradients,
-          shelf && shelvedStates(memory, shelf, y0),
-        );
+        const trajectory = createTrajectory(memory, timeGradients, shelf && shelvedStates(memory, shelf, y0));
         let asked = -1;
         let level: Level = 'nothing';
         const levelOf = (n: number): Level => {

@@ -2,6 +2,7 @@ import type { FieldRequest } from '@odegrad/engine-tfjs';
 import type { Variable } from '@tensorflow/tfjs-core';
 
 import { recordingFor } from './found-parameters.ts';
+import { latest, type Latest } from './latest.ts';
 import { difference, type Program } from './program.ts';
 import { traceGradient, type Trace } from './trace.ts';
 
@@ -20,19 +21,28 @@ export type TraceCache<M> = (request: FieldRequest, variant: string) => TracedFi
 /** How many recordings outlive their functions. */
 const RECENT = 16;
 
+/** Recordings of one function that are ready to be used: batches of ever new sizes are not to fill the memory. */
+const SHAPES = 32;
+
 /**
  * Traces live as long as their function; the latest longer, for a function that is written down where it is used, and so is
- * another at every call: what records alike, its gradient included, is the same.
+ * another at every call: what records alike, its gradient included, is the same. Of one function the recordings that were asked for
+ * last are kept; what was made of the others is given to `retire`, though a solve may still be at work with it.
  */
 export function createTraceCache<M>(
   make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M,
+  retire: (made: M) => void = () => undefined,
 ): TraceCache<M> {
-  const byFunction = new WeakMap<object, Map<string, TracedField<M>>>();
+  const byFunction = new WeakMap<object, Latest<string, TracedField<M>>>();
   const recent: { readonly key: string; readonly traced: TracedField<M> }[] = [];
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
     const key = JSON.stringify([variant, request.dtype, shapes, request.parameters.map(({ id }) => id)]);
-    const traces = byFunction.get(request.key) ?? new Map<string, TracedField<M>>();
+    const traces =
+      byFunction.get(request.key) ??
+      latest<string, TracedField<M>>(SHAPES, ({ made }) => {
+        retire(made);
+      });
     byFunction.set(request.key, traces);
     let traced = traces.get(key);
     if (!traced) {

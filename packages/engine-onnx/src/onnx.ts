@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-import { ArgumentError, EngineError, type Plugin } from '@odegrad/core';
+import { ArgumentError, EngineError, type Plugin, type VectorField } from '@odegrad/core';
 import { type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -21,7 +21,7 @@ import { checkPurity } from './purity.ts';
 import { countCompilation } from './recompilation.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
-import { onnxRuntime } from './session.ts';
+import { onnxRuntime, type Session } from './session.ts';
 
 /** How ONNX Runtime is used. */
 export interface OnnxOptions {
@@ -32,9 +32,19 @@ export interface OnnxOptions {
    * By default as many as there are threads, for an f that is large enough.
    */
   readonly blocks?: number;
+  /**
+   * Whether whole steps, and several at a time, may be one call, by default true. With `false` every stage is a call of its own: slower
+   * for a small f, and each gradient then holds what its method says, to be looked at.
+   */
+  readonly fuse?: boolean;
   /** Execution providers in order of preference: `cpu` (the default), `webgpu`, `cuda`. */
   readonly providers?: readonly string[];
 }
+
+/** Frees what is native of models that nobody is likely to run again. Those that are run all the same are loaded once more. */
+const retire = (made: Pick<Made, 'retire'>): void => {
+  made.retire();
+};
 
 interface Made {
   readonly field: CompiledField;
@@ -42,12 +52,15 @@ interface Made {
   readonly team: BlockTeam | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
+  /** Closes the sessions of its models. */
+  retire(): void;
 }
 
 /** An engine named `onnx` that runs vector fields on ONNX Runtime. */
 export function onnxEngine({
   threads,
   blocks,
+  fuse = true,
   providers = ['cpu'],
 }: OnnxOptions = {}): FieldEngine<OnnxArray> {
   for (const [name, value] of Object.entries({ threads, blocks })) {
@@ -67,7 +80,8 @@ export function onnxEngine({
 
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
     countCompilation(key);
-    const runtime = runtimeFor(dtype);
+    const opened: Session[] = [];
+    const runtime: Runtime = { ...runtimeFor(dtype), opened };
     const programs = { forward: () => traced.forward, gradient: traced.gradient };
     const about = {
       runtime,
@@ -80,18 +94,26 @@ export function onnxEngine({
     const obstacle = obstacleIn(gradient ? [forward, gradient] : [forward], runtime);
     const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
     const rows = gradient && rowBlocks({ forward, gradient }, traced.shapes, count);
+    const team = rows && blockTeam(rows, about);
     return {
       field: compileField(programs, about),
-      team: rows && blockTeam(rows, about),
+      team,
       obstacle,
+      retire() {
+        opened.forEach((session) => {
+          session.release();
+        });
+        team?.retire();
+      },
     };
-  });
+  }, retire);
 
   return {
     name: 'onnx',
     findParameters,
     prepare(request) {
       onnxRuntime();
+      pool.trim();
       const traced = traces(request, '');
       const { made } = traced;
       if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key], warned);
@@ -110,7 +132,7 @@ export function onnxEngine({
         ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })
         : vectorField(field, ...variables);
       const prepared: PreparedField<OnnxArray> = {
-        field: solved,
+        field: fuse ? solved : stageByStage(solved),
         fromTensor: (x) => arrayOf(runtime.pool, runtime.float, x.dataSync(), x.shape),
         toTensor: (x) => tensor(Float32Array.from(x.data as Float32Array), [...x.dims], 'float32'),
         fromArray: (values, shape) => arrayOf(runtime.pool, runtime.float, values, shape),
@@ -121,11 +143,16 @@ export function onnxEngine({
         request,
         traced.forward,
         () => slopeAtStart(request, prepared),
-        (body) => withLargeKernels(runtime, body),
+        (body) => withLargeKernels(runtimeFor(request.dtype), body),
       );
       return prepared;
     },
   };
+}
+
+/** The field without whole steps. */
+function stageByStage({ fuse: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
+  return field;
 }
 
 /** Whether other threads can run blocks: they have processors, and not what a provider drives. */

@@ -14,10 +14,12 @@ export interface BoundTensor {
 
 export type Feeds = Record<string, BoundTensor>;
 
-/** Where models run, and on how many threads. */
+/** Where models run, on how many threads, and whether what a run used is kept for the next. */
 export interface SessionOptions {
   readonly providers: readonly string[];
   readonly threads: number;
+  /** By default true. */
+  readonly arena?: boolean;
 }
 
 /**
@@ -94,7 +96,10 @@ const forgotten = new FinalizationRegistry<NativeSession>((session) => {
 });
 
 /** Makes a session of a model's bytes. */
-export function createSession(model: Uint8Array, { providers, threads }: SessionOptions): Session {
+export function createSession(
+  model: Uint8Array,
+  { providers, threads, arena = true }: SessionOptions,
+): Session {
   const session = new (onnxRuntime().InferenceSession)();
   const options = {
     executionProviders: [...providers],
@@ -102,8 +107,8 @@ export function createSession(model: Uint8Array, { providers, threads }: Session
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    enableCpuMemArena: true,
-    enableMemPattern: true,
+    enableCpuMemArena: arena,
+    enableMemPattern: arena,
     // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and
     // threads that went on to spin for the last one would be in the way of the next.
     extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
