@@ -7,6 +7,8 @@ export interface KeptStates<A> {
   put(index: number, y: State<A>): void;
   /** The state, alive until the scope that is open ends, or as long as it is held. */
   get(index: number): State<A>;
+  /** The same, to read from as long as nothing is removed: not to be held. */
+  peek(index: number): State<A>;
   remove(index: number): void;
 }
 
@@ -19,6 +21,7 @@ export function heldStates<A>(memory: Memory<A>): KeptStates<A> {
       states.set(index, y);
     },
     get: (index) => states.get(index)!,
+    peek: (index) => states.get(index)!,
     remove(index) {
       memory.forget(states.get(index)!);
       states.delete(index);
@@ -40,6 +43,7 @@ export function shelvedStates<A>(memory: Memory<A>, shelf: Shelf<A>, y0: State<A
       memory.keepBytes(bytes);
     },
     get: (index) => (index === 0 ? held.get(index) : memory.adoptState(shelf.get(index))),
+    peek: (index) => (index === 0 ? held : shelf).peek(index),
     remove(index) {
       if (index === 0) {
         held.remove(index);

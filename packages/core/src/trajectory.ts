@@ -61,7 +61,7 @@ export interface Trajectory<A> extends TrajectoryView {
   entry(index: number): Entry<A>;
   /** The state that a step starts from, where it is kept; alive until the scope that is open ends, or as long as it is held. */
   state(index: number): State<A>;
-  /** Consecutive steps whose states are kept, both ends included. */
+  /** Consecutive steps whose states are kept, both ends included; to be read before anything is demoted. */
   steps(first: number, last: number): Steps<A>;
   /** The last step at or before `index` whose state is kept. */
   nearest(index: number): number;
@@ -158,8 +158,6 @@ export function createTrajectory<A>(
     if (richBefore) letGo(richBefore);
     else if (had && (isRich || !has)) states.remove(index);
   };
-  const stateAt = (index: number): State<A> => rich.get(index)?.y ?? states.get(index);
-
   return {
     get length() {
       return times.length;
@@ -183,12 +181,12 @@ export function createTrajectory<A>(
         ...(linearization ? { linearization } : {}),
       };
     },
-    state: stateAt,
+    state: (index) => rich.get(index)?.y ?? states.get(index),
     steps(first, last) {
       const indices = Array.from({ length: last - first + 1 }, (_, i) => first + i);
       return {
         spans: indices.map((n) => times.at(n).span),
-        ys: indices.map(stateAt),
+        ys: indices.map((n) => rich.get(n)?.y ?? states.peek(n)),
         linearizations: indices.flatMap((n) => rich.get(n)?.linearization ?? []),
       };
     },

@@ -57,6 +57,8 @@ export interface Shelf<A> {
   put(index: number, y: State<A>): void;
   /** New arrays that the caller owns. */
   get(index: number): State<A>;
+  /** Arrays to read from as long as nothing is removed; nobody releases them. */
+  peek(index: number): State<A>;
   /** Lets go of what was put there. */
   remove(index: number): void;
 }

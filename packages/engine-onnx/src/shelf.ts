@@ -1,6 +1,14 @@
 import type { Shelf, State } from '@odegrad/core';
 
-import { floats, take, type ArrayKind, type FloatData, type FloatType, type OnnxArray } from './array.ts';
+import {
+  floats,
+  take,
+  wrap,
+  type ArrayKind,
+  type FloatData,
+  type FloatType,
+  type OnnxArray,
+} from './array.ts';
 
 /** Bytes of a state beside which an array of its own weighs little. */
 const SMALL = 4096;
@@ -23,6 +31,11 @@ export function shelfFor(float: FloatType, y: State<OnnxArray>): Shelf<OnnxArray
   const slabs = new Map<number, Slab>();
   const slabOf = (index: number): Slab | undefined => slabs.get(Math.floor(index / perSlab));
   const offset = (index: number): number => (index % perSlab) * stride;
+  const peek = (index: number): State<OnnxArray> => {
+    const { data } = slabOf(index)!;
+    let at = offset(index);
+    return kinds.map((kind) => wrap(kind, data.subarray(at, (at += kind.size))));
+  };
   return {
     put(index, state) {
       let slab = slabOf(index);
@@ -37,15 +50,13 @@ export function shelfFor(float: FloatType, y: State<OnnxArray>): Shelf<OnnxArray
         at += kind.size;
       }
     },
-    get(index) {
-      const { data } = slabOf(index)!;
-      let at = offset(index);
-      return kinds.map((kind) => {
+    get: (index) =>
+      peek(index).map(({ kind, data }) => {
         const x = take(kind);
-        (x.data as FloatData).set(data.subarray(at, (at += kind.size)));
+        (x.data as FloatData).set(data as FloatData);
         return x;
-      });
-    },
+      }),
+    peek,
     remove(index) {
       const slab = slabOf(index)!;
       slab.count -= 1;
