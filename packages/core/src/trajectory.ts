@@ -28,7 +28,7 @@ interface Rich<A> {
 }
 
 /** One accepted step: when it was taken, and what is kept of it beyond the state that it starts from. */
-export interface Entry<A> extends Proposal, Partial<Omit<Rich<A>, 'y'>> {
+interface Entry<A> extends Proposal, Partial<Omit<Rich<A>, 'y'>> {
   readonly interval: number;
 }
 

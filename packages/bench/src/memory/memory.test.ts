@@ -1,5 +1,46 @@
+import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { run } from '../program.ts';
 import { inChild } from './in-child.ts';
+
+/** Runs `odegrad memory` and gives what it wrote. */
+async function memory(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const into = (name: 'out' | 'err'): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written[name] += chunk.toString();
+        done();
+      },
+    });
+  const status = await run(['memory', ...args], { out: into('out'), err: into('err') });
+  return { status, ...written };
+}
+
+describe('odegrad memory', () => {
+  it('explains itself, and refuses names before it measures anything', async () => {
+    expect((await memory('--help')).out).toMatch(/Usage: odegrad memory[^]*Examples:\n {2}odegrad memory/);
+    const { status, out, err } = await memory('--workloads', 'spirl');
+    expect([status, out]).toEqual([1, '']);
+    expect(err).toMatch(/Did you mean 'spiral'/);
+    expect((await memory('--steps', '1.5')).err).toMatch(/whole number/);
+  });
+
+  it('prints a row for each process', async () => {
+    const names = ['--workloads', 'spiral', '--strategies', 'symplectic', '--stepped', 'symplectic'];
+    const { status, out } = await memory(...names, '--steps', '100', '--json');
+    expect(status).toBe(0);
+    const [resident, steps] = out
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+    expect(resident).toMatchObject({ workload: 'spiral', components: 1, strategy: 'symplectic' });
+    expect(resident!['ratio']).toBe(
+      (resident!['grownBytes'] as number) / (resident!['ledgerBytes'] as number),
+    );
+    expect(steps).toMatchObject({ strategy: 'symplectic', steps: 100, stateBytes: 8 });
+  });
+});
 
 describe('the process beside the ledger', () => {
   const engine = 'onnx';
