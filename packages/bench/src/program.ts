@@ -5,6 +5,7 @@ import { againstCommand } from './commands/against.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
+import { memoryCommand } from './commands/memory.ts';
 import { solveCommand } from './commands/solve.ts';
 import { trainCommand } from './commands/train.ts';
 import { oneOf } from './parse.ts';
@@ -36,6 +37,7 @@ function program(streams: Streams): Command {
     fieldCommand,
     solveCommand,
     againstCommand,
+    memoryCommand,
   ])
     root.addCommand(command(streams));
   root.addCommand(helpCommand(root));

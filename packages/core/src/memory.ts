@@ -1,3 +1,4 @@
+import { generations } from './generations.ts';
 import { bookBytes, bookKept, type Ledger } from './ledger.ts';
 import type { Engine, Linearization, State } from './types.ts';
 
@@ -25,6 +26,8 @@ export interface Memory<A> {
   /** Holds states for the backward pass: `hold`, booked as kept. */
   keep(x: State<A>): void;
   forget(x: State<A>): void;
+  /** Books so many bytes more of states that are kept apart from arrays (`Shelf`). */
+  keepBytes(change: number): void;
   holdLinearization(x: Linearization<A>): void;
   dropLinearization(x: Linearization<A>): void;
   lendLinearization(x: Linearization<A>): void;
@@ -46,13 +49,14 @@ interface Holding {
 
 /** An ownership book for one solve, counting into `ledger`. */
 export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
-  const holdings = new Map<unknown, Holding>();
+  const holdings = generations<unknown, Holding>();
+  let apart = 0;
   const scopes: unknown[][] = [];
 
   const add = (x: unknown, bytes: number, activations: number, release?: () => void): Holding => {
     const scope = release && scopes.at(-1);
     const holding = { bytes, activations, release, holds: 0, keeps: 0, scoped: scope !== undefined };
-    holdings.set(x, holding);
+    holdings.add(x, holding);
     scope?.push(x);
     bookBytes(ledger, bytes, activations);
     return holding;
@@ -80,7 +84,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
   const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
   const adopt = (x: A): A => {
-    if (!holdings.has(x))
+    if (!holdings.get(x))
       add(x, engine.bytes(x), 0, () => {
         engine.release(x);
       });
@@ -151,6 +155,11 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
         drop(part);
       }
     },
+    keepBytes(change) {
+      apart += change;
+      bookBytes(ledger, change, 0);
+      bookKept(ledger, change);
+    },
     holdLinearization(x) {
       hold(x, holdings.get(x)!);
     },
@@ -164,6 +173,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       return x;
     },
     releaseAll() {
+      memory.keepBytes(-apart);
       for (const [x, holding] of holdings) {
         if (holding.keeps > 0) bookKept(ledger, -holding.bytes);
         end(x, holding, true);

@@ -9,7 +9,12 @@ export function restore<A>(work: Sweep<A>, last: number): void {
   const { problem, solver, memory, trajectory, retention } = work;
   const from = trajectory.nearest(last);
   const plan = retention.restore(from, last, trajectory);
-  let y = trajectory.entry(from).y!;
+  // It is about to be pulled back, and the engine does that from its state, holding activations meanwhile.
+  if (from === last && wholeAdjoint(work, fusedStep(problem, solver.tableau))) {
+    plan(last);
+    return;
+  }
+  let y = trajectory.state(from);
   for (let n = from; n <= last; n++) {
     const level = plan(n);
     const { span } = trajectory.entry(n);
@@ -33,7 +38,6 @@ export function restore<A>(work: Sweep<A>, last: number): void {
 function remake<A>(work: Sweep<A>, span: Span, y: State<A>, level: Level): Made<A> {
   const { problem, solver, memory } = work;
   const fused = fusedStep(problem, solver.tableau);
-  // It is about to be pulled back, and the engine does that from its state, holding activations meanwhile.
   if (wholeAdjoint(work, fused)) return { stages: [] };
   const activations = level === 'activations';
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.

@@ -1,5 +1,6 @@
 import { ArgumentError } from './errors.ts';
 import { integrate } from './integrate.ts';
+import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, stepsOver } from './pace.ts';
 import { callable, check, checkOptions, flag, text, type Rule } from './options.ts';
@@ -46,7 +47,6 @@ export function scheduled(options: Schedule): GradientStrategy {
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
         let trial: Trial<(typeof y0)[number]> | undefined;
-        const trajectory = createTrajectory(memory, timeGradients);
         const retention = checked(
           name,
           schedule({
@@ -62,6 +62,9 @@ export function scheduled(options: Schedule): GradientStrategy {
             measure: () => (trial ??= measure(problem, method, memory)),
           }),
         );
+        // What a budget pays for is counted to the byte, and so are arrays as they are.
+        const shelf = trial ? undefined : field.engine.shelf?.(y0);
+        const trajectory = createTrajectory(memory, timeGradients, shelf && shelvedStates(memory, shelf, y0));
         const outputs: (typeof y0)[] = [];
         let asked = -1;
         let level: Level = 'nothing';

@@ -20,7 +20,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
   const fused = fusedStep(problem, solver.tableau);
-  const baseline = Array.from({ length: trajectory.length }, (_, n) => trajectory.level(n));
+  const baseline = trajectory.levels();
   const tsBar = ts.map(() => 0);
   let lambda: State<A> | undefined;
   const parameters = runningSum(memory);
@@ -111,7 +111,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       if (lambda) lambda = pullBack(m, n, lambda);
       for (let i = n; i >= m; i--) {
         checkAborted(i);
-        trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline[i]!);
+        trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { t0, t1 } = trajectory.entry(i).span;
         if (lambda) method.onStep?.({ phase: 'backward', t: t0, h: t1 - t0, steps: trajectory.length - i });
       }

@@ -1,7 +1,9 @@
 import type { AcceptedStep } from './integrate.ts';
+import { heldStates, type KeptStates } from './kept-states.ts';
 import type { Memory } from './memory.ts';
 import type { Proposal } from './pace.ts';
 import { stateBytes } from './state.ts';
+import { createStepTimes } from './step-times.ts';
 import type { Linearization, Span, Stage, State, Step } from './types.ts';
 
 /**
@@ -17,14 +19,17 @@ export function includes(level: Level, needed: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
 }
 
-/** One accepted step, as far as it is remembered. */
-interface Entry<A> extends Proposal {
-  readonly interval: number;
-  readonly level: Level;
-  readonly y?: State<A>;
+/** What is kept of a step besides its times, where that is more than the state it starts from. */
+interface Rich<A> {
+  readonly y: State<A>;
   readonly stages?: readonly Stage<A>[];
   /** The activations of the step as one, where the engine fuses steps. */
   readonly linearization?: Linearization<A>;
+}
+
+/** One accepted step: when it was taken, and what is kept of it beyond the state that it starts from. */
+interface Entry<A> extends Proposal, Partial<Omit<Rich<A>, 'y'>> {
+  readonly interval: number;
 }
 
 /** The accepted steps as a retention schedule sees them. */
@@ -54,24 +59,37 @@ export type Made<A> = Pick<Step<A>, 'stages' | 'linearization'>;
 /** The accepted steps, and the only place that holds their states and activations. */
 export interface Trajectory<A> extends TrajectoryView {
   entry(index: number): Entry<A>;
-  /** Consecutive steps whose states are kept, both ends included. */
+  /** The state that a step starts from, where it is kept; alive until the scope that is open ends, or as long as it is held. */
+  state(index: number): State<A>;
+  /** Consecutive steps whose states are kept, both ends included; to be read before anything is demoted. */
   steps(first: number, last: number): Steps<A>;
   /** The last step at or before `index` whose state is kept. */
   nearest(index: number): number;
   add(step: AcceptedStep<A>, level: Level): void;
   /** Raises a step to `level` with what was made again. */
   promote(index: number, level: Level, y: State<A>, made: Made<A>): void;
+  /** The levels of all steps as they are now. */
+  levels(): (index: number) => Level;
 }
 
 /**
  * An empty trajectory whose arrays live in `memory`. Slopes are kept with activations where `slopes` says so:
- * gradients with respect to times need them, nothing else does.
+ * gradients with respect to times need them, nothing else does. Where a state is all that is kept of a step, it goes to `states`.
  */
-export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Trajectory<A> {
+export function createTrajectory<A>(
+  memory: Memory<A>,
+  slopes: boolean,
+  states: KeptStates<A> = heldStates(memory),
+): Trajectory<A> {
   const { engine } = memory;
-  const entries: Entry<A>[] = [];
+  const times = createStepTimes();
+  const levels: number[] = [];
+  const rich = new Map<number, Rich<A>>();
+  let stateSize: number | undefined;
   let keptStates = 0;
   let bytes = 0;
+
+  const levelOf = (index: number): Level => LEVELS[levels[index]!]!;
 
   // Below 'activations' the point of a stage is all that is needed of it.
   const trimmed = (stages: readonly Stage<A>[], level: Level): readonly Stage<A>[] =>
@@ -82,57 +100,67 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
         ? { linearization, ...(slopes && slope ? { slope } : {}) }
         : {}),
     }));
-  const sizeOf = ({ y, stages = [], linearization: whole }: Entry<A>): number =>
+  /** Bytes beyond the state itself. */
+  const sizeOf = ({ y, stages = [], linearization: whole }: Rich<A>): number =>
     stages.reduce(
       (sum, { y: at, slope, linearization }) =>
         sum +
         (at === y ? 0 : stateBytes(engine, at)) +
         (slope ? stateBytes(engine, slope) : 0) +
         (linearization?.bytes ?? 0),
-      (y ? stateBytes(engine, y) : 0) + (whole ? whole.bytes + (whole.stateBytes ?? 0) : 0),
+      whole ? whole.bytes + (whole.stateBytes ?? 0) : 0,
     );
-
-  const set = (
-    index: number,
-    times: Omit<Entry<A>, 'level'>,
-    level: Level,
-    y?: State<A>,
-    { stages, linearization }: Partial<Made<A>> = {},
-  ): void => {
-    const before = entries[index];
-    const { span, moves, lands, interval } = times;
-    const whole = level === 'activations' ? linearization : undefined;
-    const points = stages?.length && includes(level, 'stages') ? trimmed(stages, level) : undefined;
-    const entry: Entry<A> = {
-      span,
-      moves,
-      lands,
-      interval,
-      // A step that an engine fused has no stages to fall back on below its activations.
-      level: includes(level, 'stages') && !points && !whole ? 'state' : level,
-      ...(y && includes(level, 'state') ? { y } : {}),
-      ...(points ? { stages: points } : {}),
-      ...(whole ? { linearization: whole } : {}),
-    };
-    entries[index] = entry;
-    keptStates += Number(entry.y !== undefined) - Number(before?.y !== undefined);
-    bytes += sizeOf(entry) - (before ? sizeOf(before) : 0);
-    // Keep before forgetting: what both have must not die in between.
-    if (entry.y) memory.keep(entry.y);
-    entry.stages?.forEach((stage) => {
+  const hold = (index: number, kept: Rich<A>): void => {
+    rich.set(index, kept);
+    bytes += sizeOf(kept);
+    memory.keep(kept.y);
+    kept.stages?.forEach((stage) => {
       keepStage(memory, stage);
     });
-    if (entry.linearization) memory.holdLinearization(entry.linearization);
-    if (before?.y) memory.forget(before.y);
-    if (before?.linearization) memory.dropLinearization(before.linearization);
-    before?.stages?.forEach((stage) => {
+    if (kept.linearization) memory.holdLinearization(kept.linearization);
+  };
+  const letGo = (kept: Rich<A>): void => {
+    bytes -= sizeOf(kept);
+    memory.forget(kept.y);
+    if (kept.linearization) memory.dropLinearization(kept.linearization);
+    kept.stages?.forEach((stage) => {
       forgetStage(memory, stage);
     });
   };
 
+  const set = (
+    index: number,
+    wanted: Level,
+    y: State<A> | undefined,
+    { stages, linearization }: Partial<Made<A>> = {},
+  ): void => {
+    const [before, richBefore] = [levelOf(index), rich.get(index)];
+    const whole = wanted === 'activations' ? linearization : undefined;
+    const points = stages?.length && includes(wanted, 'stages') ? trimmed(stages, wanted) : undefined;
+    const isRich = points !== undefined || whole !== undefined;
+    // A step that an engine fused has no stages to fall back on below its activations.
+    const level = includes(wanted, 'stages') && !isRich ? 'state' : wanted;
+    levels[index] = LEVELS.indexOf(level);
+    const [had, has] = [includes(before, 'state'), includes(level, 'state')];
+    keptStates += Number(has) - Number(had);
+    bytes += (Number(has) - Number(had)) * (stateSize ??= stateBytes(engine, y!));
+    // Keep before forgetting: what both have must not die in between.
+    if (isRich) {
+      hold(index, {
+        y: y!,
+        ...(points ? { stages: points } : {}),
+        ...(whole ? { linearization: whole } : {}),
+      });
+    } else {
+      rich.delete(index);
+      if (has && (richBefore || !had)) states.put(index, y!);
+    }
+    if (richBefore) letGo(richBefore);
+    else if (had && (isRich || !has)) states.remove(index);
+  };
   return {
     get length() {
-      return entries.length;
+      return times.length;
     },
     get keptStates() {
       return keptStates;
@@ -140,32 +168,45 @@ export function createTrajectory<A>(memory: Memory<A>, slopes: boolean): Traject
     get bytes() {
       return bytes;
     },
-    level: (index) => entries[index]!.level,
-    entry: (index) => entries[index]!,
-    steps(first, last) {
-      const kept = entries.slice(first, last + 1);
+    level: levelOf,
+    levels() {
+      const now = Uint8Array.from(levels);
+      return (index) => LEVELS[now[index]!]!;
+    },
+    entry(index) {
+      const { stages, linearization } = rich.get(index) ?? {};
       return {
-        spans: kept.map(({ span }) => span),
-        ys: kept.map(({ y }) => y!),
-        linearizations: kept.flatMap(({ linearization }) => linearization ?? []),
+        ...times.at(index),
+        ...(stages ? { stages } : {}),
+        ...(linearization ? { linearization } : {}),
+      };
+    },
+    state: (index) => rich.get(index)?.y ?? states.get(index),
+    steps(first, last) {
+      const indices = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      return {
+        spans: indices.map((n) => times.at(n).span),
+        ys: indices.map((n) => rich.get(n)?.y ?? states.peek(n)),
+        linearizations: indices.flatMap((n) => rich.get(n)?.linearization ?? []),
       };
     },
     nearest(index) {
       let n = index;
-      while (!includes(entries[n]!.level, 'state')) n -= 1;
+      while (!includes(levelOf(n), 'state')) n -= 1;
       return n;
     },
-    add: (step, level) => {
-      set(entries.length, step, level, step.y, step.step);
+    add(step, level) {
+      const index = times.length;
+      times.add(step);
+      levels.push(0);
+      set(index, level, step.y, step.step);
     },
-    promote: (index, level, y, made) => {
-      set(index, entries[index]!, level, y, made);
-    },
+    promote: set,
     demote(index, level) {
       // The way back always begins somewhere.
       if (index === 0 && level === 'nothing') level = 'state';
-      const entry = entries[index]!;
-      if (entry.level !== level && includes(entry.level, level)) set(index, entry, level, entry.y, entry);
+      const now = levelOf(index);
+      if (now !== level && includes(now, level)) set(index, level, rich.get(index)?.y, rich.get(index));
     },
   };
 }

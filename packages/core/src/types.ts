@@ -45,6 +45,22 @@ export interface Engine<A> {
   bytes(x: A): number;
   /** Frees the array. Called once, by core alone. */
   release(x: A): void;
+  /**
+   * Room for states like `y` that wait for the backward pass, where as many arrays would weigh a multiple of their data. Undefined
+   * where they would not.
+   */
+  shelf?(y: State<A>): Shelf<A> | undefined;
+}
+
+/** Copies of states, by the number of the step that each belongs to, at little more than the bytes of their data. */
+export interface Shelf<A> {
+  put(index: number, y: State<A>): void;
+  /** New arrays that the caller owns. */
+  get(index: number): State<A>;
+  /** Arrays to read from as long as nothing is removed; nobody releases them. */
+  peek(index: number): State<A>;
+  /** Lets go of what was put there. */
+  remove(index: number): void;
 }
 
 /** What pulling a cotangent of `f`'s value back through `f` gives: one array per part of y and per parameter. */

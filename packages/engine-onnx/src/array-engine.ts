@@ -1,6 +1,7 @@
 import type { Engine, Term } from '@odegrad/core';
 
 import { release, take, type ArrayPool, type FloatData, type FloatType, type OnnxArray } from './array.ts';
+import { shelfFor } from './shelf.ts';
 
 const data = (x: OnnxArray): FloatData => x.data as FloatData;
 
@@ -56,6 +57,7 @@ export function arrayEngine(
     },
     bytes: (x) => x.kind.bytes,
     release,
+    shelf: (y) => shelfFor(float, y),
   };
 }
 

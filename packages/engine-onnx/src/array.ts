@@ -29,6 +29,10 @@ export interface ArrayKind {
 export interface ArrayPool {
   /** Bytes of arrays that are free. */
   freeBytes: number;
+  /** The fewest that were free since `trim` last let some go. */
+  leastFreeBytes: number;
+  /** Called when a solve begins: what the last ones never used is let go. */
+  trim(): void;
   /** Lets them go. */
   clear(): void;
   kind(shape: readonly number[], type: BoundTensor['type']): ArrayKind;
@@ -39,10 +43,13 @@ export interface ArrayPool {
  * arithmetic on them.
  */
 const FREE_BYTES = 2 ** 30;
+/** Solves after which that is looked at: those that follow one another in a gradient are no solves to judge by one by one. */
+const TRIMMED = 16;
 /** … and how many of a kind. */
 const FREE_COUNT = 2 ** 14;
 
-const bytesPerElement: Readonly<Record<string, number>> = {
+/** Bytes of an entry. */
+export const bytesPerElement: Readonly<Record<string, number>> = {
   float32: 4,
   float64: 8,
   int32: 4,
@@ -54,11 +61,26 @@ const bytesPerElement: Readonly<Record<string, number>> = {
 /** A pool: each kind is made once. */
 export function createPool(): ArrayPool {
   const kinds = new Map<string, ArrayKind>();
+  let solves = 0;
   const pool: ArrayPool = {
     freeBytes: 0,
+    leastFreeBytes: 0,
+    trim() {
+      solves += 1;
+      if (solves % TRIMMED > 0) return;
+      let surplus = pool.leastFreeBytes;
+      for (const { free, bytes } of kinds.values()) {
+        // What was given back first lies at the bottom.
+        const count = Math.min(free.length, bytes > 0 ? Math.floor(surplus / bytes) : 0);
+        free.splice(0, count);
+        pool.freeBytes -= count * bytes;
+        surplus -= count * bytes;
+      }
+      pool.leastFreeBytes = pool.freeBytes;
+    },
     clear() {
       for (const { free } of kinds.values()) free.length = 0;
-      pool.freeBytes = 0;
+      pool.freeBytes = pool.leastFreeBytes = 0;
     },
     kind(shape, type) {
       const key = `${type}[${shape.join()}]`;
@@ -94,7 +116,9 @@ function storage({ type, size }: ArrayKind): BoundTensor['data'] {
 export function take(kind: ArrayKind): OnnxArray {
   const used = kind.free.pop();
   if (used) {
-    kind.pool.freeBytes -= kind.bytes;
+    const { pool } = kind;
+    pool.freeBytes -= kind.bytes;
+    if (pool.freeBytes < pool.leastFreeBytes) pool.leastFreeBytes = pool.freeBytes;
     used.released = false;
     return used;
   }

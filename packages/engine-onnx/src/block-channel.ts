@@ -15,7 +15,7 @@ export type Message =
       readonly others: readonly Variable[];
     }
   | { readonly kind: 'tableau'; readonly tableau: number; readonly value: ButcherTableau }
-  | { readonly kind: 'forget'; readonly field: number };
+  | { readonly kind: 'retire' | 'forget'; readonly field: number };
 
 export type Variable = Pick<BoundTensor, 'type' | 'dims' | 'data'>;
 

@@ -15,6 +15,8 @@ import { operations } from './work.ts';
 export interface BlockTeam {
   /** With the values that the variables have for one solve. */
   solve(parameters: State<OnnxArray>, others: State<OnnxArray>): TeamSolve;
+  /** Closes the sessions of the threads; the first block's are those of the runtime that it was given. */
+  retire(): void;
 }
 
 export interface TeamSolve {
@@ -105,6 +107,9 @@ export function blockTeam(
   /** The solve whose variables the threads have. */
   let current: object | undefined;
   return {
+    retire() {
+      for (const { hand } of helpers) hand.tell({ kind: 'retire', field });
+    },
     solve(parameters, rest) {
       const own = prepared.solve(parameters, variables(mine, rest));
       const bare = (arrays: State<OnnxArray>) => arrays.map(({ type, dims, data }) => ({ type, dims, data }));

@@ -57,6 +57,7 @@ function heed(message: Message): void {
     }
     case 'variables': {
       const block = blocks.get(message.field)!;
+      pool.trim();
       const array = ({ type, dims, data }: Variable): OnnxArray => wrap(pool.kind(dims, type), data);
       block.solve = block.prepared.solve(message.parameters.map(array), message.others.map(array));
       return;
@@ -64,13 +65,20 @@ function heed(message: Message): void {
     case 'tableau':
       tableaus.set(message.tableau, message.value);
       return;
+    case 'retire':
+      closeSessions(message.field);
+      return;
     case 'forget':
       // Garbage is not enough: what is native is freed on the event loop, to which this thread does not come back.
-      blocks.get(message.field)!.opened.forEach((session) => {
-        session.release();
-      });
+      closeSessions(message.field);
       blocks.delete(message.field);
   }
+}
+
+function closeSessions(field: number): void {
+  blocks.get(field)!.opened.forEach((session) => {
+    session.release();
+  });
 }
 
 function answer(): void {

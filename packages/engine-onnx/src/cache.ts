@@ -2,6 +2,7 @@ import type { FieldRequest } from '@odegrad/engine-tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 import { recordedNow, recordingFor } from './found-reads.ts';
+import { latest, type Latest } from './latest.ts';
 import { difference, type Program } from './program.ts';
 import { checkSteady } from './purity.ts';
 import { traceGradient, withNames, type Trace } from './trace.ts';
@@ -36,21 +37,30 @@ interface Entry<M> {
   readonly hasMore: boolean;
 }
 
+/** Shapes of one function that are ready to be used: batches of ever new sizes are not to fill the memory. */
+const SHAPES = 32;
+
 /**
  * Every solve records f anew, which computes nothing, and takes what was made for the same recording: variables and captured
  * tensors may be others each time. Recordings live as long as their function; the latest longer, for a function that is written
- * down where it is used, and so is another at every call: what records alike, its gradient included, is the same.
+ * down where it is used, and so is another at every call: what records alike, its gradient included, is the same. Of one
+ * function the shapes that were asked for last are kept; what was made of the others is given to `retire`, though a solve may still be
+ * at work with it.
  */
 export function createTraceCache<M>(
   make: (traced: Omit<TracedField<M>, 'made'>, request: FieldRequest) => M,
+  retire: (made: M) => void = () => undefined,
 ): TraceCache<M> {
-  const byFunction = new WeakMap<object, Map<string, Entry<M>[]>>();
+  const byFunction = new WeakMap<object, Latest<string, Entry<M>[]>>();
+  const retireAll = (entries: readonly Entry<M>[]): void => {
+    for (const { traced } of entries) retire(traced.made);
+  };
   const recent: Entry<M>[] = [];
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
     const key = JSON.stringify([variant, request.dtype, shapes]);
     const now = recordingFor(request);
-    const entries = byFunction.get(request.key) ?? new Map<string, Entry<M>[]>();
+    const entries = byFunction.get(request.key) ?? latest<string, Entry<M>[]>(SHAPES, retireAll);
     byFunction.set(request.key, entries);
     const own = entries.get(key) ?? [];
     entries.set(key, own);
@@ -71,16 +81,17 @@ export function createTraceCache<M>(
       hasMore: others.length > now.others.length,
     };
     moveToFront(recent, entry, RECENT);
-    moveToFront(own, entry, OF_ONE);
+    retireAll(moveToFront(own, entry, OF_ONE));
     return { traced: entry.traced, others };
   };
 }
 
-function moveToFront<T>(list: T[], item: T, most: number): void {
+/** Gives back what is left over. */
+function moveToFront<T>(list: T[], item: T, most: number): T[] {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
   list.unshift(item);
-  list.length = Math.min(list.length, most);
+  return list.splice(most);
 }
 
 type BareField = Omit<TracedField<unknown>, 'made'>;

@@ -1,9 +1,9 @@
 import type { State } from '@odegrad/core';
 
-import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
+import { bytesPerElement, take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
 import { createGraph, lower, portType, type Edge, type Graph } from './lower/index.ts';
 import { encodeModel } from './model.ts';
-import type { Program } from './program.ts';
+import { sizeOf, type Program } from './program.ts';
 import { createSession, type Feeds, type Session } from './session.ts';
 import { largestOperation } from './work.ts';
 
@@ -25,6 +25,12 @@ export type FeedModel = (
 
 /** Operations of one operator from which on the other cores are worth waking. */
 const PARALLEL = 2e6;
+
+/**
+ * Bytes of values up to which a session keeps the memory of its runs. Fresh memory costs small models a tenth of their time; a
+ * large one would keep a multiple of what the ledger counts, and so would each model beside it.
+ */
+const ARENA = 2 ** 23;
 
 /** Bytes of outputs from which on an error costs less than copies of them. */
 const COPIED = 2 ** 14;
@@ -57,7 +63,7 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
   ]);
   const bytes = kinds.reduce((sum, [, kind]) => sum + kind.bytes, 0);
   const withUnreadable = bytes > COPIED && runtime.providers.every((provider) => provider === 'cpu');
-  const session = openSession(encodeModel(graph, withUnreadable), work, runtime);
+  const session = openSession(graph, () => encodeModel(graph, withUnreadable), work, runtime);
   const feeds: Feeds = {};
   return {
     inputs: new Set(graph.inputs.map((edge) => edge.name)),
@@ -74,17 +80,37 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
   };
 }
 
-/** A session with as many threads as pay. */
+/** Bytes of all values that a run of the graph makes. */
+function bytesMade({ nodes, edges }: Graph): number {
+  return nodes
+    .filter(({ op }) => op !== 'Identity')
+    .flatMap(({ outputs }) => outputs)
+    .reduce((sum, name) => {
+      const { shape, type } = edges.get(name)!;
+      return sum + sizeOf(shape) * bytesPerElement[type]!;
+    }, 0);
+}
+
+/** A session of a graph, with as many threads as pay. Once released it takes nothing; a run after that opens it again. */
 export function openSession(
-  model: Uint8Array,
+  graph: Graph,
+  encode: () => Uint8Array,
   work: number,
   { float, providers, threads, cores, opened }: Runtime,
 ): Session {
-  const session = createSession(model, {
-    providers,
-    threads: threads ?? (work > PARALLEL ? cores : 1),
-    float,
-  });
+  const arena = bytesMade(graph) <= ARENA;
+  const options = { providers, threads: threads ?? (work > PARALLEL ? cores : 1), arena, float };
+  let open: Session | undefined = createSession(encode(), options);
+  const session: Session = {
+    run(feeds, outputs) {
+      open ??= createSession(encode(), options);
+      open.run(feeds, outputs);
+    },
+    release() {
+      open?.release();
+      open = undefined;
+    },
+  };
   opened?.push(session);
   return session;
 }

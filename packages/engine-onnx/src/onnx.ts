@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-import { checkOptions, countOf, EngineError, valueThat, type Plugin, type Rule } from '@odegrad/core';
+import { checkOptions, countOf, EngineError, flag, valueThat, type Plugin, type Rule, type VectorField } from '@odegrad/core';
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
@@ -23,7 +23,7 @@ import { checkPurity } from './purity.ts';
 import { countCompilation } from './recompilation.ts';
 import { replayEngine } from './replay-engine.ts';
 import { blocksThatPay, rowBlocks } from './row-blocks.ts';
-import { onnxRuntime } from './session.ts';
+import { onnxRuntime, type Session } from './session.ts';
 import { recovered } from './written.ts';
 
 /** How ONNX Runtime is used. */
@@ -35,9 +35,19 @@ export interface OnnxOptions {
    * By default as many as there are threads, for an f that is large enough.
    */
   readonly blocks?: number;
+  /**
+   * Whether whole steps, and several at a time, may be one call, by default true. With `false` every stage is a call of its own: slower
+   * for a small f, and each gradient then holds what its method says, to be looked at.
+   */
+  readonly fuse?: boolean;
   /** Execution providers in order of preference: `cpu` (the default), `webgpu`, `cuda`. */
   readonly providers?: readonly string[];
 }
+
+/** Frees what is native of models that nobody is likely to run again. Those that are run all the same are loaded once more. */
+const retire = (made: Pick<Made, 'retire'>): void => {
+  made.retire();
+};
 
 interface Made {
   readonly field: CompiledField;
@@ -45,11 +55,14 @@ interface Made {
   readonly team: BlockTeam | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
+  /** Closes the sessions of its models. */
+  retire(): void;
 }
 
 const RULES: Readonly<Record<keyof OnnxOptions, Rule>> = {
   threads: countOf('the number of threads'),
   blocks: countOf('the number of blocks of rows'),
+  fuse: flag,
   providers: valueThat(
     "a list of execution providers such as ['cpu']",
     (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'),
@@ -63,7 +76,7 @@ const RULES: Readonly<Record<keyof OnnxOptions, Rule>> = {
  */
 export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
   checkOptions('onnx', options, RULES);
-  const { threads, blocks, providers = ['cpu'] } = options;
+  const { threads, blocks, fuse = true, providers = ['cpu'] } = options;
   const pool = createPool();
   const runtimeFor = (float: FloatType): Runtime => ({
     float,
@@ -78,7 +91,8 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
 
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
     countCompilation(key);
-    const runtime = runtimeFor(dtype);
+    const opened: Session[] = [];
+    const runtime: Runtime = { ...runtimeFor(dtype), opened };
     const programs = { forward: () => traced.forward, gradient: traced.gradient };
     const about = {
       runtime,
@@ -91,18 +105,26 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
     const obstacle = obstacleIn(gradient ? [forward, gradient] : [forward], runtime);
     const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
     const rows = gradient && rowBlocks({ forward, gradient }, traced.shapes, count);
+    const team = rows && blockTeam(rows, about);
     return {
       field: compileField(programs, about),
-      team: rows && blockTeam(rows, about),
+      team,
       obstacle,
+      retire() {
+        opened.forEach((session) => {
+          session.release();
+        });
+        team?.retire();
+      },
     };
-  });
+  }, retire);
 
   return {
     name: 'onnx',
     findReads,
     prepare(request) {
       onnxRuntime();
+      pool.trim();
       const { traced, others } = traces(request, '');
       const { made } = traced;
       if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key], warned);
@@ -122,7 +144,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
         ? blockField(made.team.solve(...variables), { engine: field.engine, parameters: variables[0] })
         : vectorField(field, ...variables);
       const prepared: PreparedField<OnnxArray> = {
-        field: solved,
+        field: fuse ? solved : stageByStage(solved),
         fromTensor: (x) => arrayOf(runtime.pool, runtime.float, x.dataSync(), x.shape),
         toTensor: (x) => tensor(Float32Array.from(x.data as Float32Array), [...x.dims], 'float32'),
         fromArray: (values, shape) => arrayOf(runtime.pool, runtime.float, values, shape),
@@ -133,7 +155,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
         request,
         traced.forward,
         () => slopeAtStart(request, prepared),
-        (body) => withLargeKernels(runtime, body),
+        (body) => withLargeKernels(runtimeFor(request.dtype), body),
         runtime.float === 'float64'
           ? () => replayEngine.prepare({ ...request, dtype: 'float32' })
           : undefined,
@@ -141,6 +163,11 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
       return prepared;
     },
   };
+}
+
+/** The field without whole steps. */
+function stageByStage({ fuse: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
+  return field;
 }
 
 /** Whether other threads can run blocks: they have processors, and not what a provider drives. */

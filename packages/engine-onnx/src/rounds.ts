@@ -76,7 +76,8 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
 
   const finals = carried.map(([, output]) => output).filter(({ name }) => !roles.isCollected(name));
   const session = openSession(
-    encodeRounds(graph, { carried, scanned, finals, collected }),
+    graph,
+    () => encodeRounds(graph, { carried, scanned, finals, collected }),
     largestOperation(program),
     runtime,
   );

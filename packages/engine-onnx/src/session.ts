@@ -14,12 +14,14 @@ export interface BoundTensor {
 
 export type Feeds = Record<string, BoundTensor>;
 
-/** Where models run, and on how many threads. */
+/** Where models run, on how many threads, and whether what a run used is kept for the next. */
 export interface SessionOptions {
   readonly providers: readonly string[];
   readonly threads: number;
   /** The type of the model's floating-point numbers; float32 unless said. */
   readonly float?: 'float32' | 'float64';
+  /** By default true. */
+  readonly arena?: boolean;
 }
 
 /**
@@ -111,7 +113,7 @@ const optimization = {
 /** Makes a session of a model's bytes. */
 export function createSession(
   model: Uint8Array,
-  { providers, threads, float = 'float32' }: SessionOptions,
+  { providers, threads, float = 'float32', arena = true }: SessionOptions,
 ): Session {
   const session = new (onnxRuntime().InferenceSession)();
   const { level, extra } = optimization[float];
@@ -121,8 +123,8 @@ export function createSession(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: level,
-    enableCpuMemArena: true,
-    enableMemPattern: true,
+    enableCpuMemArena: arena,
+    enableMemPattern: arena,
     // Waking a thread costs as much as a small product, so within a call they spin; a solve alternates between models, and
     // threads that went on to spin for the last one would be in the way of the next.
     extra: {

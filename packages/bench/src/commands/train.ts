@@ -9,6 +9,7 @@ import { jsonLine, line, remark, type Streams } from '../streams.ts';
 import { compareTrained } from '../train/compare-trained.ts';
 import { iterationRecord, resultRecord, summary } from '../train/records.ts';
 import { trainWithProgress, type Settings } from '../train/session.ts';
+import { stageByStage } from '../train/stage-by-stage.ts';
 import { tradeOff } from '../train/trade-off.ts';
 import { wholeFile } from '../whole-file.ts';
 import { DEFAULT_ENGINE, EXACT, STRATEGIES } from './defaults.ts';
@@ -75,13 +76,14 @@ async function run(name: string, options: Options, streams: Streams): Promise<vo
     if (options.json) jsonLine(streams.out, resultRecord(trained));
     else line(streams.out, summary(trained));
     if (!report) return;
+    const staged = await stageByStage(choice);
     const rows = compareTrained(
       trained,
-      choice.engine,
+      staged,
       registry,
       STRATEGIES.map((name) => registry.get('gradient', name)),
     );
-    await report.write(await reportPage(trained, rows, tradeOff(trained, choice.engine, registry, EXACT)));
+    await report.write(await reportPage(trained, rows, tradeOff(trained, staged, registry, EXACT)));
     remark(streams.err, `Report: ${options.report!}`);
   } finally {
     trained.model.dispose();

@@ -74,11 +74,11 @@ ${keyFigures([
 ${figure('Data and fit', 'Circles: observations. Curves: the trained model.', fitSvg, true)}
 ${figure('Phase plane', 'The same, one quantity against the other.', phaseSvg)}
 ${figure('Loss', 'At each iteration, before its step; logarithmic.', lossSvg)}
-${figure('Memory by strategy', 'Bytes held for one gradient along the whole trajectory, as the ledger counts them.', memorySvg, true)}
+${figure('Memory by strategy', 'Bytes held for one gradient along the whole trajectory, as the ledger counts them, every stage evaluated by itself.', memorySvg, true)}
 ${figure('Time against memory', 'Points: the exact strategies. Line: auto, on budgets from the least that does to what keeping everything takes.', tradeOffSvg, true)}
 <section class="card wide">
 <h2>The gradient strategies on the trained problem</h2>
-<p class="note">One gradient of the squared error, ${escapeHtml(settings.solver)}, ${rows[0]!.steps} steps. Evaluations: forward + backward. Error: largest difference from backprop, relative to its largest entry.</p>
+<p class="note">One gradient of the squared error, ${escapeHtml(settings.solver)}, ${rows[0]!.steps} steps, every stage evaluated by itself: engine onnx takes whole steps of so small a field in one call while it trains, and checkpoint, stages and symplectic are one there. Evaluations: forward + backward. Error: largest difference from backprop, relative to its largest entry.</p>
 ${strategyTable(rows)}
 </section>
 </div>

@@ -1,0 +1,11 @@
+import { openEngine, type EngineChoice } from '../engines.ts';
+import { benchRegistry } from '../registry.ts';
+
+/**
+ * The engine of a training, for comparing gradients: with whole steps in one call checkpoint, stages and symplectic are one
+ * where f is as small as in our problems, so here every stage is a call of its own.
+ */
+export async function stageByStage({ engine, backend }: EngineChoice): Promise<EngineChoice['engine']> {
+  if (engine.name !== 'onnx') return engine;
+  return (await openEngine(`onnx:${backend}`, benchRegistry({ fuse: false }))).engine;
+}
