@@ -1,6 +1,15 @@
 import { availableParallelism } from 'node:os';
 
-import { checkOptions, countOf, EngineError, flag, valueThat, type Plugin, type Rule, type VectorField } from '@odegrad/core';
+import {
+  checkOptions,
+  countOf,
+  EngineError,
+  flag,
+  valueThat,
+  type Plugin,
+  type Rule,
+  type VectorField,
+} from '@odegrad/core';
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
