@@ -58,7 +58,13 @@ export function createTraceCache<M>(
   const recent: Entry<M>[] = [];
   return (request, variant) => {
     const shapes = request.y0.map((part) => [...part.shape]);
-    const key = JSON.stringify([variant, request.dtype, shapes]);
+    // What is read for nothing has no port in f's program that would tell that it is a parameter.
+    const key = JSON.stringify([
+      variant,
+      request.dtype,
+      shapes,
+      request.parameters.map(({ shape }) => shape),
+    ]);
     const now = recordingFor(request);
     const entries = byFunction.get(request.key) ?? latest<string, Entry<M>[]>(SHAPES, retireAll);
     byFunction.set(request.key, entries);

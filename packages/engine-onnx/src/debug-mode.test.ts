@@ -74,7 +74,8 @@ describe.each(['tfjs', 'replay', 'onnx'])('engine %s', (engine) => {
       return tf.scalar(0);
     });
     expect(found).toEqual(wanted);
-    expect(profile.kernelNames).toContain('Tanh');
+    // Engines that record f have compiled it before, and record it now.
+    expect(profile.kernelNames.includes('Tanh')).toBe(engine === 'tfjs');
     await tf.time(() => {
       found = solveOnce(engine);
     });

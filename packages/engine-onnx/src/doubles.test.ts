@@ -42,6 +42,11 @@ interface Scene<T extends TensorFlow = TensorFlow> {
 type Op = (x: tf.Tensor2D, scene: Scene) => tf.Tensor;
 
 const image = ({ tf }: Scene, x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [1, ROWS, COLUMNS, 1]);
+/** x, of which no gradient is taken. */
+const cutOff = (tf: Scene['tf'], x: tf.Tensor): tf.Tensor =>
+  tf.customGrad((z) => ({ value: tf.clone(z as tf.Tensor), gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy) }))(
+    x,
+  );
 const positive = ({ tf }: Scene, x: tf.Tensor): tf.Tensor => tf.add(tf.square(x), 0.3141592653589793);
 const c = 0.1234567890123456;
 const filter = [0.31830988618, -0.4342944819, 0.2718281828, 0.1414213562];
@@ -88,7 +93,9 @@ const single: Readonly<Record<string, Op>> = {
   sub: (x, { tf, row }) => tf.sub(row, x),
   mul: (x, { tf, row }) => tf.mul(x, row),
   div: (x, scene) => scene.tf.div(scene.row, positive(scene, x)),
-  floorDiv: (x, { tf }) => tf.add(x, tf.mul(tf.floorDiv(x, 0.3), c)),
+  // TensorFlow.js passes the cotangents of a floored quotient and of a cast to whole numbers on, in doubles as well; the right
+  // ones are 0, asserted elsewhere.
+  floorDiv: (x, { tf }) => tf.add(x, tf.mul(tf.floorDiv(cutOff(tf, x), 0.3), c)),
   time: (x, { tf, t }) => tf.add(tf.mul(x, tf.sin(t)), tf.mul(t, t)),
   maximum: (x, { tf, y }) => tf.maximum(x, y),
   minimum: (x, { tf, row, y }) => tf.minimum(x, tf.mul(y, row)),
@@ -107,7 +114,7 @@ const single: Readonly<Record<string, Op>> = {
   sign: (x, { tf }) => tf.mul(x, tf.sign(x)),
   rounding: (x, { tf }) =>
     tf.addN([x, tf.mul(tf.floor(tf.mul(x, 3)), c), tf.mul(tf.ceil(tf.mul(x, 5)), c), tf.round(tf.mul(x, 7))]),
-  cast: (x, { tf }) => tf.add(x, tf.mul(tf.cast(tf.cast(tf.mul(x, 9), 'int32'), 'float32'), c)),
+  cast: (x, { tf }) => tf.add(x, tf.mul(tf.cast(tf.cast(tf.mul(cutOff(tf, x), 9), 'int32'), 'float32'), c)),
   matMul: (x, { tf, matrix }) => tf.matMul(x, matrix),
   fused: (x, { tf, matrix, row }) => tf.fused.matMul({ a: x, b: matrix, bias: row, activation: 'relu' }),
   batchMatMul: (x, { tf }) => {

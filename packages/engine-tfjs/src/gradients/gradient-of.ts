@@ -34,7 +34,7 @@ export function gradientOf(operation: Operation): ((dys: readonly Tensor[]) => C
       return () => refuse(`those of complex numbers, here through ${name}, are wrong or missing`);
     }
     if (outputs.every(isDiscrete)) return () => zerosOf(inputs);
-    if (!registered && !correction) return () => refuse(`there is none for ${name}`);
+    if (!registered && !correction) return () => refuse(`there is none for its operation ${name}`);
   }
   const discrete = given ? [] : Object.entries(inputs).filter(([, x]) => isDiscrete(x));
   if (!correction && discrete.length === 0 && !hasChecks(name)) return undefined;
@@ -60,7 +60,7 @@ const registeredGradient = (name: string): Registered | undefined =>
 
 function refuse(what: string): never {
   throw new EngineError(
-    `A gradient that TensorFlow.js does not have was asked for: ${what}. Write that part of f otherwise, or wrap it into ` +
+    `f has no gradient that TensorFlow.js has right: ${what}. Write that part of f otherwise, or wrap it into ` +
       'tf.customGrad with its gradient.',
   );
 }
