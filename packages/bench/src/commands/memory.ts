@@ -4,7 +4,7 @@ import { inChild } from '../memory/in-child.ts';
 import type { KeptSteps } from '../memory/kept-steps.ts';
 import { listOption, wholeNumber } from '../parse.ts';
 import { registry } from '../registry.ts';
-import { jsonLine, line, type Streams } from '../streams.ts';
+import { jsonLine, line, remark, type Streams } from '../streams.ts';
 import { textTable, type Column } from '../text-table.ts';
 import { findWorkload } from '../workloads/open.ts';
 
@@ -105,10 +105,10 @@ async function compare(options: Options, { out, err }: Streams): Promise<void> {
       workload: about.workload,
       components: about.components,
     } as const;
-    err.write(`${name}: forward …\n`);
+    remark(err, `${name}: forward …`);
     const base = await inChild({ ...task, strategy: 'forward' });
     for (const strategy of options.strategies) {
-      err.write(`${name}: ${strategy} …\n`);
+      remark(err, `${name}: ${strategy} …`);
       const { residentBytes, ledgerBytes, ms } = await inChild({ ...task, strategy });
       const grownBytes = residentBytes - base.residentBytes;
       const ratio = grownBytes / ledgerBytes;
@@ -133,7 +133,7 @@ async function compare(options: Options, { out, err }: Streams): Promise<void> {
   const kept: StepsRow[] = [];
   for (const strategy of options.stepped) {
     for (const steps of options.steps) {
-      err.write(`${steps} steps: ${strategy} …\n`);
+      remark(err, `${steps} steps: ${strategy} …`);
       const row = { strategy, engine, steps, ...(await inChild({ kind: 'steps', engine, strategy, steps })) };
       kept.push(row);
       if (json) jsonLine(out, row);

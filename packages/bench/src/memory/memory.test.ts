@@ -21,7 +21,7 @@ describe('odegrad memory', () => {
   it('explains itself, and refuses names before it measures anything', async () => {
     expect((await memory('--help')).out).toMatch(/Usage: odegrad memory[^]*Examples:\n {2}odegrad memory/);
     const { status, out, err } = await memory('--workloads', 'spirl');
-    expect([status, out]).toEqual([1, '']);
+    expect([status, out]).toEqual([2, '']);
     expect(err).toMatch(/Did you mean 'spiral'/);
     expect((await memory('--steps', '1.5')).err).toMatch(/whole number/);
   });
