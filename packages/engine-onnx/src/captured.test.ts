@@ -4,6 +4,7 @@ import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
+import { Draws } from '@odegrad/testkit';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 
@@ -129,16 +130,22 @@ describe.each(ENGINES)('engine %s', (engine) => {
   });
 });
 
-/** Marsaglia's xorshift: the same functions in every run. */
-function generator(seed: number): () => number {
-  let state = seed * 2654435761 + 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
+test('a captured tensor that f reads at some times alone is refused where its gradient would be lost', () => {
+  const [c, y0] = [tf.scalar(2), tf.ones([2])];
+  const f: Field = (t, y) => (t.dataSync()[0]! > 0.2 ? tf.mul(y, c) : tf.neg(y));
+  const loss = (_: tf.Tensor, start: tf.Tensor): tf.Scalar => tf.sum(solved(f, start, 'tfjs', 'symplectic'));
+  const before = tf.memory().numTensors;
+  expect(() => tf.grads(loss)([c, y0])).toThrow(/from outside.*Its gradient would be lost.*tf\.variable/s);
+  expect(tf.memory().numTensors).toBe(before);
+  // A constant that says that it is one, and a solve without a gradient.
+  const constant = tf.variable(c, false);
+  const g: Field = (t, y) => (t.dataSync()[0]! > 0.2 ? tf.mul(y, constant) : tf.neg(y));
+  const [gradient] = tf.grads((start: tf.Tensor) => tf.sum(solved(g, start, 'tfjs', 'symplectic')))([y0]);
+  const wanted = tf.grad((start: tf.Tensor) => tf.sum(unrolled(g, start, 0, 0.5)))(y0);
+  expectNear(numbers(gradient!), numbers(wanted), 'gradient');
+  tf.dispose(solved(f, y0, 'tfjs', 'symplectic'));
+  tf.dispose([c, y0, constant, gradient!, wanted]);
+});
 
 const SIZE = 3;
 
@@ -162,8 +169,8 @@ interface Sample {
 
 /** A function of operands from everywhere, and uses of it with ever other operands. */
 function sample(seed: number): Sample {
-  const draw = generator(seed + 1);
-  for (let i = 0; i < 10; i++) draw();
+  const draws = new Draws(seed);
+  const draw = (): number => draws.uniform(0, 1);
   const values = (n: number): number[] => Array.from({ length: n }, () => 1.6 * draw() - 0.8);
   const outside: Outside = {};
   const kinds = ['trainable', 'frozen', 'normalised', 'encoded', 'input', 'data', 'made', 'shared'] as const;
