@@ -71,7 +71,7 @@ describe.each(['cpu', 'wasm'])('on %s', (backend) => {
       /complex.*Multiply|complex.*ComplexAbs/,
     ],
     ['a transform', (x) => tf.abs(tf.spectral.rfft(x)), /complex numbers/],
-    ['what has no gradient', (x) => tf.cumprod(x), /there is none for Cumprod/],
+    ['what has no gradient', (x) => tf.cumprod(x), /there is none for its operation Cumprod/],
     [
       'products of batches that broadcast within',
       (x) => tf.matMul(tf.reshape(x, [2, 1, 1, 2]), tf.ones([1, 3, 2, 2])),
