@@ -1,9 +1,9 @@
 import { clone, dispose, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
+import { callable, check } from '@odegrad/core';
 import { isDiscrete } from './discrete.ts';
 import { checkAlive } from './disposed.ts';
 import { missing } from './gradients/corrections.ts';
 import { gradientOf } from './gradients/gradient-of.ts';
-import { callable, check } from '@odegrad/core';
 import { internals, replacing, type Internals } from './internals.ts';
 
 let smoothing = false;

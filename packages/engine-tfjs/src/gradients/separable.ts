@@ -84,53 +84,41 @@ const average = (windows: (shape: number[], attributes: never) => readonly Windo
   },
 });
 
+/** Windows along the height and the width, in two dimensions and in three. */
+const planeOf = (info: backend_util.Conv2DInfo | backend_util.Conv3DInfo): readonly Windows[] => [
+  {
+    from: info.inHeight,
+    to: info.outHeight,
+    size: info.filterHeight,
+    stride: info.strideHeight,
+    before: info.padInfo.top,
+  },
+  {
+    from: info.inWidth,
+    to: info.outWidth,
+    size: info.filterWidth,
+    stride: info.strideWidth,
+    before: info.padInfo.left,
+  },
+];
+
 /** Gradients of linear maps that act on each axis by itself. */
 export const separable: Record<string, Correction> = {
   AvgPool: average((shape, { filterSize, strides, pad, dimRoundingMode }: AvgPoolAttrs) => {
     const info = backend_util.computePool2DInfo(shape as never, filterSize, strides, 1, pad, dimRoundingMode);
-    const { top, left } = info.padInfo;
-    return [
-      {
-        from: info.inHeight,
-        to: info.outHeight,
-        size: info.filterHeight,
-        stride: info.strideHeight,
-        before: top,
-      },
-      {
-        from: info.inWidth,
-        to: info.outWidth,
-        size: info.filterWidth,
-        stride: info.strideWidth,
-        before: left,
-      },
-    ];
+    return planeOf(info);
   }),
   AvgPool3D: average((shape, { filterSize, strides, pad, dimRoundingMode }: AvgPool3DAttrs) => {
     const info = backend_util.computePool3DInfo(shape as never, filterSize, strides, 1, pad, dimRoundingMode);
-    const { front, top, left } = info.padInfo;
     return [
       {
         from: info.inDepth,
         to: info.outDepth,
         size: info.filterDepth,
         stride: info.strideDepth,
-        before: front,
+        before: info.padInfo.front,
       },
-      {
-        from: info.inHeight,
-        to: info.outHeight,
-        size: info.filterHeight,
-        stride: info.strideHeight,
-        before: top,
-      },
-      {
-        from: info.inWidth,
-        to: info.outWidth,
-        size: info.filterWidth,
-        stride: info.strideWidth,
-        before: left,
-      },
+      ...planeOf(info),
     ];
   }),
   ResizeBilinear: resize(
