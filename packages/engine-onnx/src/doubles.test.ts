@@ -1,4 +1,4 @@
-import { doubledTensorFlow } from '@odegrad/testkit';
+import { doubledTensorFlow, Draws } from '@odegrad/testkit';
 import * as tf from '@tensorflow/tfjs';
 import { createRegistry } from '@odegrad/core';
 import { solve, type FlatField } from '@odegrad/engine-tfjs';
@@ -269,20 +269,9 @@ const withoutGradient: Readonly<Record<string, Op>> = {
 
 const ops: Readonly<Record<string, Op>> = { ...single, ...composed };
 
-/** Marsaglia's xorshift: the same functions in every run. */
-function generator(seed: number): () => number {
-  let state = seed * 2654435761 + 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
 function numbersOf(seed: number): Numbers {
-  const draw = generator(seed + 1);
-  for (let i = 0; i < 10; i++) draw();
+  const draws = new Draws(seed);
+  const draw = (): number => draws.uniform(0, 1);
   const values = (n: number): number[] => Array.from({ length: n }, () => 1.6 * draw() - 0.8);
   return {
     y: values(24),
@@ -527,10 +516,8 @@ describe('in doubles', () => {
   test('compositions are', () => {
     const names = Object.keys(ops);
     for (let seed = 0; seed < (process.env['ODEGRAD_ALL'] ? 600 : 60); seed++) {
-      const draw = generator(7 * seed + 3);
-      for (let i = 0; i < 10; i++) draw();
-      const length = 2 + Math.floor(draw() * 3);
-      const chosen = Array.from({ length }, () => names[Math.floor(draw() * names.length)]!);
+      const draws = new Draws(7 * seed + 3);
+      const chosen = Array.from({ length: draws.integer(2, 4) }, () => draws.one(names));
       check(chosen, seed, 1e-13);
     }
   }, 600_000);

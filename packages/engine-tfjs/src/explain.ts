@@ -44,14 +44,14 @@ export function missingKernel(kernel: string, backend: string, options?: ErrorOp
     (name) => name !== backend && (getKernel(kernel, name) as unknown) !== undefined,
   );
   const remedies = [
-    ...(others.length > 0 ? [`Take a backend that has it (${others.join(', ')}) with tf.setBackend`] : []),
+    ...(others.length > 0 ? [`take a backend that has it (${others.join(', ')}) with tf.setBackend`] : []),
     ...(backend === 'wasm' && others.includes('cpu')
       ? ["let wasm have it from cpu: chooseBackend(['wasm'])"]
       : []),
     "take engine: 'onnx' of @odegrad/engine-onnx, which has kernels of its own",
   ];
   return new EngineError(
-    `Backend '${backend}' of TensorFlow.js has no kernel ${kernel}, which f or its gradient needs. ${remedies.join('; or ')}.`,
+    `Backend '${backend}' of TensorFlow.js has no kernel ${kernel}, which f or its gradient needs. What helps: ${remedies.join('; or ')}.`,
     options,
   );
 }
