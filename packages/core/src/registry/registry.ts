@@ -21,7 +21,7 @@ const HOMES = new Map<string, string>(
     adjoint: '@odegrad/grad-adjoint',
     symplectic: '@odegrad/grad-symplectic',
     onnx: '@odegrad/engine-onnx',
-    replay: '@odegrad/engine-onnx',
+    replay: '@odegrad/engine-replay',
     tfjs: '@odegrad/engine-tfjs',
     ...Object.fromEntries(
       ['checkpoint', 'recompute', 'resolve', 'stages', 'binomial', 'online', 'auto'].map((name) => [
