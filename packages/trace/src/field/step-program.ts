@@ -1,4 +1,11 @@
-import { isFirstSameAsLast, solutionStages, type ButcherTableau, type Span } from '@odegrad/core';
+import {
+  isFirstSameAsLast,
+  sizeOf as sizeOfStep,
+  solutionStages,
+  stageTime,
+  type ButcherTableau,
+  type Span,
+} from '@odegrad/core';
 
 import type { FloatData, FloatType } from '../ir/floats.ts';
 import { createBuilder, type ProgramBuilder } from '../ir/builder.ts';
@@ -40,11 +47,6 @@ interface Scene {
 const ports = (prefix: string, parts: Parts): Port[] =>
   parts.map((value, k) => ({ name: `${prefix}${k}`, value }));
 
-/** Time of stage i: the ends of the step are the very numbers of the span. */
-function stageTime({ c }: ButcherTableau, { t0, t1 }: Span, i: number): number {
-  return c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
-}
-
 /** Fills a step's own inputs, `h` and `s`, for a span. */
 export function fillStep(
   tableau: ButcherTableau,
@@ -53,9 +55,9 @@ export function fillStep(
   coefficients: FloatData,
   stageTimes: FloatData,
 ): void {
-  const h = span.t1 - span.t0;
+  const h = sizeOfStep(span);
   for (let i = 0; i < weights.length; i++) coefficients[i] = h * weights[i]!;
-  for (let i = 0; i < times.length; i++) stageTimes[i] = stageTime(tableau, span, times[i]!);
+  for (let i = 0; i < times.length; i++) stageTimes[i] = stageTime(span, tableau.c[times[i]!]!);
 }
 
 /** y₁ = y + h Σ b_i k_i, as ports `f…`; in: `y…`, `p…`, `v…` and the step's own `h` and `s`. */
