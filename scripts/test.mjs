@@ -14,6 +14,7 @@ const results = join(scratch, 'vitest.json');
 /** Name, what it checks, and the command. `setup.mjs` has installed before this runs. */
 const checks = [
   ['lockfile', 'package-lock.json fits every package.json', process.execPath, 'scripts/check-lockfile.mjs'],
+  ['manifests', 'every package says where it comes from', process.execPath, 'scripts/check-manifests.mjs'],
   ['build', 'every package builds', 'nx', 'run-many', '-t', 'build'],
   ['typecheck', 'sources and tests typecheck together', 'tsc', '-p', 'tsconfig.json'],
   ['lint', 'eslint', 'eslint', '.', '--max-warnings', '0'],
