@@ -1,11 +1,25 @@
 const test = '\\.test\\.ts$';
 // Tests may import any package: they try plugins together. The root's package.json lists them for that.
 const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
+// The rooms of a package, each of which imports those before it alone.
+const rooms = {
+  core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
+};
+const inOrder = Object.entries(rooms).flatMap(([name, folders]) =>
+  folders.slice(0, -1).map((folder, i) => ({
+    name: `rooms-of-${name}`,
+    comment: `A folder of ${name} imports only those before it: ${folders.join(', ')}.`,
+    severity: 'error',
+    from: { path: `^packages/${name}/src/${folder}/`, pathNot: test },
+    to: { path: `^packages/${name}/src/(${folders.slice(i + 1).join('|')})/` },
+  })),
+);
 const container = '(^|/)node_modules/tsyringe/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
+    ...inOrder,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'resolvable',
@@ -67,7 +81,7 @@ export default {
     {
       name: 'one-file-knows-the-container',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/core/src/registry(\\.test)?\\.ts$' },
+      from: { path: '^packages/', pathNot: '^packages/core/src/registry/registry(\\.test)?\\.ts$' },
       to: { path: container },
     },
     { name: 'no-test-imports', severity: 'error', from: {}, to: { path: test } },

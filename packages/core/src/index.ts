@@ -1,7 +1,7 @@
-export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './check.ts';
-export { integral, pi, pid, type PidOptions } from './controllers.ts';
-export { describe } from './describe.ts';
-export type { DifferentiableSolver } from './differentiable.ts';
+export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
+export { integral, pi, pid, type PidOptions } from './stepping/controllers.ts';
+export { describe } from './arguments/describe.ts';
+export type { DifferentiableSolver } from './solver/differentiable.ts';
 export {
   ArgumentError,
   EngineError,
@@ -10,12 +10,13 @@ export {
   TableauError,
   type SolveErrorCode,
   type SolveErrorDetails,
-} from './errors.ts';
-export { stageEvaluator } from './evaluator.ts';
-export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './integrate.ts';
-export { createLedger, type Ledger, type Statistics } from './ledger.ts';
-export { ofKind, type Kind, type Registered } from './kinds.ts';
-export type { Memory } from './memory.ts';
+} from './arguments/errors.ts';
+export { stageEvaluator } from './stepping/evaluator.ts';
+export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './stepping/integrate.ts';
+export { createLedger } from './memory/ledger.ts';
+export { type Ledger, type Statistics } from './types/statistics.ts';
+export { ofKind, type Kind, type Registered } from './registry/kinds.ts';
+export type { Memory } from './memory/memory.ts';
 export {
   callable,
   check,
@@ -26,17 +27,23 @@ export {
   valueThat,
   type Rule,
   type Rules,
-} from './options.ts';
-export { isFixed, type Proposal } from './pace.ts';
-export { createRegistry, registry, Registry } from './registry.ts';
-export { isTableau, rungeKutta } from './runge-kutta.ts';
-export type { BytesByLevel, Footprint } from './footprint.ts';
-export type { Measurement, Outlook, Retention } from './retention.ts';
-export { forward, scheduled, type Schedule } from './schedule.ts';
-export { solution, type Pullback } from './solution.ts';
-export { stagedStep, type StagedStep } from './staged-step.ts';
-export { combineStates, dotStates, stateBytes } from './state.ts';
-export { suggest } from './suggest.ts';
-export { isFirstSameAsLast, solutionStages, verifyTableau, type ButcherTableau } from './tableau.ts';
-export type { Level, TrajectoryView } from './trajectory.ts';
-export type * from './types.ts';
+} from './arguments/options.ts';
+export { isFixed, type Proposal } from './stepping/pace.ts';
+export { createRegistry, registry, Registry } from './registry/registry.ts';
+export { isTableau, rungeKutta } from './solver/runge-kutta.ts';
+export type { BytesByLevel, Footprint } from './gradient/footprint.ts';
+export type { Measurement, Outlook, Retention } from './gradient/retention.ts';
+export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
+export { solution, type Pullback } from './gradient/solution.ts';
+export { stagedStep, type StagedStep } from './gradient/staged-step.ts';
+export { combineStates, dotStates, stateBytes } from './memory/state.ts';
+export { suggest } from './arguments/suggest.ts';
+export { isFirstSameAsLast, solutionStages, verifyTableau } from './solver/tableau.ts';
+export { type ButcherTableau } from './types/tableau.ts';
+export type { Level, TrajectoryView } from './gradient/trajectory.ts';
+export type * from './types/engine.ts';
+export type * from './types/field.ts';
+export type * from './types/plugin.ts';
+export type * from './types/problem.ts';
+export type * from './types/solver.ts';
+export type * from './types/span.ts';

@@ -1,0 +1,117 @@
+import { createLedger } from '../memory/ledger.ts';
+import { createMemory, type Memory } from '../memory/memory.ts';
+import type { FusedStep, Linearization } from '../types/field.ts';
+import type { Problem } from '../types/problem.ts';
+import type { Span } from '../types/span.ts';
+import type { State } from '../types/engine.ts';
+
+/** Runs a third of these to warm up; then takes the median of the rest. */
+const RUNS = 6;
+
+const known = new WeakMap<object, Map<string, number>>();
+
+/** A number that is found out once for each engine and key: budgets of one problem are to agree. */
+export function calibrated(engine: object, key: readonly unknown[], find: () => number): number {
+  let numbers = known.get(engine);
+  if (!numbers) known.set(engine, (numbers = new Map<string, number>()));
+  const name = JSON.stringify(key);
+  let value = numbers.get(name);
+  if (value === undefined) numbers.set(name, (value = find()));
+  return value;
+}
+
+/** Bytes of a whole step's linearization, from an engine that makes them. */
+export function linearizationBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
+  const memory = createMemory(field.engine, createLedger());
+  return memory.scope(() => {
+    const { bytes, stateBytes = 0 } = memory.adoptLinearization(fused.linearize!(firstSpan(ts), y0));
+    return bytes + stateBytes;
+  });
+}
+
+/** Bytes of activations within a whole step's pullback, from an engine that makes it. */
+export function adjointBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
+  const memory = createMemory(field.engine, createLedger());
+  return memory.scope(() => {
+    const pulled = fused.adjoint!(firstSpan(ts), y0, y0);
+    adoptCotangents(memory, pulled);
+    return pulled.bytes;
+  });
+}
+
+/** How a step is taken, and what of whole steps the engine has. */
+export interface Ways<A> {
+  readonly stages: number;
+  /** Whether attempts are taken stage by stage. */
+  readonly adaptive: boolean;
+  readonly fused: FusedStep<A> | undefined;
+}
+
+/**
+ * How long a step takes, forward and backward, with activations that are kept, over one whose activations are
+ * made again in the backward pass. 0 for an engine that makes them again in no faster way.
+ */
+export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptive, fused }: Ways<A>): number {
+  const { vjp } = field;
+  if (!fused?.adjoint && !vjp) return 0;
+  // The books of this ledger are thrown away: what is tried once must not tell a first solve from a second.
+  const memory = createMemory(field.engine, createLedger());
+  const span = firstSpan(ts);
+  const eachStage = (work: () => void): void => {
+    for (let i = 0; i < stages; i++) memory.scope(work);
+  };
+  const kept = medianTime(() => {
+    if (fused?.linearize && !adaptive)
+      memory.scope(() => {
+        pullBack(memory, fused.linearize!(span, y0));
+      });
+    else
+      eachStage(() => {
+        pullBack(memory, field.linearize(span.t0, y0));
+      });
+  });
+  const made = medianTime(() => {
+    if (fused && !adaptive) memory.scope(() => memory.adoptState(fused.advance(span, y0)));
+    else eachStage(() => memory.adoptState(field.evaluate(span.t0, y0)));
+    if (fused?.adjoint)
+      memory.scope(() => {
+        adoptCotangents(memory, fused.adjoint!(span, y0, y0));
+      });
+    else {
+      eachStage(() => {
+        const product = vjp!.call(field, span.t0, y0, y0, false);
+        if (product.value) memory.adoptState(product.value);
+        adoptCotangents(memory, product);
+      });
+    }
+  });
+  return kept / made;
+}
+
+const firstSpan = (ts: readonly number[]): Span => ({
+  t0: ts[0]!,
+  t1: ts.find((t) => t !== ts[0]) ?? ts[0]!,
+});
+
+function pullBack<A>(memory: Memory<A>, made: Linearization<A>): void {
+  const linearization = memory.adoptLinearization(made);
+  adoptCotangents(memory, linearization.pullback(linearization.value, false));
+}
+
+function adoptCotangents<A>(
+  memory: Memory<A>,
+  { y, parameters }: { readonly y: State<A>; readonly parameters: State<A> },
+): void {
+  memory.adoptState(y);
+  memory.adoptState(parameters);
+}
+
+function medianTime(work: () => void): number {
+  const times: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now();
+    work();
+    if (run >= RUNS / 3) times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
+}

@@ -1,0 +1,141 @@
+import { describe } from '../arguments/describe.ts';
+import { ArgumentError } from '../arguments/errors.ts';
+import { ofKind } from '../registry/kinds.ts';
+import { createLedger } from '../memory/ledger.ts';
+import {
+  callable,
+  check,
+  checkOptions,
+  countOf,
+  finite,
+  hasMembers,
+  notNegative,
+  positive,
+  valueThat,
+  type Rule,
+} from '../arguments/options.ts';
+import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
+import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
+
+/** The settings of a method, one by one. */
+type MethodOption =
+  'numSteps' | 'stepSize' | keyof AdaptiveStepping | Exclude<keyof Method, 'solver' | 'stepping'>;
+
+/** What the settings of a method may be. */
+export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
+  numSteps: countOf('the number of equal steps between neighbouring output times'),
+  stepSize: positive,
+  rtol: notNegative,
+  atol: notNegative,
+  controller: ofKind(['controller']),
+  firstStep: positive,
+  minStep: notNegative,
+  maxStep: positive,
+  maxSteps: positive,
+  maxBytes: positive,
+  signal: valueThat(
+    'an AbortSignal',
+    (value) => hasMembers(value, { aborted: 'boolean' }),
+    (value) => (hasMembers(value, { signal: 'object', abort: 'function' }) ? '. Give its `signal`' : ''),
+  ),
+  onStep: callable,
+  ledger: valueThat('a ledger that createLedger() made', isLedger),
+};
+
+/** The settings of equal steps that fill each interval. */
+export const STEPPING_RULES: Readonly<Record<'numSteps' | 'stepSize', Rule>> = {
+  numSteps: METHOD_RULES.numSteps,
+  stepSize: METHOD_RULES.stepSize,
+};
+
+/** Refuses a problem and settings that make no sense, saying what is wrong and what would do. */
+export function checkProblem<A>(problem: Problem<A>, method: Method): void {
+  check('problem', problem, valueThat('{ field, y0, ts }', isObject));
+  check('method', method, valueThat('{ solver, stepping, … }', isObject));
+  const { field, y0, ts } = problem;
+  check('field', field, valueThat('a vector field { engine, parameters, evaluate, linearize }', isField));
+  check('y0', y0, valueThat('a list of arrays', Array.isArray));
+  if (y0.length === 0) throw new ArgumentError('y0 has no parts; give at least one array.');
+  checkTimes(ts);
+  const { solver, stepping, ...others } = method;
+  check('solver', solver, ofKind(['solver']));
+  checkSettings(others);
+  check(
+    'stepping',
+    stepping,
+    valueThat('{ numSteps }, { stepSize } or { rtol, atol, controller }', isObject),
+  );
+  if (isFixed(stepping)) {
+    checkFixed(stepping, ts);
+    return;
+  }
+  const { rtol, atol, controller } = stepping;
+  checkSettings({ ...stepping });
+  // These have no default here.
+  for (const [name, value] of Object.entries({ rtol, atol })) check(name, value, notNegative);
+  check('controller', controller, METHOD_RULES.controller);
+  if (rtol === 0 && atol === 0)
+    throw new ArgumentError('`rtol` and `atol` are both 0; no step could be accepted.');
+}
+
+function checkSettings(settings: Readonly<Record<string, unknown>>): void {
+  for (const [name, rule] of Object.entries<Rule>(METHOD_RULES)) {
+    if (settings[name] !== undefined) check(name, settings[name], rule);
+  }
+}
+
+/**
+ * Steps of constant size that fill the interval from `ta` to `tb`; none where the two are the same.
+ *
+ * @throws {ArgumentError} for times and steppings that make no sense.
+ */
+export function stepsBetween(ta: number, tb: number, stepping: FixedStepping): number {
+  check('ta', ta, finite);
+  check('tb', tb, finite);
+  checkOptions('stepsBetween', stepping, STEPPING_RULES);
+  if (!isFixed(stepping)) throw new ArgumentError('`stepping` must have `numSteps` or `stepSize`.');
+  checkFixed(stepping, [ta, tb]);
+  return stepsIn(ta, tb, stepping);
+}
+
+function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
+  const [name, value] =
+    'numSteps' in stepping
+      ? (['numSteps', stepping.numSteps] as const)
+      : (['stepSize', stepping.stepSize] as const);
+  check(name, value, STEPPING_RULES[name]);
+  const steps = stepsOver(ts, stepping);
+  if (Number.isSafeInteger(steps)) return;
+  throw new ArgumentError(`\`${name}\` is ${value}, which makes ${steps} steps; take fewer.`);
+}
+
+/** Refuses output times unless there is one at least, and they are finite and never turn back. */
+export function checkTimes(ts: readonly number[]): void {
+  const isList = Array.isArray as (value: unknown) => boolean;
+  if (!isList(ts) && !ArrayBuffer.isView(ts)) {
+    throw new ArgumentError(`\`ts\` must be an array of numbers, not ${describe(ts)}.`);
+  }
+  if (ts.length === 0) throw new ArgumentError('`ts` needs at least one time, the start, got none.');
+  for (let i = 0, direction = 0; i < ts.length; i++) {
+    const t = ts[i]!;
+    if (!Number.isFinite(t)) throw new ArgumentError(`\`ts[${i}]\` is ${describe(t)}; times must be finite.`);
+    const change = i === 0 ? 0 : Math.sign(t - ts[i - 1]!);
+    if (change * direction < 0) {
+      throw new ArgumentError(
+        `\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ` +
+          `ts[${i - 1}] = ${ts[i - 1]!} and ts[${i}] = ${t}. Sort the times.`,
+      );
+    }
+    direction ||= change;
+  }
+}
+
+const isObject = (value: unknown): boolean => hasMembers(value, {});
+
+const isField = (value: unknown): boolean =>
+  hasMembers(value, { engine: 'object', parameters: 'object', evaluate: 'function', linearize: 'function' });
+
+function isLedger(value: unknown): boolean {
+  const types = Object.entries(createLedger()).map(([name, of]) => [name, typeof of]);
+  return hasMembers(value, Object.fromEntries(types) as Record<string, string>);
+}

@@ -1,0 +1,64 @@
+import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
+import { stageEvaluator } from '../stepping/evaluator.ts';
+import { footprint } from './footprint.ts';
+import { fusedStep } from '../stepping/fused-calls.ts';
+import type { Memory } from '../memory/memory.ts';
+import { isFixed } from '../stepping/pace.ts';
+import type { Measurement } from './retention.ts';
+import { holdStage, stateBytes } from '../memory/state.ts';
+import { isFirstSameAsLast } from '../solver/tableau.ts';
+import type { Method, Problem } from '../types/problem.ts';
+import type { Stage } from '../types/solver.ts';
+
+/** A measurement, and the stage at the start that it was made on, held: the solve may begin with it. */
+export interface Trial<A> extends Measurement {
+  readonly first?: Stage<A>;
+}
+
+/** Finds out what the steps of a solve hold and cost on its engine, from f at the start of the problem. */
+export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, memory: Memory<A>): Trial<A> {
+  const { field, y0, ts, timeGradients = false } = problem;
+  const { engine } = field;
+  const { stages, tableau } = solver;
+  const adaptive = !isFixed(stepping);
+  const fused = fusedStep(problem, tableau);
+  const parameterBytes = field.parameters.map((x) => engine.bytes(x));
+  const about = [solver.name, adaptive, stateBytes(engine, y0), ...parameterBytes];
+  const whole = fused && {
+    linearize:
+      fused.linearize &&
+      calibrated(engine, ['linearize', ...about], () => linearizationBytes(problem, fused)),
+    attempt: fused.attempt !== undefined,
+    adjoint: fused.adjoint && calibrated(engine, ['adjoint', ...about], () => adjointBytes(problem, fused)),
+  };
+
+  // Nothing goes stage by stage, and nothing begins with a slope, where whole steps do everything.
+  const first =
+    whole?.linearize !== undefined && whole.adjoint !== undefined && !adaptive
+      ? undefined
+      : memory.scope(() => holdStage(memory, stageEvaluator(problem, memory, true).at(ts[0]!, y0)));
+  const activationBytes = first ? first.linearization!.bytes : whole!.linearize!;
+  return {
+    ...footprint({
+      stateBytes: stateBytes(engine, y0),
+      parameterBytes,
+      activationBytes,
+      stages,
+      // A solver without a tableau may take a further stage for its error.
+      errorStages: adaptive ? (tableau?.b.length ?? stages + 1) - stages : 0,
+      firstSameAsLast: tableau !== undefined && isFirstSameAsLast(tableau),
+      adaptive,
+      timeGradients,
+      // A repeated time has the state of the one before.
+      outputs: new Set(ts).size,
+      vjp: field.vjp !== undefined,
+      fused: whole,
+    }),
+    ...(first ? { first } : {}),
+    evaluations: fused?.adjoint ? stages : 2 * stages - 1,
+    keepingPays: () =>
+      calibrated(engine, ['ratio', activationBytes, ...about], () =>
+        keepingRatio(problem, { stages, adaptive, fused }),
+      ) < 1,
+  };
+}

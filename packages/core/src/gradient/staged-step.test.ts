@@ -1,0 +1,120 @@
+import { symplectic } from '@odegrad/grad-symplectic';
+import { backprop } from '@odegrad/grad-backprop';
+import { checkpoint, stages } from '@odegrad/grad-checkpoint';
+import { dopri5, rk4 } from '@odegrad/tableaux';
+import {
+  createFloat64Engine,
+  float64Field,
+  neuralField,
+  noiseVector,
+  type Float64Engine,
+} from '@odegrad/testkit';
+import { describe, expect, it } from 'vitest';
+
+import { createLedger } from '../memory/ledger.ts';
+import { type Ledger } from '../types/statistics.ts';
+import { rungeKutta } from '../solver/runge-kutta.ts';
+import { stagedStep } from './staged-step.ts';
+import type { FusedStep, VectorField } from '../types/field.ts';
+import type { GradientStrategy } from '../types/plugin.ts';
+import type { ButcherTableau } from '../types/tableau.ts';
+
+const BYTES = 64;
+const N = 6;
+
+/** A field whose engine takes steps by `stagedStep`, with those that it took in one call. */
+function stagedField(
+  engine: Float64Engine,
+  vjp: boolean,
+): { readonly field: VectorField<Float64Array>; readonly calls: number[] } {
+  const field = float64Field(engine, neuralField(2, 2), { vjp });
+  const calls: number[] = [];
+  const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
+    const { advance, linearize, adjoint } = stagedStep(field, tableau);
+    return {
+      advance,
+      linearize,
+      several: {
+        longest: 1,
+        advance: ([span], y) => [advance(span!, y)],
+        stagedAdjoint([span], [y], cotangent) {
+          calls.push(1);
+          return adjoint(span!, y!, cotangent);
+        },
+      },
+    };
+  };
+  return { field: { ...field, fuse }, calls };
+}
+
+describe.each([
+  ['rk4', rungeKutta(rk4)],
+  ['dopri5', rungeKutta(dopri5)],
+])('steps of %s made of stages', (_, solver) => {
+  const s = solver.stages;
+  const run = (
+    strategy: GradientStrategy,
+    engine: Float64Engine,
+    field: VectorField<Float64Array>,
+    ledger: Ledger,
+  ): number[][] => {
+    const problem = { field, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
+    const solution = strategy.solve(problem, { solver, stepping: { numSteps: N / 2 }, ledger });
+    const found = [0, 1].map(() => {
+      const { y0, parameters } = solution.pullback([undefined, undefined, [noiseVector(2, 2)]]);
+      const values = [...y0, ...parameters].map((x) => [...x]);
+      for (const x of [...y0, ...parameters]) engine.release(x);
+      return values;
+    });
+    expect(found[1]).toEqual(found[0]);
+    solution.release();
+    return found[0]!;
+  };
+
+  it.each([
+    ['symplectic', symplectic, 1],
+    ['stages', stages, 0],
+    ['checkpoint', checkpoint, 0],
+    ['backprop', backprop, 0],
+  ] as const)('give %s the very gradient that stages give, and leave nothing', (_name, strategy, asked) => {
+    for (const vjp of [true, false]) {
+      const [plain, staged] = [createFloat64Engine(), createFloat64Engine()];
+      const expected = createLedger();
+      const wanted = run(strategy, plain, float64Field(plain, neuralField(2, 2), { vjp }), expected);
+      const { field, calls } = stagedField(staged, vjp);
+      const ledger = createLedger();
+      const found = run(strategy, staged, field, ledger);
+      found.forEach((x, i) => {
+        x.forEach((entry, e) => {
+          expect(entry).toBeCloseTo(wanted[i]![e]!, 14);
+        });
+      });
+      expect(calls).toHaveLength(2 * N * asked);
+      expect(staged.live()).toBe(0);
+      for (const key of ['evaluationsForward', 'evaluationsBackward', 'pullbacks'] as const)
+        expect(ledger[key]).toBe(expected[key]);
+      // The activations of one stage, whatever the step has.
+      expect(ledger.activationBytesPeak).toBe(expected.activationBytesPeak);
+      if (asked) expect(ledger.activationBytesPeak).toBe(BYTES);
+    }
+  });
+
+  it('hold nothing after an error within', () => {
+    const engine = createFloat64Engine();
+    let left = 0;
+    const before = (): void => {
+      if (--left < 0) throw new Error('stop');
+    };
+    const field = float64Field(engine, neuralField(2, 2), { before });
+    const { advance, linearize, adjoint } = stagedStep(field, solver.tableau!);
+    const y = [noiseVector(1, 2)];
+    const span = { t0: 0, t1: 0.5 };
+    for (const call of [advance, linearize, (_span: typeof span, at: typeof y) => adjoint(span, at, at)]) {
+      for (let evaluations = 0; evaluations < s; evaluations++) {
+        left = evaluations;
+        expect(() => call(span, y)).toThrow('stop');
+        expect(engine.live()).toBe(0);
+      }
+    }
+  });
+});

@@ -1,0 +1,134 @@
+import type { Sweep } from './work.ts';
+import { SolveError } from '../arguments/errors.ts';
+import { stageEvaluator } from '../stepping/evaluator.ts';
+import { fusedStep } from '../stepping/fused-calls.ts';
+import { pullBackStage, pullBackSteps } from './pull-back.ts';
+import { hasCotangentAt, outputsAt } from './repeated-times.ts';
+import { restore } from './restore.ts';
+import { runningSum } from '../memory/running-sum.ts';
+import { combineStates, dotStates } from '../memory/state.ts';
+import { includes } from './trajectory.ts';
+import type { Gradient } from '../types/problem.ts';
+import type { Stage, StageCotangents } from '../types/solver.ts';
+import type { State } from '../types/engine.ts';
+import { wholeSteps } from './whole-steps.ts';
+
+/**
+ * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
+ * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
+ */
+export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefined)[]): Gradient<A> {
+  const { problem, method, solver, memory, trajectory, retention, outputs } = work;
+  const { field, y0, ts, timeGradients = false } = problem;
+  const { engine } = memory;
+  const fused = fusedStep(problem, solver.tableau);
+  const baseline = trajectory.levels();
+  const tsBar = ts.map(() => 0);
+  let lambda: State<A> | undefined;
+  const parameters = runningSum(memory);
+  const replace = (old: State<A>, next: State<A>): State<A> => {
+    memory.hold(next);
+    memory.drop(old);
+    return next;
+  };
+  const plus = (x: State<A>, y: State<A>): State<A> =>
+    combineStates(engine, x, [{ coefficient: 1, value: y }]);
+
+  const evaluator = stageEvaluator(problem, memory, false);
+  /** Adds the cotangents of the outputs at the time of output `first` to λ, last first. */
+  const inject = (first: number): void => {
+    memory.scope(() => {
+      let slope: State<A> | undefined;
+      for (const i of outputsAt(ts, first)) {
+        const injected = cotangents[i];
+        if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
+        if (!timeGradients || !lambda || i === first) continue;
+        // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
+        slope ??= evaluator.at(ts[i]!, outputs[i]!).slope!;
+        const rate = dotStates(engine, lambda, slope);
+        tsBar[i]! += rate;
+        tsBar[i - 1]! -= rate;
+      }
+    });
+  };
+
+  const pullbackAt = (stage: Stage<A>, cotangent: State<A>, inner?: boolean): StageCotangents<A> =>
+    memory.scope(() => {
+      const pulled = pullBackStage(problem, memory, stage, cotangent, inner);
+      memory.hold(pulled.y);
+      parameters.add(pulled.parameters);
+      return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value!) } : {}) };
+    });
+
+  /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, which is n but where an engine takes several. */
+  const pullBack = (m: number, n: number, cotangent: State<A>): State<A> => {
+    if (!includes(trajectory.level(n), 'stages')) restore(work, n);
+    const { span, interval, moves, stages } = trajectory.entry(n);
+    if (!stages) {
+      const pulled = pullBackSteps(work, fused!, trajectory.steps(m, n), cotangent);
+      const next = replace(cotangent, pulled.y);
+      parameters.add(pulled.parameters);
+      return next;
+    }
+    const pulled: StageCotangents<A>[] = [];
+    const step = solver.adjointStep(
+      engine,
+      span,
+      cotangent,
+      (index, slopeCotangent, inner) => {
+        const result = pullbackAt(stages[index]!, slopeCotangent, inner);
+        pulled.push(result);
+        return result;
+      },
+      timeGradients,
+    );
+    const next = replace(cotangent, step.y);
+    for (const { y: g, slope } of pulled) {
+      memory.drop(g);
+      if (slope) memory.drop(slope);
+    }
+    // The ends of a step move with the ends of its interval (`Proposal.moves`).
+    tsBar[interval]! += step.t0 * (1 - moves[0]) + step.t1 * (1 - moves[1]);
+    tsBar[interval + 1]! += step.t0 * moves[0] + step.t1 * moves[1];
+    return next;
+  };
+
+  const checkAborted = (n: number): void => {
+    if (!method.signal?.aborted) return;
+    const { t0, t1 } = trajectory.entry(n).span;
+    throw new SolveError('aborted', 'The backward pass was aborted', {
+      t: t1,
+      h: t1 - t0,
+      steps: trajectory.length - n - 1,
+    });
+  };
+
+  /** Goes back over step n, and over those before it that are pulled back with it; says which step is next. */
+  const back = (n: number): number =>
+    memory.scope(() => {
+      checkAborted(n);
+      const { interval, lands } = trajectory.entry(n);
+      if (lands) inject(interval + 1);
+      const m = lambda ? wholeSteps(work, fused, n, (i) => hasCotangentAt(ts, i, cotangents)) : n;
+      if (lambda) lambda = pullBack(m, n, lambda);
+      for (let i = n; i >= m; i--) {
+        checkAborted(i);
+        trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
+        const { t0, t1 } = trajectory.entry(i).span;
+        if (lambda) method.onStep?.({ phase: 'backward', t: t0, h: t1 - t0, steps: trajectory.length - i });
+      }
+      return m - 1;
+    });
+
+  return memory.scope(() => {
+    for (let n = trajectory.length - 1; n >= 0;) n = back(n);
+    const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
+    lambda ??= memory.hold(zeros(y0));
+    inject(0);
+    return {
+      y0: memory.escape(lambda),
+      parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
+      ts: tsBar,
+    };
+  });
+}

@@ -1,0 +1,142 @@
+import type { DifferentiableSolver } from './differentiable.ts';
+import { combineStates, dotStates } from '../memory/state.ts';
+import { checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
+import { type ButcherTableau } from '../types/tableau.ts';
+import type { Engine, State } from '../types/engine.ts';
+import type { Solver, Stage } from '../types/solver.ts';
+import type { Span } from '../types/span.ts';
+
+/**
+ * The explicit Runge–Kutta method of a tableau:
+ * Y_i = y + h Σ_{j<i} a_ij k_j, k_i = f(t + c_i h, Y_i), y₁ = y + h Σ b_i k_i.
+ *
+ * Its backward recursion is the one of Matsubara, Miyatake and Yaguchi (NeurIPS 2021), in the form that
+ * carries the cotangent of the slope, K̄_i, and so divides by no b_i:
+ * K̄_i = h b_i λ + h Σ_{j>i} a_ji g_j, g_i = (∂f/∂y)ᵀ K̄_i, ∂ℒ/∂y = λ + Σ g_i.
+ *
+ * @throws {TableauError} unless the coefficients are there. Whether they have the order they claim, `verifyTableau` says.
+ */
+export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
+  checkForm(tableau);
+  const { a, b, c } = tableau;
+  const main = solutionStages(tableau);
+  const rest = b.map((_, i) => i).filter((i) => !main.includes(i));
+  const fsal = isFirstSameAsLast(tableau);
+
+  const time = ({ t0, t1 }: Span, i: number): number =>
+    c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
+
+  /** `base + h Σ weights[i] k_i` over the slopes that are known. */
+  const along = <A>(
+    engine: Engine<A>,
+    base: State<A> | undefined,
+    h: number,
+    weights: readonly number[],
+    slopes: readonly (State<A> | undefined)[],
+  ): State<A> =>
+    combineStates(
+      engine,
+      base,
+      weights.flatMap((w, i) => (w === 0 ? [] : [{ coefficient: h * w, value: slopes[i]! }])),
+    );
+
+  return {
+    name: tableau.name,
+    order: tableau.order,
+    stages: main.length,
+    tableau,
+    ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
+
+    step(evaluator, span, y, { first: known, error, stages: wanted }) {
+      let first = known;
+      if (!wanted && error && tableau.bError && evaluator.attempt) {
+        first ??= evaluator.at(span.t0, y);
+        const whole = evaluator.attempt(tableau, span, first);
+        if (whole) return whole;
+      } else if (!wanted && !error) {
+        const whole = evaluator.fused?.(tableau, main.length, span, y);
+        if (whole) return whole;
+      }
+      const { engine } = evaluator;
+      const h = span.t1 - span.t0;
+      const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
+      const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {
+        const inner = b[i] === 0 && !(error && tableau.bError?.[i]) && main.includes(i);
+        const stage = i === 0 && first ? first : evaluator.at(time(span, i), at(), inner);
+        slopes[i] = stage.slope;
+        return stage;
+      };
+      const stages = main.map((i) => evaluate(i, () => along(engine, y, h, a[i]!, slopes)));
+      const y1 = along(engine, y, h, b, slopes);
+      if (!error || !tableau.bError) return { y: y1, stages };
+      let last: Stage<(typeof y)[number]> | undefined;
+      for (const i of rest) {
+        // FSAL: the last stage state is y₁, so its slope is the first of the next step.
+        const isLast = fsal && i === b.length - 1;
+        const stage = evaluate(i, () => (isLast ? y1 : along(engine, y, h, a[i]!, slopes)));
+        if (isLast) last = stage;
+      }
+      return {
+        y: y1,
+        stages,
+        error: along(engine, undefined, h, tableau.bError, slopes),
+        ...(last ? { last } : {}),
+      };
+    },
+
+    restage(evaluator, span, y, wanted) {
+      const h = span.t1 - span.t0;
+      const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
+      return main.map((i, position) => {
+        const at = along(evaluator.engine, y, h, a[i]!, slopes);
+        const t = time(span, i);
+        if (wanted === 'needed' && position === main.length - 1) return { t, y: at };
+        const stage = evaluator.at(t, at, b[i] === 0);
+        slopes[i] = stage.slope;
+        return stage;
+      });
+    },
+
+    adjointStep(engine, span, cotangent, pullback, withTime) {
+      type S = typeof cotangent;
+      const h = span.t1 - span.t0;
+      const g = new Array<S | undefined>(b.length);
+      let tBar = 0;
+      let hBar = 0;
+      for (let position = main.length - 1; position >= 0; position--) {
+        const i = main[position]!;
+        const later = main.slice(position + 1).filter((j) => a[j]![i] && g[j]);
+        if (b[i] === 0 && later.length === 0) continue;
+        const slopeCotangent = combineStates(engine, undefined, [
+          ...(b[i] === 0 ? [] : [{ coefficient: h * b[i]!, value: cotangent }]),
+          ...later.map((j) => ({ coefficient: h * a[j]![i]!, value: g[j]! })),
+        ]);
+        const pulled = pullback(position, slopeCotangent, b[i] === 0);
+        g[i] = pulled.y;
+        if (withTime) {
+          // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i. A step without
+          // length, between output times that touch, has K̄_i / h = b_i λ.
+          const perStep =
+            h === 0
+              ? b[i]! * dotStates(engine, pulled.slope!, cotangent)
+              : dotStates(engine, pulled.slope!, slopeCotangent) / h;
+          tBar += pulled.t;
+          hBar += perStep + c[i]! * pulled.t;
+        }
+        // Nobody needs K̄_i again, and s of them would weigh as much as the stages.
+        for (const x of slopeCotangent) engine.release(x);
+      }
+      const y = combineStates(
+        engine,
+        cotangent,
+        g.flatMap((value) => (value ? [{ coefficient: 1, value }] : [])),
+      );
+      return { y, t0: tBar - hBar, t1: hBar };
+    },
+  } satisfies Solver;
+}
+
+/** Whether a value is a tableau rather than a solver made of one. */
+export function isTableau(value: unknown): value is ButcherTableau {
+  return typeof value === 'object' && value !== null && 'b' in value && 'a' in value;
+}

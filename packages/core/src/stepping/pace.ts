@@ -1,0 +1,200 @@
+import { createBarrier } from './barrier.ts';
+import { describe } from '../arguments/describe.ts';
+import { ArgumentError, SolveError } from '../arguments/errors.ts';
+import { firstStep } from './first-step.ts';
+import { scaledNormOfState } from '../memory/state.ts';
+import type {
+  AdaptiveStepping,
+  FixedStepping,
+  Method,
+  Problem,
+  StepDecision,
+  StepSizeController,
+} from '../types/problem.ts';
+import type { Span } from '../types/span.ts';
+import type { Stage, StageEvaluator, Step } from '../types/solver.ts';
+import type { State } from '../types/engine.ts';
+
+/** One step about to be attempted. */
+export interface Proposal {
+  readonly span: Span;
+  /** How far the step's two ends move with the end of the output interval (and 1 − that with its start). */
+  readonly moves: readonly [number, number];
+  /** Whether the step ends on the output time. */
+  readonly lands: boolean;
+}
+
+/** Where steps begin and end: by count, or by error. One for each solve. */
+export interface Pace<A> {
+  readonly adaptive: boolean;
+  /** Begins the interval between output times `interval` and `interval + 1`. */
+  enter(interval: number): void;
+  propose(t: number, steps: number): Proposal;
+  /** The spans after the one proposed last, up to so many, as far as they are known. */
+  upcoming(limit: number): readonly Span[];
+  /** Whether the attempted step is accepted. */
+  judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
+  /** Scaled error of the last attempt. */
+  readonly errorNorm: number | undefined;
+}
+
+/** Whether steps have a constant size. */
+export function isFixed(stepping: FixedStepping | AdaptiveStepping): stepping is FixedStepping {
+  return 'numSteps' in stepping || 'stepSize' in stepping;
+}
+
+/** Steps of constant size that fill the interval from `ta` to `tb`; none where the two are the same. */
+export function stepsIn(ta: number, tb: number, stepping: FixedStepping): number {
+  if (ta === tb) return 0;
+  if ('numSteps' in stepping) return stepping.numSteps;
+  // 1e-9: a step size that divides the interval up to rounding is not to cost one more step.
+  return Math.max(1, Math.ceil(Math.abs(tb - ta) / stepping.stepSize - 1e-9));
+}
+
+/** Steps of constant size over all output times. */
+export function stepsOver(ts: readonly number[], stepping: FixedStepping): number {
+  return ts.slice(1).reduce((sum, tb, i) => sum + stepsIn(ts[i]!, tb, stepping), 0);
+}
+
+/** Equal steps, indexed by integer: output times are reached by assignment, never by adding up. */
+export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pace<A> {
+  let [interval, index] = [0, 0];
+  const countOf = (i: number): number => stepsIn(ts[i]!, ts[i + 1]!, stepping);
+  const spanOf = (i: number, j: number): Span => {
+    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
+    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
+    return { t0: grid(j), t1: grid(j + 1) };
+  };
+  return {
+    adaptive: false,
+    errorNorm: undefined,
+    enter(next) {
+      [interval, index] = [next, 0];
+    },
+    propose() {
+      const j = index++;
+      const count = countOf(interval);
+      return {
+        span: spanOf(interval, j),
+        moves: [j / count, (j + 1) / count],
+        lands: j + 1 === count,
+      };
+    },
+    upcoming(limit) {
+      const spans: Span[] = [];
+      for (let [i, j] = [interval, index]; spans.length < limit && i + 1 < ts.length;) {
+        if (j < countOf(i)) spans.push(spanOf(i, j++));
+        else [i, j] = [i + 1, 0];
+      }
+      return spans;
+    },
+    judge: () => true,
+  };
+}
+
+/**
+ * Steps chosen by a controller. The last step of an interval is cut to land on the output time; the size
+ * before the cut is taken up again after it. Step sizes are constants for the gradient, the first included:
+ * all ends but the landing move with the interval's start.
+ */
+export function adaptivePace<A>(
+  problem: Problem<A>,
+  method: Method,
+  stepping: AdaptiveStepping,
+  first: Stage<A> | undefined,
+  evaluator: StageEvaluator<A>,
+): Pace<A> {
+  const { solver } = method;
+  const { ts, normedParts } = problem;
+  if (solver.embeddedOrder === undefined) {
+    throw new ArgumentError(
+      `Solver '${solver.name}' estimates no error, so it cannot choose its own steps. ` +
+        `Give \`numSteps\` or \`stepSize\`, or take a solver with an embedded error such as 'dopri5'.`,
+    );
+  }
+  const order = Math.min(solver.order, solver.embeddedOrder) + 1;
+  const sign = Math.sign(ts.at(-1)! - ts[0]!);
+  const barrier = createBarrier({ t0: ts[0]!, t1: ts.at(-1)! }, evaluator.engine.roundoff);
+  const bound = (h: number): number => Math.min(h, stepping.maxStep ?? Infinity);
+  let h = bound(
+    stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
+  );
+  let tb = 0;
+  let norms: readonly number[] = [];
+  let errorNorm: number | undefined;
+  let rejected = false;
+
+  return {
+    adaptive: true,
+    get errorNorm() {
+      return errorNorm;
+    },
+    enter(interval) {
+      tb = ts[interval + 1]!;
+    },
+    propose(t, steps) {
+      const left = Math.abs(tb - t);
+      const wall = errorNorm === Infinity ? barrier.before(t) : undefined;
+      if (wall !== undefined) {
+        throw new SolveError(
+          'non-finite',
+          `No step gets past t = ${wall}, where the state or the slope is no longer finite, and shorter ones only come ` +
+            `closer. The solution outgrows its numbers there, or leaves where f is defined. Look at f for growth without ` +
+            `bound, a root or a logarithm, or end the solve before`,
+          { t, h, steps, errorNorm: Infinity },
+        );
+      }
+      // A step one per cent longer beats a sliver of a step after it.
+      if (left <= bound(h * 1.01)) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
+      // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
+      const smallest = Math.max(
+        stepping.minStep ?? 0,
+        4 * Number.EPSILON * Math.max(Math.abs(t), Number.EPSILON * left),
+      );
+      if (!(h >= smallest) || t + sign * h === t) {
+        const finite = errorNorm === undefined || Number.isFinite(errorNorm);
+        throw new SolveError(
+          finite ? 'step-underflow' : 'non-finite',
+          finite
+            ? `The step size fell below ${smallest.toExponential(2)}: the error does not shrink with the step. ` +
+                `The tolerance may be below what the arrays' precision resolves (raise rtol or atol), or the ` +
+                `problem stiff or discontinuous here`
+            : `The state or the slope is not finite however small the step. Look at f for a division by zero, ` +
+                `a logarithm or a root of something negative, or an overflow`,
+          { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) },
+        );
+      }
+      return { span: { t0: t, t1: t + sign * h }, moves: [0, 0], lands: false };
+    },
+    upcoming: () => [],
+    judge({ span, lands }, y, step) {
+      const taken = Math.abs(span.t1 - span.t0);
+      errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);
+      const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
+      if (!Number.isFinite(errorNorm)) barrier.hit(span);
+      if (accept) barrier.passed(span);
+      if (!accept) {
+        h = taken * factor;
+        rejected = true;
+        return false;
+      }
+      const proposed = taken * (rejected ? Math.min(1, factor) : factor);
+      const cut = lands && taken < h;
+      // A cut step's error says little about the size before the cut.
+      h = bound(cut ? Math.max(h, proposed) : proposed);
+      if (!cut) norms = [errorNorm, ...norms].slice(0, 2);
+      rejected = false;
+      return true;
+    },
+  };
+}
+
+/** What a controller says, which may come from anywhere. */
+function decide(controller: StepSizeController, norms: readonly number[], order: number): StepDecision {
+  const decision = controller.next(norms, order) as Partial<StepDecision> | undefined;
+  if (typeof decision?.accept === 'boolean' && decision.factor! > 0) return decision as StepDecision;
+  throw new ArgumentError(
+    `Controller '${controller.name}' must answer with { accept: true or false, factor: a positive number }, not ` +
+      `${decision ? `{ accept: ${describe(decision.accept)}, factor: ${describe(decision.factor)} }` : describe(decision)}.`,
+  );
+}

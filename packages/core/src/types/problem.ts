@@ -1,0 +1,101 @@
+import type { State, Tolerance } from './engine.ts';
+import type { VectorField } from './field.ts';
+import type { Solver } from './solver.ts';
+import type { Ledger, Statistics } from './statistics.ts';
+
+/**
+ * The initial value problem y(ts[0]) = y0, wanted at every ts[i]. Times may be repeated, and one alone is as good: no step
+ * is taken then, and the state is the same.
+ */
+export interface Problem<A> {
+  readonly field: VectorField<A>;
+  readonly y0: State<A>;
+  /** One output time or more, increasing or decreasing. */
+  readonly ts: readonly number[];
+  /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
+  readonly timeGradients?: boolean;
+  /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
+  readonly normedParts?: number;
+}
+
+/** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
+export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
+
+/** Steps chosen by a controller from the embedded error. */
+export interface AdaptiveStepping extends Tolerance {
+  readonly controller: StepSizeController;
+  /** Size of the first attempt; by default Hairer's rule. */
+  readonly firstStep?: number;
+  /** Largest step size, unbounded by default. */
+  readonly maxStep?: number;
+  /** Smallest step size; by default what float64 time can resolve. */
+  readonly minStep?: number;
+}
+
+/** How a problem is solved. */
+export interface Method {
+  readonly solver: Solver;
+  readonly stepping: FixedStepping | AdaptiveStepping;
+  /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
+  readonly maxSteps?: number;
+  /**
+   * Looked at before each attempted step, and before each step of the backward pass. A solve is synchronous, so a timer or an
+   * event cannot abort it; `onStep` can.
+   */
+  readonly signal?: AbortSignal;
+  /** Called after each accepted step, and after each step of the backward pass. */
+  readonly onStep?: (progress: Progress) => void;
+  /** Where bytes and evaluations are counted; several solves may share one. */
+  readonly ledger?: Ledger;
+  /** The most bytes that the ledger is to show, for gradient strategies that keep to a budget. */
+  readonly maxBytes?: number;
+}
+
+/** Where a solve is. */
+export interface Progress {
+  readonly phase: 'forward' | 'backward';
+  readonly t: number;
+  readonly h: number;
+  /** Steps taken, or steps swept back over. */
+  readonly steps: number;
+}
+
+/** Gradient of a loss through a solve. */
+export interface Gradient<A> {
+  readonly y0: State<A>;
+  readonly parameters: State<A>;
+  /**
+   * ∂ℒ/∂ts, zeros unless the problem asks for time gradients. Of repeated times each has its own, as of times that move
+   * apart, their order kept: the state there is y + h f, h the time from the one before.
+   */
+  readonly ts: readonly number[];
+}
+
+/** The discrete solution, and the way back. */
+export interface Solution<A> {
+  /** The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. */
+  readonly ys: readonly State<A>[];
+  readonly stats: Statistics;
+  /**
+   * Pulls cotangents of `ys` (undefined for zero) back to y0, the parameters and the output times. May be
+   * called again. The caller owns the arrays that it returns.
+   */
+  pullback(cotangents: readonly (State<A> | undefined)[]): Gradient<A>;
+  release(): void;
+}
+
+/** Turns scaled errors into step sizes. Holds settings only; the loop holds the history. */
+export interface StepSizeController {
+  readonly name: string;
+  /**
+   * `norms[0]` is the scaled error of the attempt (accepted when ≤ 1), `norms[1…2]` those of the accepted
+   * steps before it, newest first; `order` is the order of the error estimate plus one.
+   */
+  next(norms: readonly number[], order: number): StepDecision;
+}
+
+/** Whether an attempt is accepted, and by what its size is multiplied for the next. */
+export interface StepDecision {
+  readonly accept: boolean;
+  readonly factor: number;
+}

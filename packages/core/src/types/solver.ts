@@ -1,0 +1,103 @@
+import type { State, Engine } from './engine.ts';
+import type { Linearization } from './field.ts';
+import type { Span } from './span.ts';
+import type { ButcherTableau } from './tableau.ts';
+
+/** One evaluation of f within a step: where, the slope, and the activations where they were asked for. */
+export interface Stage<A> {
+  readonly t: number;
+  readonly y: State<A>;
+  /** k = f(t, y); absent where a stage state was made again and its slope is not needed. */
+  readonly slope?: State<A>;
+  readonly linearization?: Linearization<A>;
+}
+
+/** How a solver has f evaluated: it names a point and gets the slope there. */
+export interface StageEvaluator<A> {
+  readonly engine: Engine<A>;
+  /** The stage at a point; of the slope of an `inner` one, only points for f are made (`VectorField.read`). */
+  at(t: number, y: State<A>, inner?: boolean): Stage<A>;
+  /** A whole step in one call, where the engine can; it may take later ones along. */
+  fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
+  /** A whole step with its error estimate in one call, from the stage at its start, where the engine can. */
+  attempt?(tableau: ButcherTableau, span: Span, first: Stage<A>): Step<A> | undefined;
+}
+
+/** What one attempted step gives. */
+export interface Step<A> {
+  readonly y: State<A>;
+  /** The stages on which y depends, in order. */
+  readonly stages: readonly Stage<A>[];
+  /** Estimate of the local error, unscaled, where it was asked for. */
+  readonly error?: State<A>;
+  /** f at the end of the step, where the method evaluates it anyway (FSAL). */
+  readonly last?: Stage<A>;
+  /** The step's activations as one, from an engine that fuses steps; there are no stages then. */
+  readonly linearization?: Linearization<A>;
+}
+
+/**
+ * What a step's pullback does at a stage: pulls `cotangent` of the slope k_i back through f. The cotangent of an `inner`
+ * stage came through f alone, so it is zero in parts of y that f does not read (`VectorField.read`).
+ */
+export type StagePullback<A> = (index: number, cotangent: State<A>, inner?: boolean) => StageCotangents<A>;
+
+/** Result of a stage's pullback; the parameters' part is accumulated elsewhere. */
+export interface StageCotangents<A> {
+  readonly y: State<A>;
+  readonly t: number;
+  /** k_i, given where time gradients are wanted. */
+  readonly slope?: State<A>;
+}
+
+/** ∂ℒ/∂y at the start of a step, and ∂ℒ with respect to its two end times. */
+export interface StepCotangents<A> {
+  readonly y: State<A>;
+  readonly t0: number;
+  readonly t1: number;
+}
+
+/** A one-step method. It holds nothing between steps. */
+export interface Solver {
+  readonly name: string;
+  readonly order: number;
+  /** Evaluations of f that a step of constant size costs. */
+  readonly stages: number;
+  /** The order of the embedded solution; `undefined` where the method estimates no error. */
+  readonly embeddedOrder?: number;
+  /** For Runge–Kutta methods, the tableau: what `VectorField.fuse` takes. */
+  readonly tableau?: ButcherTableau;
+  /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */
+  step<A>(evaluator: StageEvaluator<A>, span: Span, y: State<A>, request: StepRequest<A>): Step<A>;
+  /**
+   * The solution stages of the step alone, without y₁; `slopes: 'all'` evaluates every one (with whatever
+   * the evaluator keeps), `'needed'` only those that a later stage state depends on.
+   * Absent, with `adjointStep`, from methods whose steps cannot be differentiated.
+   */
+  restage?<A>(
+    evaluator: StageEvaluator<A>,
+    span: Span,
+    y: State<A>,
+    slopes: 'all' | 'needed',
+  ): readonly Stage<A>[];
+  /**
+   * Pulls `cotangent` of y₁ back through the step, asking `pullback` for each solution stage once, last
+   * stage first.
+   */
+  adjointStep?<A>(
+    engine: Engine<A>,
+    span: Span,
+    cotangent: State<A>,
+    pullback: StagePullback<A>,
+    withTime: boolean,
+  ): StepCotangents<A>;
+}
+
+/** What a step is to give besides y₁. */
+export interface StepRequest<A> {
+  readonly first?: Stage<A> | undefined;
+  /** Whether the error estimate is wanted, and with it `last`. */
+  readonly error: boolean;
+  /** Whether the stages' states are wanted; without them a step may be a single call of the engine. */
+  readonly stages: boolean;
+}
