@@ -1,6 +1,6 @@
 import { Registry, RegistryError, type Kind, type Plugin } from '@odegrad/core';
 import { onnx } from '@odegrad/engine-onnx';
-import replay from '@odegrad/engine-onnx/replay';
+import replay from '@odegrad/engine-replay';
 import adjoint from '@odegrad/grad-adjoint';
 import backprop, { backprop as strategy } from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';

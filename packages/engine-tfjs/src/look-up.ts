@@ -16,7 +16,7 @@ const HOMES: Readonly<Partial<Record<Kind, Readonly<Record<string, readonly stri
       'auto',
     ],
   },
-  engine: { '@odegrad/engine-onnx': ['onnx', 'replay'] },
+  engine: { '@odegrad/engine-onnx': ['onnx'], '@odegrad/engine-replay': ['replay'] },
 };
 
 /** Methods are many: their package is named only where there is none at all. */

@@ -1,0 +1,228 @@
+import {
+  isFirstSameAsLast,
+  solutionStages,
+  type ButcherTableau,
+  type FusedAttempt,
+  type FusedStep,
+  type Linearization,
+  type Span,
+  type State,
+} from '@odegrad/core';
+
+import { bytesOfFloat, type FloatData, floats } from '@odegrad/trace';
+import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
+import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
+import { releasedOnce } from '@odegrad/trace';
+import { restrictTo, type Program } from '@odegrad/trace';
+import { split, type Activations, type Split } from '@odegrad/trace';
+import { severalSteps, type SeveralSteps } from './several-steps.ts';
+import { fillStep, stepAttempt, stepForward, stepGradient, type StepProgram } from '@odegrad/trace';
+
+/** The models of a tableau's step, compiled when they are first needed. */
+export interface StepModels {
+  /** y₁. */
+  advance(): StepModel;
+  /** y₁ and the error estimate, of a tableau that has one. */
+  readonly attempt: (() => StepModel) | undefined;
+  /** y₁ and the activations of all stages. */
+  linearization(): StepModel;
+  pullback(): StepModel;
+  /** The stages again, and the pullback through them. */
+  adjoint(): StepModel;
+  activations(): StepActivations;
+  /** Several steps in one call, where that pays. */
+  readonly several: SeveralSteps | undefined;
+  /** Whether `adjoint` is worth its memory: the activations of all stages at once. */
+  light(): boolean;
+}
+
+/** `bytes` are those of the activations of the evaluations of f. */
+interface StepActivations extends Activations {
+  /** Bytes of the stage states, or of the slopes that they are made of. */
+  readonly stateBytes: number;
+}
+
+/** A model of a step with its own inputs filled from the span. */
+interface StepModel {
+  readonly model: Model;
+  at(span: Span): void;
+}
+
+export interface StepSource {
+  readonly forward: () => Program;
+  readonly gradient: () => Program;
+  readonly shapes: readonly (readonly number[])[];
+  readonly runtime: Runtime;
+  /** Bytes of the activations of one evaluation of f. */
+  readonly activationBytes: () => number;
+  /** Whether several steps are worth a model of their own. */
+  readonly tiny: boolean;
+}
+
+/** Bytes of a step's activations that do not count beside what a process takes anyway. */
+const LIGHT = 2 ** 22;
+
+/** Prepares the models of a tableau's step. */
+export function prepareStep(
+  tableau: ButcherTableau,
+  { forward, gradient, shapes, runtime, activationBytes, tiny }: StepSource,
+): StepModels {
+  const made = new Map<string, StepModel>();
+  const once = (key: string, make: () => StepProgram): StepModel => {
+    let model = made.get(key);
+    if (!model) made.set(key, (model = compileStep(tableau, make(), runtime)));
+    return model;
+  };
+  let whole: StepProgram | undefined;
+  const gradientStep = (): StepProgram => (whole ??= stepGradient(tableau, gradient(), shapes));
+  const forwardStep = (): StepProgram => stepForward(tableau, forward(), shapes);
+  const adjointStep = (): StepProgram => ({
+    ...gradientStep(),
+    program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
+  });
+  const stages = solutionStages(tableau).length;
+  const floatBytes = bytesOfFloat(runtime.float);
+  let halves: Split | undefined;
+  const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
+  return {
+    advance: () => once('advance', forwardStep),
+    attempt: tableau.bError && (() => once('attempt', () => stepAttempt(tableau, forward(), shapes))),
+    linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
+    pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
+    adjoint: () => once('adjoint', adjointStep),
+    several:
+      tiny && !shapes.some((shape) => shape.includes(0))
+        ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
+        : undefined,
+    activations() {
+      const { names, bytes: total } = half().activations;
+      const bytes = Math.min(total, stages * activationBytes());
+      return { names, bytes, stateBytes: total - bytes };
+    },
+    light: () => stages * activationBytes() <= LIGHT,
+  };
+}
+
+function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtime): StepModel {
+  const { program, weights, times } = step;
+  const model = compileProgram(program, runtime);
+  const input = (name: string, shape: readonly number[]): FloatData => {
+    const port = program.inputs.find((other) => other.name === name);
+    const type = port && program.values[port.value]!.dtype === 'float64' ? 'float64' : runtime.float;
+    const values = floats(type, Math.max(...shape));
+    if (port) model.feeds[name] = wrap(runtime.pool.kind(shape, type), values);
+    return values;
+  };
+  const coefficients = input('h', [1, weights.length]);
+  const stageTimes = input('s', [times.length]);
+  return {
+    model,
+    at(span) {
+      fillStep(tableau, step, span, coefficients, stageTimes);
+    },
+  };
+}
+
+/** The fused step of one solve. */
+export function fusedStep(
+  tableau: ButcherTableau,
+  models: StepModels,
+  parameters: State<OnnxArray>,
+  parts: number,
+  feed: FeedModel,
+): FusedStep<OnnxArray> {
+  const run = (
+    model: Model,
+    inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
+  ): Readonly<Record<string, OnnxArray>> => {
+    feed(model, inputs);
+    return model.run();
+  };
+  const names = (prefix: string): string[] => Array.from({ length: parts }, (_, k) => `${prefix}${k}`);
+  const [ys, values, cotangents, gradients] = [names('y'), names('f'), names('c'), names('gy')];
+  const parameterGradients = parameters.map((_, i) => `gp${i}`);
+  const pick = (results: Readonly<Record<string, OnnxArray>>, wanted: readonly string[]): State<OnnxArray> =>
+    wanted.map((name) => results[name]!);
+  const pulled = (
+    results: Readonly<Record<string, OnnxArray>>,
+  ): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
+    y: pick(results, gradients),
+    parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
+  });
+  const { several, attempt } = models;
+  const adjoint: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
+    const { model, at } = models.adjoint();
+    at(span);
+    const results = run(model, [
+      [ys, y],
+      [cotangents, cotangent],
+    ]);
+    return { ...pulled(results), bytes: models.activations().bytes };
+  };
+  return {
+    advance(span, y) {
+      const { model, at } = models.advance();
+      at(span);
+      return pick(run(model, [[ys, y]]), values);
+    },
+    ...(attempt && {
+      attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): FusedAttempt<OnnxArray> {
+        const { model, at } = attempt();
+        at(span);
+        const results = run(model, [
+          [ys, y],
+          [names('k'), slope],
+        ]);
+        return {
+          y: pick(results, values),
+          error: pick(results, names('e')),
+          ...(isFirstSameAsLast(tableau) ? { last: pick(results, names('l')) } : {}),
+        };
+      },
+    }),
+    linearize(span, y): Linearization<OnnxArray> {
+      const { model, at } = models.linearization();
+      const { names: kept, bytes, stateBytes } = models.activations();
+      at(span);
+      const results = run(model, [[ys, y]]);
+      const held = pick(results, kept);
+      // The pullback reads the state itself too, which its owner may release before.
+      y.forEach(hold);
+      return releasedOnce({
+        value: pick(results, values),
+        bytes,
+        stateBytes,
+        pullback(cotangent) {
+          const back = models.pullback();
+          back.at(span);
+          return {
+            t: 0,
+            ...pulled(
+              run(back.model, [
+                [ys, y],
+                [kept, held],
+                [cotangents, cotangent],
+              ]),
+            ),
+          };
+        },
+        release() {
+          held.forEach(release);
+          y.forEach(unhold);
+        },
+      });
+    },
+    // Asked for by a gradient only: whether it is light, the program of a gradient says.
+    get adjoint() {
+      return models.light() ? adjoint : undefined;
+    },
+    several: several && {
+      longest: several.longest,
+      advance: (spans, y) => several.advance(spans, y, feed),
+      adjoint(spans, states, cotangent) {
+        const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
+        return { ...pulled(results), bytes: models.activations().bytes, stateBytes };
+      },
+    },
+  };
+}
