@@ -36,6 +36,7 @@ export type { Measurement, Outlook, Retention } from './gradient/retention.ts';
 export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
 export { solution, type Pullback } from './gradient/solution.ts';
 export { stagedStep, type StagedStep } from './gradient/staged-step.ts';
+export { instant, sizeOf, stageTime } from './solver/span.ts';
 export { combineStates, dotStates, stateBytes } from './memory/state.ts';
 export { suggest } from './arguments/suggest.ts';
 export { isFirstSameAsLast, solutionStages, verifyTableau } from './solver/tableau.ts';

@@ -44,7 +44,8 @@ export const tensorEngine: Engine<Tensor> = {
   name: 'tfjs',
   roundoff: 2 ** -24,
 
-  combine(base, terms) {
+  combine(base, unscaled, scale = 1) {
+    const terms = unscaled.map(({ coefficient, value }) => ({ coefficient: scale * coefficient, value }));
     const { size } = base ?? terms[0]!.value;
     const inNumbers = getBackend() === 'cpu' || (getBackend() === 'wasm' && size <= SMALL_ON_WASM);
     return keep(inNumbers ? combineNumbers(base, terms) : combineKernels(base, terms));

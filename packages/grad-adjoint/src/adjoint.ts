@@ -2,6 +2,7 @@ import {
   ArgumentError,
   combineStates,
   dotStates,
+  instant,
   integrate,
   isFixed,
   solution,
@@ -55,7 +56,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
             const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
             // ⟨x, f⟩ at an output time: what moving that time alone changes.
             const rate = (i: number, x: S): number =>
-              memory.scope(() => dotStates(engine, x, evaluator.at(ts[i]!, ys[i]!).slope!));
+              memory.scope(() => dotStates(engine, x, evaluator.at(instant(ts[i]!), 0, ys[i]!).slope!));
 
             // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
             let carried: S | undefined;

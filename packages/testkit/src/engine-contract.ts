@@ -136,6 +136,33 @@ export function describeEngine<A>({
       );
     });
 
+    it('multiplies coefficients by a common factor first', () => {
+      fc.assert(
+        fc.property(
+          fc.tuple(
+            tensors(4),
+            fc.array(coefficient, { minLength: 3, maxLength: 3 }),
+            coefficient,
+            fc.boolean(),
+          ),
+          ([entries, coefficients, scale, based]) => {
+            withArrays(entries, ([base, ...values]) => {
+              const [apart, multiplied] = [1, scale].map((factor) =>
+                values.map((value, i): Term<A> => ({ coefficient: factor * coefficients[i]!, value })),
+              ) as [Term<A>[], Term<A>[]];
+              const start = based ? base : undefined;
+              const wanted = engine.combine(start, multiplied);
+              const result = engine.combine(start, apart, scale);
+              expect(Array.from(read(result))).toEqual(Array.from(read(wanted)));
+              engine.release(wanted);
+              return result;
+            });
+          },
+        ),
+        runs,
+      );
+    });
+
     it('gives a new array even where nothing changes', () => {
       const x = { values: [1, 2, 3], shape: [3] };
       withArrays([x], ([value]) => engine.combine(undefined, [{ coefficient: 1, value: value! }]));

@@ -24,11 +24,12 @@ export function createFloat64Engine(): Float64Engine {
     name: 'float64',
     roundoff: 2 ** -53,
     live: () => alive.size,
-    combine(base, terms) {
+    combine(base, terms, scale = 1) {
       use(...(base ? [base] : []), ...terms.map(({ value }) => value));
       const result = base ? Float64Array.from(base) : new Float64Array(terms[0]!.value.length);
       for (const { coefficient, value } of terms) {
-        for (let i = 0; i < result.length; i++) result[i]! += coefficient * value[i]!;
+        const factor = scale * coefficient;
+        for (let i = 0; i < result.length; i++) result[i]! += factor * value[i]!;
       }
       return made(result);
     },

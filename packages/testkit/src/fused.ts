@@ -1,5 +1,6 @@
 import {
   rungeKutta,
+  stageTime,
   stateBytes,
   type ButcherTableau,
   type Cotangents,
@@ -36,7 +37,10 @@ export function fusedField(
     const solver = rungeKutta(tableau);
     const evaluator = {
       engine: scratch.engine,
-      at: (t: number, y: S) => ({ t, y, slope: scratch.evaluate(t, y) }),
+      at: (span: Span, node: number, y: S) => {
+        const t = stageTime(span, node);
+        return { t, y, slope: scratch.evaluate(t, y) };
+      },
     };
     const advance = (span: Span, y: S): S =>
       solver.step(evaluator, span, y, { error: false, stages: false }).y.map(own);
@@ -44,22 +48,28 @@ export function fusedField(
       let parameters: S = field.parameters.map((p) => scratch.engine.zeros(p));
       const silent = float64Field(createFloat64Engine(), field, { ...options, before: () => undefined });
       const stages = solver.restage(
-        { ...evaluator, at: (t, at) => ({ t, y: at, slope: silent.evaluate(t, at) }) },
+        {
+          ...evaluator,
+          at(_, node, at) {
+            const t = stageTime(span, node);
+            return { t, y: at, slope: silent.evaluate(t, at) };
+          },
+        },
         span,
         y,
         'all',
       );
-      const step = solver.adjointStep(
-        scratch.engine,
+      const step = solver.adjointStep({
+        engine: scratch.engine,
         span,
         cotangent,
-        (index, k) => {
+        pullback(index, k) {
           const pulled = silent.linearize(stages[index]!.t, stages[index]!.y).pullback(k, false);
           parameters = parameters.map((p, m) => p.map((x, e) => x + pulled.parameters[m]![e]!));
           return { y: pulled.y, t: 0 };
         },
-        false,
-      );
+        withTime: false,
+      });
       return { t: 0, y: step.y.map(own), parameters: parameters.map(own) };
     };
     const linearize = (span: Span, y: S): Linearization<Float64Array> => {

@@ -38,7 +38,7 @@ function attempt(
   // Only what core asks of the engine fails; the field makes its own arrays undisturbed.
   const faulty: Engine<Float64Array> = {
     ...engine,
-    combine: (base, terms) => (before(), engine.combine(base, terms)),
+    combine: (base, terms, scale) => (before(), engine.combine(base, terms, scale)),
     zeros: (like) => (before(), engine.zeros(like)),
     dot: (x, y) => (before(), engine.dot(x, y)),
   };

@@ -3,6 +3,7 @@ import {
   dotStates,
   forward,
   pi,
+  stageTime,
   type Solver,
   type Span,
   type Stage,
@@ -27,8 +28,9 @@ function evaluatorOf(
 ): StageEvaluator<Float64Array> {
   return {
     engine: field.engine,
-    at(t, y) {
+    at(span, node, y) {
       count.evaluations += 1;
+      const t = stageTime(span, node);
       return { t, y, slope: field.evaluate(t, y) };
     },
   };
@@ -101,7 +103,7 @@ export function describeSolver(solver: Solver): void {
       const request = { error: solver.embeddedOrder !== undefined, stages: true };
       const plain = solver.step(evaluator, span, y, request);
       const counted = count.evaluations;
-      const first = evaluator.at(span.t0, y);
+      const first = evaluator.at(span, 0, y);
       count.evaluations = 0;
       const again = solver.step(evaluator, span, y, { ...request, first });
       expect(again.y).toEqual(plain.y);
@@ -178,11 +180,11 @@ function pullStepBack(
   const stages = solver.restage(evaluatorOf(field, { evaluations: 0 }), span, y, 'all');
   const asked: number[] = [];
   let parameters: S = field.parameters.map((p) => engine.zeros(p));
-  const pulled = solver.adjointStep(
+  const pulled = solver.adjointStep({
     engine,
     span,
     cotangent,
-    (index, slopeCotangent) => {
+    pullback(index, slopeCotangent) {
       asked.push(index);
       const stage = stages[index]!;
       const linearization = field.linearize(stage.t, stage.y);
@@ -190,8 +192,8 @@ function pullStepBack(
       parameters = combineStates(engine, parameters, [{ coefficient: 1, value: back.parameters }]);
       return { y: back.y, t: back.t, slope: linearization.value };
     },
-    true,
-  );
+    withTime: true,
+  });
   return { ...pulled, parameters, asked };
 }
 

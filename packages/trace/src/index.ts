@@ -1,5 +1,5 @@
 export { releasedOnce, tooLate } from './field/linearization.ts';
-export { type StepProgram, fillStep, stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
+export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
 export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';
 export { type Editor, edit } from './ir/editor.ts';

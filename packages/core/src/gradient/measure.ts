@@ -6,6 +6,7 @@ import type { Memory } from '../memory/memory.ts';
 import { isFixed } from '../stepping/pace.ts';
 import type { Measurement } from './retention.ts';
 import { holdStage, stateBytes } from '../memory/state.ts';
+import { instant } from '../solver/span.ts';
 import { isFirstSameAsLast } from '../solver/tableau.ts';
 import type { Method, Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
@@ -36,7 +37,9 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
   const first =
     whole?.linearize !== undefined && whole.adjoint !== undefined && !adaptive
       ? undefined
-      : memory.scope(() => holdStage(memory, stageEvaluator(problem, memory, true).at(ts[0]!, y0)));
+      : memory.scope(() =>
+          holdStage(memory, stageEvaluator(problem, memory, true).at(instant(ts[0]!), 0, y0)),
+        );
   const activationBytes = first ? first.linearization!.bytes : whole!.linearize!;
   return {
     ...footprint({

@@ -2,6 +2,7 @@ import type { Sweep } from './work.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { wholeAdjoint, wholePullback } from '../stepping/fused-calls.ts';
 import { bookTransient, countEvaluations } from '../memory/ledger.ts';
+import { instant } from '../solver/span.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Steps } from './trajectory.ts';
 import type { Cotangents, FusedStep, VectorJacobianProduct } from '../types/field.ts';
@@ -30,7 +31,7 @@ export function pullBackStage<A>(
   }
   const { linearization } = stage.linearization
     ? stage
-    : stageEvaluator(problem, memory, true).at(stage.t, stage.y, inner);
+    : stageEvaluator(problem, memory, true).at(instant(stage.t), 0, stage.y, inner);
   const { value, bytes } = linearization!;
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
 }

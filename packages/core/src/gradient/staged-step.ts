@@ -34,18 +34,18 @@ export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): S
     cotangent: State<A>,
   ): Cotangents<A> => {
     const parameters = runningSum(memory);
-    const { y } = solver.adjointStep(
-      memory.engine,
+    const { y } = solver.adjointStep({
+      engine: memory.engine,
       span,
       cotangent,
-      (index, slopeCotangent, inner) =>
+      pullback: (index, slopeCotangent, inner) =>
         memory.scope(() => {
           const pulled = pullBackStage(problem, memory, stages[index]!, slopeCotangent, inner);
           parameters.add(pulled.parameters);
           return { y: memory.hold(pulled.y), t: 0 };
         }),
-      false,
-    );
+      withTime: false,
+    });
     return { t: 0, y: memory.escape(y), parameters: memory.escape(parameters.value!) };
   };
 

@@ -7,6 +7,7 @@ import { hasCotangentAt, outputsAt } from './repeated-times.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
+import { instant, sizeOf } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient } from '../types/problem.ts';
 import type { Stage, StageCotangents } from '../types/solver.ts';
@@ -44,7 +45,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
         if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
-        slope ??= evaluator.at(ts[i]!, outputs[i]!).slope!;
+        slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
         const rate = dotStates(engine, lambda, slope);
         tsBar[i]! += rate;
         tsBar[i - 1]! -= rate;
@@ -71,17 +72,17 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       return next;
     }
     const pulled: StageCotangents<A>[] = [];
-    const step = solver.adjointStep(
+    const step = solver.adjointStep({
       engine,
       span,
       cotangent,
-      (index, slopeCotangent, inner) => {
+      pullback(index, slopeCotangent, inner) {
         const result = pullbackAt(stages[index]!, slopeCotangent, inner);
         pulled.push(result);
         return result;
       },
-      timeGradients,
-    );
+      withTime: timeGradients,
+    });
     const next = replace(cotangent, step.y);
     for (const { y: g, slope } of pulled) {
       memory.drop(g);
@@ -95,10 +96,10 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
 
   const checkAborted = (n: number): void => {
     if (!method.signal?.aborted) return;
-    const { t0, t1 } = trajectory.entry(n).span;
+    const { span } = trajectory.entry(n);
     throw new SolveError('aborted', 'The backward pass was aborted', {
-      t: t1,
-      h: t1 - t0,
+      t: span.t1,
+      h: sizeOf(span),
       steps: trajectory.length - n - 1,
     });
   };
@@ -114,8 +115,9 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       for (let i = n; i >= m; i--) {
         checkAborted(i);
         trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
-        const { t0, t1 } = trajectory.entry(i).span;
-        if (lambda) method.onStep?.({ phase: 'backward', t: t0, h: t1 - t0, steps: trajectory.length - i });
+        const { span } = trajectory.entry(i);
+        const steps = trajectory.length - i;
+        if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h: sizeOf(span), steps });
       }
       return m - 1;
     });

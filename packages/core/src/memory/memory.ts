@@ -98,7 +98,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     engine: {
       name: engine.name,
       roundoff: engine.roundoff,
-      combine: (base, terms) => adopt(engine.combine(base, terms)),
+      combine: (base, terms, scale) => adopt(engine.combine(base, terms, scale)),
       zeros: (like) => adopt(engine.zeros(like)),
       dot: (x, y) => engine.dot(x, y),
       scaledNorm: (error, y0, y1, tolerance) => engine.scaledNorm(error, y0, y1, tolerance),

@@ -3,17 +3,19 @@ import type { Engine, State, Term } from '../types/engine.ts';
 import type { Stage } from '../types/solver.ts';
 import type { Memory } from './memory.ts';
 
-/** `base + Σ coefficients[i] · states[i]`, part by part; `base` itself where there is nothing to add. */
+/** `base + scale · Σ coefficients[i] · states[i]`, part by part; `base` itself where there is nothing to add. */
 export function combineStates<A>(
   engine: Engine<A>,
   base: State<A> | undefined,
-  terms: readonly { readonly coefficient: number; readonly value: State<A> }[],
+  terms: readonly Term<State<A>>[],
+  scale?: number,
 ): State<A> {
   if (base && terms.length === 0) return base;
   return (base ?? terms[0]!.value).map((_, part) =>
     engine.combine(
       base?.[part],
       terms.map(({ coefficient, value }): Term<A> => ({ coefficient, value: value[part]! })),
+      scale,
     ),
   );
 }

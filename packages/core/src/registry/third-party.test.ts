@@ -25,7 +25,9 @@ import {
   pi,
   rungeKutta,
   scheduled,
+  sizeOf,
   solution,
+  stageTime,
   type GradientStrategy,
   type Plugin,
   type Solver,
@@ -39,28 +41,26 @@ const halfway: Solver = {
   name: 'halfway',
   order: 2,
   stages: 2,
-  step(evaluator, { t0, t1 }, y, { first }) {
-    const h = t1 - t0;
+  step(evaluator, span, y, { first }) {
     const along = (slope: State<(typeof y)[number]>, by: number) =>
-      combineStates(evaluator.engine, y, [{ coefficient: by, value: slope }]);
-    const start = first ?? evaluator.at(t0, y);
-    const middle = evaluator.at(t0 + h / 2, along(start.slope!, h / 2));
-    return { y: along(middle.slope!, h), stages: [start, middle] };
+      combineStates(evaluator.engine, y, [{ coefficient: by, value: slope }], sizeOf(span));
+    const start = first ?? evaluator.at(span, 0, y);
+    const middle = evaluator.at(span, 1 / 2, along(start.slope!, 1 / 2));
+    return { y: along(middle.slope!, 1), stages: [start, middle] };
   },
-  restage(evaluator, { t0, t1 }, y, slopes) {
-    const h = t1 - t0;
-    const start = evaluator.at(t0, y);
-    const at = combineStates(evaluator.engine, y, [{ coefficient: h / 2, value: start.slope! }]);
-    return [start, slopes === 'all' ? evaluator.at(t0 + h / 2, at) : { t: t0 + h / 2, y: at }];
+  restage(evaluator, span, y, slopes) {
+    const start = evaluator.at(span, 0, y);
+    const terms = [{ coefficient: 1 / 2, value: start.slope! }];
+    const at = combineStates(evaluator.engine, y, terms, sizeOf(span));
+    return [start, slopes === 'all' ? evaluator.at(span, 1 / 2, at) : { t: stageTime(span, 1 / 2), y: at }];
   },
-  adjointStep(engine, { t0, t1 }, cotangent, pullback, withTime) {
-    const h = t1 - t0;
+  adjointStep({ engine, span, cotangent, pullback, withTime }) {
     const dot = (x: typeof cotangent, y: typeof cotangent) =>
       x.reduce((sum, part, i) => sum + engine.dot(part, y[i]!), 0);
     const scaled = (by: number, value: typeof cotangent) =>
-      combineStates(engine, undefined, [{ coefficient: by, value }]);
-    const middle = pullback(1, scaled(h, cotangent));
-    const start = pullback(0, scaled(h / 2, middle.y));
+      combineStates(engine, undefined, [{ coefficient: by, value }], sizeOf(span));
+    const middle = pullback(1, scaled(1, cotangent));
+    const start = pullback(0, scaled(1 / 2, middle.y));
     const y = combineStates(engine, cotangent, [
       { coefficient: 1, value: middle.y },
       { coefficient: 1, value: start.y },
@@ -80,22 +80,21 @@ const implicit: Solver = {
   order: 2,
   stages: 4,
   embeddedOrder: 1,
-  step(evaluator, { t0, t1 }, y) {
-    const h = t1 - t0;
-    let stage = evaluator.at((t0 + t1) / 2, y);
+  step(evaluator, span, y) {
+    type S = State<(typeof y)[number]>;
+    const along = (base: S | undefined, terms: { coefficient: number; value: S }[]) =>
+      combineStates(evaluator.engine, base, terms, sizeOf(span));
+    let stage = evaluator.at(span, 1 / 2, y);
     const firstSlope = stage.slope!;
     for (let i = 0; i < 3; i++) {
-      stage = evaluator.at(
-        stage.t,
-        combineStates(evaluator.engine, y, [{ coefficient: h / 2, value: stage.slope! }]),
-      );
+      stage = evaluator.at(span, 1 / 2, along(y, [{ coefficient: 1 / 2, value: stage.slope! }]));
     }
     return {
-      y: combineStates(evaluator.engine, y, [{ coefficient: h, value: stage.slope! }]),
+      y: along(y, [{ coefficient: 1, value: stage.slope! }]),
       stages: [{ t: stage.t, y, slope: firstSlope }, stage],
-      error: combineStates(evaluator.engine, undefined, [
-        { coefficient: h, value: stage.slope! },
-        { coefficient: -h, value: firstSlope },
+      error: along(undefined, [
+        { coefficient: 1, value: stage.slope! },
+        { coefficient: -1, value: firstSlope },
       ]),
     };
   },

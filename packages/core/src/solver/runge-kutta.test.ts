@@ -11,6 +11,7 @@ import {
 } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
 import { isTableau, rungeKutta } from './runge-kutta.ts';
+import { stageTime } from './span.ts';
 import { solutionStages, verifyTableau } from './tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
 import type { Span } from '../types/span.ts';
@@ -21,7 +22,8 @@ type A = Float64Array;
 
 const evaluatorOf = (field: VectorField<A>, seen: Stage<A>[] = []): StageEvaluator<A> => ({
   engine: field.engine,
-  at(t, y) {
+  at(span, node, y) {
+    const t = stageTime(span, node);
     const stage = { t, y, slope: field.evaluate(t, y) };
     seen.push(stage);
     return stage;
@@ -124,17 +126,17 @@ describe.each(table)('the pullback of a step of %s', (_, tableau) => {
     const solver = rungeKutta(tableau);
     const stages = solver.restage(evaluatorOf(field), span, [y], 'all');
     const parameters = field.parameters.map((p) => p.map(() => 0));
-    const step = solver.adjointStep(
+    const step = solver.adjointStep({
       engine,
       span,
-      [lambda],
-      (index, k) => {
+      cotangent: [lambda],
+      pullback(index, k) {
         const pulled = field.linearize(stages[index]!.t, stages[index]!.y).pullback(k, false);
         pulled.parameters.forEach((p, m) => p.forEach((x, e) => (parameters[m]![e]! += x)));
         return { y: pulled.y, t: 0 };
       },
-      false,
-    );
+      withTime: false,
+    });
     const expected = symplecticForm(tableau, field, span, y, lambda);
     const scale = Math.max(...lambda.map(Math.abs), 1);
     step.y[0]!.forEach((x, m) => expect(Math.abs(x - expected.y[m]!)).toBeLessThan(1e-14 * scale));
@@ -191,16 +193,16 @@ describe('a Runge–Kutta solver', () => {
       const step = solver.step(evaluatorOf(field), span, y, { error: true, stages: true });
       expect(step.y).toEqual(y);
       const stages = solver.restage(evaluatorOf(field), span, y, 'all');
-      const pulled = solver.adjointStep(
+      const pulled = solver.adjointStep({
         engine,
         span,
-        lambda,
-        (index, k) => {
+        cotangent: lambda,
+        pullback(index, k) {
           const { value, pullback } = field.linearize(stages[index]!.t, stages[index]!.y);
           return { ...pullback(k, true), slope: value };
         },
-        true,
-      );
+        withTime: true,
+      });
       expect(pulled.y).toEqual(lambda);
       // Moving the end of the step moves y₁ along f.
       const slope = spiral.value(1, y[0]!, spiral.parameters);

@@ -1,5 +1,6 @@
 import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
+import { sizeOf, stageTime } from './span.ts';
 import { checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
 import type { Engine, State } from '../types/engine.ts';
@@ -23,21 +24,19 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
   const rest = b.map((_, i) => i).filter((i) => !main.includes(i));
   const fsal = isFirstSameAsLast(tableau);
 
-  const time = ({ t0, t1 }: Span, i: number): number =>
-    c[i] === 0 ? t0 : c[i] === 1 ? t1 : t0 + c[i]! * (t1 - t0);
-
   /** `base + h Σ weights[i] k_i` over the slopes that are known. */
   const along = <A>(
     engine: Engine<A>,
     base: State<A> | undefined,
-    h: number,
+    span: Span,
     weights: readonly number[],
     slopes: readonly (State<A> | undefined)[],
   ): State<A> =>
     combineStates(
       engine,
       base,
-      weights.flatMap((w, i) => (w === 0 ? [] : [{ coefficient: h * w, value: slopes[i]! }])),
+      weights.flatMap((w, i) => (w === 0 ? [] : [{ coefficient: w, value: slopes[i]! }])),
+      sizeOf(span),
     );
 
   return {
@@ -50,7 +49,7 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
     step(evaluator, span, y, { first: known, error, stages: wanted }) {
       let first = known;
       if (!wanted && error && tableau.bError && evaluator.attempt) {
-        first ??= evaluator.at(span.t0, y);
+        first ??= evaluator.at(span, c[0]!, y);
         const whole = evaluator.attempt(tableau, span, first);
         if (whole) return whole;
       } else if (!wanted && !error) {
@@ -58,48 +57,45 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
         if (whole) return whole;
       }
       const { engine } = evaluator;
-      const h = span.t1 - span.t0;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {
         const inner = b[i] === 0 && !(error && tableau.bError?.[i]) && main.includes(i);
-        const stage = i === 0 && first ? first : evaluator.at(time(span, i), at(), inner);
+        const stage = i === 0 && first ? first : evaluator.at(span, c[i]!, at(), inner);
         slopes[i] = stage.slope;
         return stage;
       };
-      const stages = main.map((i) => evaluate(i, () => along(engine, y, h, a[i]!, slopes)));
-      const y1 = along(engine, y, h, b, slopes);
+      const stages = main.map((i) => evaluate(i, () => along(engine, y, span, a[i]!, slopes)));
+      const y1 = along(engine, y, span, b, slopes);
       if (!error || !tableau.bError) return { y: y1, stages };
       let last: Stage<(typeof y)[number]> | undefined;
       for (const i of rest) {
         // FSAL: the last stage state is y₁, so its slope is the first of the next step.
         const isLast = fsal && i === b.length - 1;
-        const stage = evaluate(i, () => (isLast ? y1 : along(engine, y, h, a[i]!, slopes)));
+        const stage = evaluate(i, () => (isLast ? y1 : along(engine, y, span, a[i]!, slopes)));
         if (isLast) last = stage;
       }
       return {
         y: y1,
         stages,
-        error: along(engine, undefined, h, tableau.bError, slopes),
+        error: along(engine, undefined, span, tableau.bError, slopes),
         ...(last ? { last } : {}),
       };
     },
 
     restage(evaluator, span, y, wanted) {
-      const h = span.t1 - span.t0;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       return main.map((i, position) => {
-        const at = along(evaluator.engine, y, h, a[i]!, slopes);
-        const t = time(span, i);
-        if (wanted === 'needed' && position === main.length - 1) return { t, y: at };
-        const stage = evaluator.at(t, at, b[i] === 0);
+        const at = along(evaluator.engine, y, span, a[i]!, slopes);
+        if (wanted === 'needed' && position === main.length - 1) return { t: stageTime(span, c[i]!), y: at };
+        const stage = evaluator.at(span, c[i]!, at, b[i] === 0);
         slopes[i] = stage.slope;
         return stage;
       });
     },
 
-    adjointStep(engine, span, cotangent, pullback, withTime) {
+    adjointStep({ engine, span, cotangent, pullback, withTime }) {
       type S = typeof cotangent;
-      const h = span.t1 - span.t0;
+      const h = sizeOf(span);
       const g = new Array<S | undefined>(b.length);
       let tBar = 0;
       let hBar = 0;
@@ -107,10 +103,15 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
         const i = main[position]!;
         const later = main.slice(position + 1).filter((j) => a[j]![i] && g[j]);
         if (b[i] === 0 && later.length === 0) continue;
-        const slopeCotangent = combineStates(engine, undefined, [
-          ...(b[i] === 0 ? [] : [{ coefficient: h * b[i]!, value: cotangent }]),
-          ...later.map((j) => ({ coefficient: h * a[j]![i]!, value: g[j]! })),
-        ]);
+        const slopeCotangent = combineStates(
+          engine,
+          undefined,
+          [
+            ...(b[i] === 0 ? [] : [{ coefficient: b[i]!, value: cotangent }]),
+            ...later.map((j) => ({ coefficient: a[j]![i]!, value: g[j]! })),
+          ],
+          h,
+        );
         const pulled = pullback(position, slopeCotangent, b[i] === 0);
         g[i] = pulled.y;
         if (withTime) {

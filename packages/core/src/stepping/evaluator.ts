@@ -1,6 +1,7 @@
 import { fusedStep, wholeAdvance, wholeLinearize, type WholeAdvance } from './fused-calls.ts';
 import { countEvaluations } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
+import { stageTime } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
 import type { FusedStep } from '../types/field.ts';
 import type { Problem } from '../types/problem.ts';
@@ -63,7 +64,8 @@ export function stageEvaluator<A>(
   };
   return {
     engine: memory.engine,
-    at(t, y, inner = false) {
+    at(span, node, y, inner = false) {
+      const t = stageTime(span, node);
       countEvaluations(memory.ledger, 1);
       const { read = field } = field;
       if (!activations) {

@@ -24,7 +24,11 @@ export function firstStep<A>(
   const scale = 0.01 * (d0 / d1);
   const h0 = Math.min(length, d0 < 1e-5 || d1 < 1e-5 || !(scale > 0 && scale < Infinity) ? 1e-6 : scale);
   const signed = towards > t ? h0 : -h0;
-  const probe = evaluator.at(t + signed, combineStates(engine, y, [{ coefficient: signed, value: slope }]));
+  const probe = evaluator.at(
+    { t0: t, t1: t + signed },
+    1,
+    combineStates(engine, y, [{ coefficient: signed, value: slope }]),
+  );
   const change = combineStates(engine, probe.slope, [{ coefficient: -1, value: slope }]);
   const d2 = norm(change) / h0;
   const largest = Math.max(d1, d2);

@@ -2,6 +2,7 @@ import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator, type Upcoming } from './evaluator.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, type Pace, type Proposal } from './pace.ts';
+import { instant, sizeOf } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
 import type { Method, Problem } from '../types/problem.ts';
 import type { Stage, StageEvaluator, Step } from '../types/solver.ts';
@@ -79,7 +80,7 @@ export function integrate<A>(
     };
 
     if (!isFixed(stepping) && stepping.firstStep === undefined) {
-      first ??= holdStage(memory, evaluator(0).at(t, y));
+      first ??= holdStage(memory, evaluator(0).at(instant(t), 0, y));
       if (!first.slope!.every((k) => engine.isFinite(k))) {
         throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
       }
@@ -92,7 +93,7 @@ export function integrate<A>(
       memory.scope(() => {
         const proposal = pace.propose(t, steps);
         const { span } = proposal;
-        const h = span.t1 - span.t0;
+        const h = sizeOf(span);
         if (method.signal?.aborted) fail('aborted', 'The solve was aborted', h);
         if (++attempts > maxSteps) {
           fail(

@@ -21,8 +21,11 @@ export interface Engine<A> {
   readonly name: string;
   /** Unit roundoff u of the arrays: 2⁻²⁴ (float32) or 2⁻⁵³ (float64). */
   readonly roundoff: number;
-  /** `base + Σ cᵢ xᵢ` in one pass; `Σ cᵢ xᵢ` without a base. There is at least one term. */
-  combine(base: A | undefined, terms: readonly Term<A>[]): A;
+  /**
+   * `base + scale · Σ cᵢ xᵢ` in one pass, without `base` where there is none. There is at least one term; `scale` is 1 by
+   * default. Each term is multiplied by the number `scale · cᵢ`, rounded once.
+   */
+  combine(base: A | undefined, terms: readonly Term<A>[], scale?: number): A;
   /** An array of zeros with the shape of `like`. */
   zeros(like: A): A;
   /** Inner product `⟨x, y⟩`. */

@@ -12,11 +12,14 @@ export interface Stage<A> {
   readonly linearization?: Linearization<A>;
 }
 
-/** How a solver has f evaluated: it names a point and gets the slope there. */
+/** How a solver has f evaluated: it names a point of the step and gets the slope there. */
 export interface StageEvaluator<A> {
   readonly engine: Engine<A>;
-  /** The stage at a point; of the slope of an `inner` one, only points for f are made (`VectorField.read`). */
-  at(t: number, y: State<A>, inner?: boolean): Stage<A>;
+  /**
+   * The stage at y and at `node` of the span, 0 its start and 1 its end (a tableau's c). Of the slope of an `inner` one, only
+   * points for f are made (`VectorField.read`).
+   */
+  at(span: Span, node: number, y: State<A>, inner?: boolean): Stage<A>;
   /** A whole step in one call, where the engine can; it may take later ones along. */
   fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
   /** A whole step with its error estimate in one call, from the stage at its start, where the engine can. */
@@ -81,16 +84,21 @@ export interface Solver {
     slopes: 'all' | 'needed',
   ): readonly Stage<A>[];
   /**
-   * Pulls `cotangent` of y₁ back through the step, asking `pullback` for each solution stage once, last
-   * stage first.
+   * Pulls the cotangent of y₁ back through the step, asking for the pullback of each solution stage once, last stage
+   * first.
    */
-  adjointStep?<A>(
-    engine: Engine<A>,
-    span: Span,
-    cotangent: State<A>,
-    pullback: StagePullback<A>,
-    withTime: boolean,
-  ): StepCotangents<A>;
+  adjointStep?<A>(request: AdjointRequest<A>): StepCotangents<A>;
+}
+
+/** What a step's pullback works on. */
+export interface AdjointRequest<A> {
+  readonly engine: Engine<A>;
+  readonly span: Span;
+  /** ∂ℒ/∂y₁. */
+  readonly cotangent: State<A>;
+  readonly pullback: StagePullback<A>;
+  /** Whether ∂ℒ/∂t₀ and ∂ℒ/∂t₁ are wanted; they are 0 otherwise. */
+  readonly withTime: boolean;
 }
 
 /** What a step is to give besides y₁. */

@@ -18,7 +18,8 @@ export function arrayEngine(
   return {
     name,
     roundoff: float === 'float64' ? 2 ** -53 : 2 ** -24,
-    combine(base, terms) {
+    combine(base, unscaled, scale = 1) {
+      const terms = unscaled.map(({ coefficient, value }) => ({ coefficient: scale * coefficient, value }));
       const [first] = terms;
       const sum =
         base && terms.length === 1 && first!.coefficient === 1 ? plus(base, first!.value) : undefined;

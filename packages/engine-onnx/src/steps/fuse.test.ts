@@ -2,6 +2,7 @@ import {
   createLedger,
   pi,
   rungeKutta,
+  stageTime,
   type ButcherTableau,
   type GradientStrategy,
   type VectorField,
@@ -171,7 +172,13 @@ describe('a fused step', () => {
     const span = { t0: 0.2, t1: 0.5 };
     const first = { t: 0.2, y: start, slope: field.evaluate(0.2, start) };
     const staged = solver.step(
-      { engine: field.engine, at: (t, y) => ({ t, y, slope: field.evaluate(t, y) }) },
+      {
+        engine: field.engine,
+        at(_, node, y) {
+          const t = stageTime(span, node);
+          return { t, y, slope: field.evaluate(t, y) };
+        },
+      },
       span,
       start,
       { first, error: true, stages: true },

@@ -1,6 +1,6 @@
 import {
   isFirstSameAsLast,
-  solutionStages,
+  rungeKutta,
   type ButcherTableau,
   type FusedAttempt,
   type FusedStep,
@@ -16,7 +16,8 @@ import { releasedOnce } from '@odegrad/trace';
 import { restrictTo, type Program } from '@odegrad/trace';
 import { split, type Activations, type Split } from '@odegrad/trace';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
-import { fillStep, stepAttempt, stepForward, stepGradient, type StepProgram } from '@odegrad/trace';
+import { stepAttempt, stepForward, stepGradient } from '@odegrad/trace';
+import { fillSpan, withSpanInputs, type StepProgram } from './span-inputs.ts';
 
 /** The models of a tableau's step, compiled when they are first needed. */
 export interface StepModels {
@@ -67,32 +68,37 @@ export function prepareStep(
   tableau: ButcherTableau,
   { forward, gradient, shapes, runtime, activationBytes, tiny }: StepSource,
 ): StepModels {
+  const solver = rungeKutta(tableau);
   const made = new Map<string, StepModel>();
   const once = (key: string, make: () => StepProgram): StepModel => {
     let model = made.get(key);
-    if (!model) made.set(key, (model = compileStep(tableau, make(), runtime)));
+    if (!model) made.set(key, (model = compileStep(make(), runtime)));
     return model;
   };
   let whole: StepProgram | undefined;
-  const gradientStep = (): StepProgram => (whole ??= stepGradient(tableau, gradient(), shapes));
-  const forwardStep = (): StepProgram => stepForward(tableau, forward(), shapes);
+  const gradientStep = (): StepProgram =>
+    (whole ??= withSpanInputs(stepGradient(solver, gradient(), shapes)));
+  const forwardStep = (): StepProgram => withSpanInputs(stepForward(solver, forward(), shapes));
   const adjointStep = (): StepProgram => ({
     ...gradientStep(),
     program: restrictTo(gradientStep().program, (name) => name.startsWith('g')),
   });
-  const stages = solutionStages(tableau).length;
+  // In doubles, as engines form sums that go stage by stage: the estimate is a small difference of slopes, and other roundings
+  // would steer the steps elsewhere.
+  const attempted = (): StepProgram => withSpanInputs(stepAttempt(solver, forward(), shapes), 'float64');
+  const { stages } = solver;
   const floatBytes = bytesOfFloat(runtime.float);
   let halves: Split | undefined;
   const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
-    attempt: tableau.bError && (() => once('attempt', () => stepAttempt(tableau, forward(), shapes))),
+    attempt: tableau.bError && (() => once('attempt', attempted)),
     linearization: () => once('linearization', () => ({ ...gradientStep(), program: half().forward })),
     pullback: () => once('pullback', () => ({ ...gradientStep(), program: half().pullback })),
     adjoint: () => once('adjoint', adjointStep),
     several:
       tiny && !shapes.some((shape) => shape.includes(0))
-        ? severalSteps(tableau, { forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
+        ? severalSteps({ forward: forwardStep, adjoint: adjointStep }, shapes, runtime)
         : undefined,
     activations() {
       const { names, bytes: total } = half().activations;
@@ -103,8 +109,8 @@ export function prepareStep(
   };
 }
 
-function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtime): StepModel {
-  const { program, weights, times } = step;
+function compileStep(step: StepProgram, runtime: Runtime): StepModel {
+  const { program, weights, nodes } = step;
   const model = compileProgram(program, runtime);
   const input = (name: string, shape: readonly number[]): FloatData => {
     const port = program.inputs.find((other) => other.name === name);
@@ -114,11 +120,11 @@ function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtim
     return values;
   };
   const coefficients = input('h', [1, weights.length]);
-  const stageTimes = input('s', [times.length]);
+  const stageTimes = input('s', [nodes.length]);
   return {
     model,
     at(span) {
-      fillStep(tableau, step, span, coefficients, stageTimes);
+      fillSpan(step, span, coefficients, stageTimes);
     },
   };
 }

@@ -1,11 +1,11 @@
-import type { ButcherTableau, Span, State } from '@odegrad/core';
+import type { Span, State } from '@odegrad/core';
 
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
 import { type OnnxArray, type Runtime } from '../runtime/array.ts';
 import type { FeedModel } from '../runtime/compile.ts';
 import { compileRounds, type RoundsModel } from './scan.ts';
 import { bytesOf } from '@odegrad/trace';
-import { fillStep, type StepProgram } from '@odegrad/trace';
+import { fillSpan, type StepProgram } from './span-inputs.ts';
 
 /** Bytes of states that one call takes in or gives out at most, and steps. */
 const LONGEST = { bytes: 2 ** 16, steps: 64 };
@@ -34,7 +34,6 @@ interface StepRounds {
 
 /** Prepares the models of several steps; each is compiled when it is first needed. */
 export function severalSteps(
-  tableau: ButcherTableau,
   programs: { readonly forward: () => StepProgram; readonly adjoint: () => StepProgram },
   shapes: readonly (readonly number[])[],
   runtime: Runtime,
@@ -69,9 +68,9 @@ export function severalSteps(
     }));
   const fill = ({ step, model }: StepRounds, spans: readonly Span[]): void => {
     const [h, s] = [model.rows('h', spans.length), model.rows('s', spans.length)];
-    const { weights, times } = step;
+    const { weights, nodes } = step;
     spans.forEach((span, i) => {
-      fillStep(tableau, step, span, row(h, i, weights.length), row(s, i, times.length));
+      fillSpan(step, span, row(h, i, weights.length), row(s, i, nodes.length));
     });
   };
 
