@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { vectorField } from './field.ts';
-import { internals } from './internals.ts';
+import { vectorField } from '../eager/field.ts';
+import { internals } from '../tape/internals.ts';
 import { findReads } from './probe.ts';
-import { smoothGradients } from './smooth.ts';
-import { isolated } from './tape.ts';
+import { smoothGradients } from '../eager/smooth.ts';
+import { isolated } from '../tape/tape.ts';
 
-setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
+setWasmPaths(
+  new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
+);
 
 // The same functions in float64, in plain numbers: the truth is their difference quotient, not any tape.
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

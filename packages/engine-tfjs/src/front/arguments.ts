@@ -1,7 +1,7 @@
 import { Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import { ArgumentError, checkTimes } from '@odegrad/core';
 import { describe } from './describe.ts';
-import type { FlatField } from './field-engine.ts';
+import type { FlatField } from '../eager/field-engine.ts';
 import { flatField } from './flat-field.ts';
 import { float64Parts, isFloat64Part } from './float64-parts.ts';
 import type { OdeOptions } from './options.ts';

@@ -10,9 +10,9 @@ import {
 } from '@tensorflow/tfjs-core';
 import { ArgumentError, EngineError, forward } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
-import { hasDerivative } from './discrete.ts';
+import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
-import { tapeOrigins } from './origins.ts';
+import { tapeOrigins } from '../tape/origins.ts';
 import type { Part } from './parts.ts';
 import { readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
@@ -23,7 +23,7 @@ import {
   isTapeOn,
   recordOperation,
   whenTapeEnds,
-} from './tape.ts';
+} from '../tape/tape.ts';
 import { tensorParts } from './tensor-parts.ts';
 
 /**

@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { internals, type Internals } from './internals.ts';
-import { record } from './recording.ts';
+import { record } from '../eager/recording.ts';
 import { isTapeOn, isolated, whenTapeEnds } from './tape.ts';
 
-setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
+setWasmPaths(
+  new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
+);
 
 beforeAll(async () => {
   expect(await tf.setBackend('cpu')).toBe(true);

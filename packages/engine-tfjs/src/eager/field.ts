@@ -3,12 +3,12 @@ import { ArgumentError, type Linearization, type VectorField } from '@odegrad/co
 import { tensorEngine } from './engine.ts';
 import { explained } from './explain.ts';
 import type { FieldRequest } from './field-engine.ts';
-import { internals } from './internals.ts';
-import { keepAll, ownedSince } from './ownership.ts';
+import { internals } from '../tape/internals.ts';
+import { keepAll, ownedSince } from '../tape/ownership.ts';
 import { record, type Recording } from './recording.ts';
 import { smoothGradients } from './smooth.ts';
-import { inBrackets } from './shape.ts';
-import { isolated } from './tape.ts';
+import { inBrackets } from '../tape/shape.ts';
+import { isolated } from '../tape/tape.ts';
 
 /** What the vector field of a function is made of. */
 export type FieldSource = Pick<FieldRequest, 'f' | 'parameters' | 'isMissed' | 'within'>;

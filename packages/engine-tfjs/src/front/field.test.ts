@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { ArgumentError } from '@odegrad/core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { vectorField } from './field.ts';
+import { vectorField } from '../eager/field.ts';
 import { flatField } from './flat-field.ts';
 import { findReads } from './probe.ts';
 import { structureOf } from './structure.ts';
-import { tfjsEngine } from './tfjs-engine.ts';
+import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
 beforeAll(async () => {
   expect(await tf.setBackend('cpu')).toBe(true);

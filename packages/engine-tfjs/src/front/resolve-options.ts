@@ -20,11 +20,11 @@ import {
   type Rule,
   type Solver,
 } from '@odegrad/core';
-import type { FieldEngine } from './field-engine.ts';
+import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import { checkParameters } from './probe.ts';
-import { tfjsEngine } from './tfjs-engine.ts';
+import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
 /** The options with names resolved. */
 export interface Resolved {

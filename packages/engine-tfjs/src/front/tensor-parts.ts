@@ -1,10 +1,10 @@
 import { dispose, keep, stack, Tensor, tensor1d, tidy, unstack } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
-import { tensorEngine } from './engine.ts';
-import type { PreparedField } from './field-engine.ts';
+import { tensorEngine } from '../eager/engine.ts';
+import type { PreparedField } from '../eager/field-engine.ts';
 import type { PartKind, PartPort } from './parts.ts';
-import { inBrackets, isSameShape } from './shape.ts';
+import { inBrackets, isSameShape } from '../tape/shape.ts';
 
 /** Parts that are float32 tensors, solved in whatever precision the engine has. */
 export const tensorParts: PartKind<Tensor> = {

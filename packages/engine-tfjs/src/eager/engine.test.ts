@@ -4,7 +4,9 @@ import { describeEngine } from '@odegrad/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tensorEngine } from './engine.ts';
 
-setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
+setWasmPaths(
+  new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
+);
 
 /** The cpu backend under a name that tensorEngine does not know: what it does where only kernels may be used. */
 function registerUnknownBackend(): void {

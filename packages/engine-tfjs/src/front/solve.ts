@@ -1,7 +1,7 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
-import { hasDerivative } from './discrete.ts';
+import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { readsOf, run, variablesOf, type Run } from './run.ts';

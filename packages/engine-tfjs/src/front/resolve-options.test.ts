@@ -14,8 +14,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { odeint } from './odeint.ts';
 import type { OdeOptions } from './options.ts';
 import { resolveOptions } from './resolve-options.ts';
-import { isolated } from './tape.ts';
-import { tfjsEngine } from './tfjs-engine.ts';
+import { isolated } from '../tape/tape.ts';
+import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
 const registry = createRegistry().use(tableaux).use(symplectic);
 const numbers = (x: tf.Tensor): number[] => [...x.dataSync()];

@@ -1,8 +1,8 @@
 import { scalar, tidy, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError, isFixed, type Method } from '@odegrad/core';
-import type { FlatField } from './field-engine.ts';
-import { smoothGradients } from './smooth.ts';
-import { isolated } from './tape.ts';
+import type { FlatField } from '../eager/field-engine.ts';
+import { smoothGradients } from '../eager/smooth.ts';
+import { isolated } from '../tape/tape.ts';
 
 /** Unit roundoff of float32. */
 const FLOAT32 = 2 ** -24;

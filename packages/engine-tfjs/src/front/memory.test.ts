@@ -8,7 +8,9 @@ import tableaux from '@odegrad/tableaux';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { odeint } from './odeint.ts';
 
-setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
+setWasmPaths(
+  new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
+);
 const registry = createRegistry();
 for (const plugin of [tableaux, backprop, checkpoint, symplectic]) registry.use(plugin);
 

@@ -10,10 +10,10 @@ import {
   Variable,
 } from '@tensorflow/tfjs-core';
 import { callable, check } from '@odegrad/core';
-import { internals, replacing, type Internals, type TapeNode } from './internals.ts';
-import { keepAll, ownedSince } from './ownership.ts';
+import { internals, replacing, type Internals, type TapeNode } from '../tape/internals.ts';
+import { keepAll, ownedSince } from '../tape/ownership.ts';
 import { smoothGradients } from './smooth.ts';
-import { freeSaved, isolated } from './tape.ts';
+import { freeSaved, isolated } from '../tape/tape.ts';
 
 /** A function's values at one point, with the tape that leads to them. */
 export interface Recording {

@@ -1,11 +1,11 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
-import { explainDisposed } from './disposed.ts';
-import { explain } from './explain.ts';
-import type { FlatField } from './field-engine.ts';
+import { explainDisposed } from '../tape/disposed.ts';
+import { explain } from '../eager/explain.ts';
+import type { FlatField } from '../eager/field-engine.ts';
 import type { Part } from './parts.ts';
-import { inBrackets, isSameShape } from './shape.ts';
+import { inBrackets, isSameShape } from '../tape/shape.ts';
 import type { Model, StateOf, VectorFieldFunction } from './state.ts';
 import type { Structure } from './structure.ts';
 import { tensorAt, toFloat32 } from './tensor-parts.ts';

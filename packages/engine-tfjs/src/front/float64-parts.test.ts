@@ -3,12 +3,12 @@ import { ArgumentError, createRegistry, EngineError } from '@odegrad/core';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { FieldEngine } from './field-engine.ts';
+import type { FieldEngine } from '../eager/field-engine.ts';
 import { float64Parts } from './float64-parts.ts';
 import { odeint } from './odeint.ts';
 import type { OdeOptions } from './options.ts';
 import { solve } from './solve.ts';
-import { tfjsEngine } from './tfjs-engine.ts';
+import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
 const registry = createRegistry().use(tableaux).use(symplectic);
 const doubles = (...numbers: number[]): Float64Array => Float64Array.from(numbers);

@@ -1,8 +1,8 @@
 import { clone, dispose, scalar, Variable, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
-import type { FlatField } from './field-engine.ts';
-import { record } from './recording.ts';
+import type { FlatField } from '../eager/field-engine.ts';
+import { record } from '../eager/recording.ts';
 
 /** The variables and captured tensors that `f` reads at (t0, y0), in the order of their first use. Runs `f` once. */
 export function findReads(f: FlatField, t0: number, y0: readonly Tensor[]): readonly Tensor[] {

@@ -1,7 +1,7 @@
 import type { State } from '@odegrad/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { PreparedField } from './field-engine.ts';
-import type { Shape } from './shape.ts';
+import type { PreparedField } from '../eager/field-engine.ts';
+import type { Shape } from '../tape/shape.ts';
 import type { Float64Tensor } from './state.ts';
 
 /** A part of a state, in either kind. */

@@ -8,12 +8,12 @@ import {
   type Statistics,
 } from '@odegrad/core';
 import type { Call } from './arguments.ts';
-import type { FieldEngine } from './field-engine.ts';
+import type { FieldEngine } from '../eager/field-engine.ts';
 import type { Part } from './parts.ts';
-import { hasDerivative } from './discrete.ts';
-import { environmentOf, type Environment } from './environment.ts';
+import { hasDerivative } from '../tape/discrete.ts';
+import { environmentOf, type Environment } from '../tape/environment.ts';
 import { findReads } from './probe.ts';
-import { isolated } from './tape.ts';
+import { isolated } from '../tape/tape.ts';
 import { readsTime, watchTimes } from './time-resolution.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */

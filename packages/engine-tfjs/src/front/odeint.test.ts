@@ -9,9 +9,11 @@ import tableaux from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { odeint } from './odeint.ts';
 import type { OdeOptions } from './options.ts';
-import { isTapeOn, isolated } from './tape.ts';
+import { isTapeOn, isolated } from '../tape/tape.ts';
 
-setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
+setWasmPaths(
+  new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
+);
 for (const plugin of [tableaux, backprop, checkpoint, symplectic, adjoint]) registry.use(plugin);
 
 const EXACT = ['backprop', 'checkpoint', 'recompute', 'stages', 'symplectic'];

@@ -1,10 +1,10 @@
 import { clone, dispose, getGradient, keep, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
 import { callable, check } from '@odegrad/core';
-import { isDiscrete } from './discrete.ts';
-import { checkAlive } from './disposed.ts';
-import { missing } from './gradients/corrections.ts';
-import { gradientOf } from './gradients/gradient-of.ts';
-import { internals, replacing, type Internals } from './internals.ts';
+import { isDiscrete } from '../tape/discrete.ts';
+import { checkAlive } from '../tape/disposed.ts';
+import { missing } from '../gradients/corrections.ts';
+import { gradientOf } from '../gradients/gradient-of.ts';
+import { internals, replacing, type Internals } from '../tape/internals.ts';
 
 let smoothing = false;
 

@@ -1,9 +1,9 @@
 import { dispose, tensor, Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError, EngineError } from '@odegrad/core';
 import { describe } from './describe.ts';
-import type { PreparedField } from './field-engine.ts';
+import type { PreparedField } from '../eager/field-engine.ts';
 import type { PartKind, PartPort } from './parts.ts';
-import { inBrackets, isSameShape, sizeOf } from './shape.ts';
+import { inBrackets, isSameShape, sizeOf } from '../tape/shape.ts';
 import type { Float64Part, Float64Tensor } from './state.ts';
 
 /** Parts in doubles: plain values, which no tape and no tidy knows. */
