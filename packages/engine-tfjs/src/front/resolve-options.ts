@@ -21,6 +21,7 @@ import {
   type Solver,
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
+import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
@@ -59,7 +60,7 @@ export function resolveOptions(options: OdeOptions): Resolved {
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
   const solver = resolveSolver(options.solver ?? 'dopri5', registry);
   const strategy = (): GradientStrategy =>
-    typeof gradient === 'string' ? registry.get('gradient', gradient) : gradient;
+    typeof gradient === 'string' ? lookUp(registry, 'gradient', gradient) : gradient;
   // A name that was given is checked even where no gradient is asked for; the default need not be installed.
   if (options.gradient !== undefined && maxBytes !== undefined) requireBudget(strategy());
   else if (options.gradient !== undefined) strategy();
@@ -95,7 +96,7 @@ const recent: { readonly content: string; readonly solver: Solver }[] = [];
 const RECENT = 16;
 
 function resolveSolver(solver: string | Solver | ButcherTableau, registry: Registry): Solver {
-  if (typeof solver === 'string') return registry.get('solver', solver);
+  if (typeof solver === 'string') return lookUp(registry, 'solver', solver);
   if (!isTableau(solver)) return solver;
   let method = verified.get(solver);
   if (!method) verified.set(solver, (method = solverOf(solver)));
@@ -143,7 +144,7 @@ function resolveStepping(
   return {
     rtol,
     atol,
-    controller: typeof controller === 'string' ? registry.get('controller', controller) : controller,
+    controller: typeof controller === 'string' ? lookUp(registry, 'controller', controller) : controller,
     ...(firstStep === undefined ? {} : { firstStep }),
     ...(minStep === undefined ? {} : { minStep }),
     ...(maxStep === undefined ? {} : { maxStep }),
@@ -156,7 +157,7 @@ function resolveEngine(engine: string | EngineProvider, registry: Registry): Fie
       ? engine
       : engine === tfjsEngine.name && !registry.has('engine', engine)
         ? tfjsEngine
-        : registry.get('engine', engine);
+        : lookUp(registry, 'engine', engine);
   if (hasMembers(found, { prepare: 'function' })) return found as FieldEngine<unknown>;
   throw new ArgumentError(
     `Engine '${found.name}' does not run functions on tensors; it cannot serve odeint and solve.`,
