@@ -52,7 +52,7 @@ export const coefficient: fc.Arbitrary<number> = fc.oneof(
 );
 
 /** Entries of an array, and its shape. */
-export interface Entries {
+interface Entries {
   readonly values: readonly number[];
   readonly shape: readonly number[];
 }
