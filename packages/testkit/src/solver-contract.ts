@@ -40,7 +40,7 @@ function evaluatorOf(
 function stepOf(solver: Solver, handWritten: HandWrittenField, span: Span, y: Float64Array) {
   const field = float64Field(createFloat64Engine(), handWritten);
   const count = { evaluations: 0 };
-  const step = solver.step(evaluatorOf(field, count), span, [y], { error: true, stages: true });
+  const step = solver.step(evaluatorOf(field, count), span, [y], { error: true });
   return { ...step, ...count };
 }
 
@@ -100,7 +100,7 @@ export function describeSolver(solver: Solver): void {
       const field = float64Field(createFloat64Engine(), spiral);
       const count = { evaluations: 0 };
       const evaluator = evaluatorOf(field, count);
-      const request = { error: solver.embeddedOrder !== undefined, stages: true };
+      const request = { error: solver.embeddedOrder !== undefined };
       const plain = solver.step(evaluator, span, y, request);
       const counted = count.evaluations;
       const first = evaluator.at(span, 0, y);
@@ -259,7 +259,7 @@ function describeDifferentiation(solver: Differentiable): void {
       const field = float64Field(createFloat64Engine(), handWritten);
       const count = { evaluations: 0 };
       const evaluator = evaluatorOf(field, count);
-      const { stages } = solver.step(evaluator, span, [y], { error: false, stages: true });
+      const { stages } = solver.step(evaluator, span, [y], { error: false });
       count.evaluations = 0;
       const all = solver.restage(evaluator, span, [y], 'all');
       expect(all).toEqual(stages);
