@@ -3,28 +3,30 @@ import { createLedger } from '../memory/ledger.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
 import { pullBackStage } from './pull-back.ts';
 import { runningSum } from '../memory/running-sum.ts';
-import { rungeKutta } from '../solver/runge-kutta.ts';
+import { stepByStep, withMemory, type OneStep } from './step-by-step.ts';
 import { stateBytes } from '../memory/state.ts';
-import type { ButcherTableau } from '../types/tableau.ts';
-import type { Cotangents, FusedStep, VectorField } from '../types/field.ts';
+import type { FieldAtPoints, VectorField } from '../types/field.ts';
+import type { SegmentCotangents, StepKernel } from '../types/kernel.ts';
+import type { Solver, Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
-import type { Stage } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
 
-/** A whole step made of stages. */
-export type StagedStep<A> = Pick<FusedStep<A>, 'advance'> &
-  Required<Pick<FusedStep<A>, 'linearize'>> & {
-    /** What `FusedSteps.stagedAdjoint` does, of one step. */
-    readonly adjoint: NonNullable<FusedStep<A>['adjoint']>;
-  };
+/** The field that steps are made of. */
+type StagedField<A> = FieldAtPoints<A> & Pick<VectorField<A>, 'engine' | 'parameters' | 'read'>;
 
 /**
- * The steps of a tableau as whole ones, made of stages: for an engine whose threads each hold a part of the state, and are
- * not to wait for one another in between.
+ * Whole steps made of stages: for an engine whose threads each hold a part of the state, and are not to wait for one another
+ * in between; and for one that has no better way of pulling back a step whose activations are many.
+ *
+ * @param solver whose steps can be differentiated
  */
-export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): StagedStep<A> {
+export function stagedKernel<A>(field: StagedField<A>, solver: Solver, longest = 1): StepKernel<A> {
+  return stepByStep(field.engine, stagedStep(field, solver), longest, 'stage');
+}
+
+/** One such step. */
+export function stagedStep<A>(field: StagedField<A>, solver: Solver): OneStep<A> {
   const { engine } = field;
-  const solver = rungeKutta(tableau);
   const problem = { field };
   /** Through the stages of a step, whose activations are there or are made one after the other. */
   const pullBack = (
@@ -32,9 +34,9 @@ export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): S
     stages: readonly Stage<A>[],
     span: Span,
     cotangent: State<A>,
-  ): Cotangents<A> => {
+  ): SegmentCotangents<A> => {
     const parameters = runningSum(memory);
-    const { y } = solver.adjointStep({
+    const { y } = solver.adjointStep!({
       engine: memory.engine,
       span,
       cotangent,
@@ -46,20 +48,19 @@ export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): S
         }),
       withTime: false,
     });
-    return { t: 0, y: memory.escape(y), parameters: memory.escape(parameters.value!) };
+    return { y: memory.escape(y), parameters: memory.escape(parameters.value!) };
   };
 
   return {
     advance: (span, y) =>
-      withMemory(field, (memory) => {
-        const evaluator = stageEvaluator(problem, memory, false);
-        return memory.escape(solver.step(evaluator, span, y, { error: false, stages: true }).y);
+      withMemory(engine, (memory) => {
+        const evaluator = stageEvaluator(problem, memory, 'slopes');
+        return memory.escape(solver.step(evaluator, span, y, { error: false }).y);
       }),
     linearize(span, y) {
       const memory = createMemory(engine, createLedger());
       const { y: y1, stages } = memory.scope(() => {
-        const evaluator = stageEvaluator(problem, memory, true);
-        const step = solver.step(evaluator, span, y, { error: false, stages: true });
+        const step = solver.step(stageEvaluator(problem, memory, 'activations'), span, y, { error: false });
         for (const { linearization } of step.stages) memory.holdLinearization(linearization!);
         memory.escape(step.y);
         return step;
@@ -69,29 +70,16 @@ export function stagedStep<A>(field: VectorField<A>, tableau: ButcherTableau): S
         bytes: stages.reduce((sum, { linearization }) => sum + linearization!.bytes, 0),
         // What the linearizations keep of the points that they were made at.
         stateBytes: (stages.length - 1) * stateBytes(engine, y),
-        pullback: (cotangent) => withMemory(field, (own) => pullBack(own, stages, span, cotangent)),
-        release() {
-          memory.releaseAll();
-        },
+        pullback: (cotangent) => withMemory(engine, (own) => pullBack(own, stages, span, cotangent)),
+        release: memory.releaseAll,
       };
     },
     adjoint: (span, y, cotangent) =>
-      withMemory(field, (memory) => {
-        const evaluator = stageEvaluator(problem, memory, false, undefined, true);
-        const stages = solver.restage(evaluator, span, y, 'needed');
+      withMemory(engine, (memory) => {
+        const stages = solver.restage!(stageEvaluator(problem, memory, 'points'), span, y, 'needed');
         const pulled = pullBack(memory, stages, span, cotangent);
-        const { activationBytesPeak: bytes, bytesPeak } = memory.ledger;
-        return { ...pulled, bytes, stateBytes: bytesPeak - bytes };
+        const { activationBytesPeak: bytes, bytesPeak, evaluationsForward: evaluations } = memory.ledger;
+        return { ...pulled, evaluations, bytes, stateBytes: bytesPeak - bytes };
       }),
   };
-}
-
-/** Lets everything go that `body` made and does not hand over, also where it throws. */
-function withMemory<A, T>({ engine }: VectorField<A>, body: (memory: Memory<A>) => T): T {
-  const memory = createMemory(engine, createLedger());
-  try {
-    return memory.scope(() => body(memory));
-  } finally {
-    memory.releaseAll();
-  }
 }

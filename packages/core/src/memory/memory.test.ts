@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLedger } from './ledger.ts';
 import { createMemory, type Memory } from './memory.ts';
 import type { Engine } from '../types/engine.ts';
-import type { Linearization } from '../types/field.ts';
+import type { Linearization } from '../types/linearization.ts';
 
 type A = Float64Array;
 

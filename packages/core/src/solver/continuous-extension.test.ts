@@ -29,7 +29,7 @@ function within(tableau: ButcherTableau, t0: number, h: number, x: number): Floa
     },
     span,
     [y0],
-    { error: false, stages: true },
+    { error: false },
   );
   const slopes = [...step.stages.map(({ slope }) => slope![0]!), field.evaluate(span.t1, step.y)[0]!];
   const interpolant = interpolantOf(tableau);

@@ -35,7 +35,8 @@ export function checkExtension(tableau: ButcherTableau): void {
   // A tableau may come from JavaScript or from JSON.
   if (typeof dense !== 'object' || (dense as unknown) === null || !Array.isArray(dense.bumps))
     failTableau(name, `dense is ${describe(dense)}: give { order, bumps }, or leave it out`);
-  const { order: claimed, bumps } = dense;
+  const { order: claimed } = dense;
+  const bumps: readonly (readonly number[])[] = dense.bumps;
   if (!Number.isInteger(claimed) || claimed < 1 || claimed > order)
     failTableau(
       name,

@@ -181,7 +181,7 @@ describe('a fused step', () => {
       },
       span,
       start,
-      { first, error: true, stages: true },
+      { first, error: true },
     );
     const whole = field.fuse!(tableau)!.attempt!(span, start, first.slope);
     const numbers = (state: readonly OnnxArray[] | undefined): number[] =>
