@@ -1,5 +1,5 @@
 import { backprop } from '@odegrad/grad-backprop';
-import { binomial, checkpoint, online, recompute, resolve, stages } from '@odegrad/grad-checkpoint';
+import { auto, binomial, checkpoint, online, recompute, resolve, stages } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
 import * as tableaux from '@odegrad/tableaux';
 import {
@@ -142,6 +142,34 @@ describe('times between', () => {
     expect(with_.forward.keptStateBytesPeak).toBe(without.forward.keptStateBytesPeak);
     expect(with_.ys).toEqual(without.ys);
     expect(with_.steps).toEqual(without.steps);
+  });
+
+  it.each([
+    ['equal steps', fixed(tableaux.rk4), undefined],
+    ['adaptive steps', adaptive(tableaux.dopri5), undefined],
+    ['whole equal steps', fixed(tableaux.rk4), { alive: 'step' as const }],
+    ['whole adaptive steps', adaptive(tableaux.dopri5), { alive: 'stage' as const, attempt: true }],
+  ])('stay within a budget, with %s', (_, method, whole) => {
+    const trial: Trial = {
+      ...neural,
+      ...reading.increasing,
+      timeGradients: false,
+      ...(whole ? { whole } : {}),
+      method,
+    };
+    const expected = runTrial(backprop, trial).gradient;
+    let kept = 0;
+    for (let maxBytes = 500; maxBytes < 20_000; maxBytes *= 1.3) {
+      try {
+        const outcome = runTrial(auto(), { ...trial, method: { ...method, maxBytes } });
+        expect(outcome.stats.bytesPeak).toBeLessThanOrEqual(maxBytes);
+        expect(relativeError(outcome.gradient, expected)).toBeLessThan(1e-12);
+        kept += 1;
+      } catch (error) {
+        expect(String(error)).toMatch(/too small/);
+      }
+    }
+    expect(kept).toBeGreaterThan(3);
   });
 
   it('are refused where no step can be read, and by methods that have no interpolant', () => {

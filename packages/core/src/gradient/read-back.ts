@@ -9,11 +9,12 @@ import type { Sweep } from './work.ts';
 
 /** What cotangents of states that were read off a step are of the step's own values. Sums of none are undefined. */
 export interface ReadBack<A> {
-  /** Of y₁ and of y₀. */
-  readonly end: State<A> | undefined;
-  readonly start: State<A> | undefined;
+  /** Of y₁. */
+  end(): State<A> | undefined;
+  /** Of y₀. */
+  start(): State<A> | undefined;
   /** Of the slope at the end of the step, which is the first slope of the next one. */
-  readonly last: State<A> | undefined;
+  last(): State<A> | undefined;
   /** Of the slopes of its stages. */
   terms: ReadSlopes<A>['terms'];
   /**
@@ -23,6 +24,16 @@ export interface ReadBack<A> {
   times(slopes: readonly (State<A> | undefined)[]): Pick<StepCotangents<A>, 't0' | 't1'> & {
     readonly read: ReadonlyMap<number, number>;
   };
+}
+
+/** Whether a state that was read off a step has a cotangent. */
+export function isReadBack<A>(
+  { between = [] }: Pick<Sweep<A>['problem'], 'between'>,
+  span: Span,
+  cotangents: readonly (State<A> | undefined)[],
+): boolean {
+  const { from, to } = timesWithin(between, span);
+  return cotangents.slice(from, to).some((v) => v !== undefined);
 }
 
 /**
@@ -56,20 +67,27 @@ export function readBack<A>(
     return terms.every(({ coefficient }) => coefficient === 0) ? [] : terms;
   };
   const h = sizeOf(span);
-  const bumps = interpolant.bumps.map((d, m) => ({ d, q: total(over((w) => w.bumps[m]!)) }));
+  // Made when they are asked for: of the step before only the slope at the end is.
+  const bumps = interpolant.bumps.map((d, m) => ({ d, q: once(() => total(over((w) => w.bumps[m]!))) }));
   const bumpTerms = (index: number): readonly Term<State<A>>[] =>
-    bumps.flatMap(({ d, q }) => (q && d.at(index) !== 0 ? [{ coefficient: d.at(index)!, value: q }] : []));
-  const first = total(over((w) => w.first));
-  const atEnd = [...over((w) => w.last), ...bumpTerms(-1)];
+    bumps.flatMap(({ d, q }) => {
+      const coefficient = d.at(index)!;
+      const value = coefficient === 0 ? undefined : q();
+      return value ? [{ coefficient, value }] : [];
+    });
+  const first = once(() => total(over((w) => w.first)));
   return {
-    end: total(over((w) => w.end)),
-    start: total(over((w) => w.start)),
-    // Where times are differentiated the slope at the end is asked for in any case.
-    last: total(atEnd.length > 0 || !timeGradients ? atEnd : [{ coefficient: 0, value: values[0]! }], h),
-    terms: (index) => [
-      ...bumpTerms(index),
-      ...(index === 0 && first ? [{ coefficient: 1, value: first }] : []),
-    ],
+    end: once(() => total(over((w) => w.end))),
+    start: once(() => total(over((w) => w.start))),
+    last: once(() => {
+      const terms = [...over((w) => w.last), ...bumpTerms(-1)];
+      // Where times are differentiated the slope at the end is asked for in any case.
+      return total(terms.length > 0 || !timeGradients ? terms : [{ coefficient: 0, value: values[0]! }], h);
+    }),
+    terms(index) {
+      const own = index === 0 ? first() : undefined;
+      return [...bumpTerms(index), ...(own ? [{ coefficient: 1, value: own }] : [])];
+    },
     times(slopes) {
       let [h0, t0] = [0, 0];
       const rates = new Map<number, number>();
@@ -86,4 +104,9 @@ export function readBack<A>(
       return { t0: t0 - h0, t1: h0, read: rates };
     },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

@@ -3,7 +3,7 @@ import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { outputsAt } from './repeated-times.ts';
-import { readBack, type ReadBack } from './read-back.ts';
+import { isReadBack, readBack, type ReadBack } from './read-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
@@ -52,6 +52,10 @@ export function sweep<A>(
 
   const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
 
+  const joinLambda = (summand: State<A> | undefined): void => {
+    if (summand) carry(lambda ? plus(lambda, summand) : summand);
+  };
+
   const evaluator = stageEvaluator(problem, memory, 'slopes');
   /** Adds the cotangents of the outputs at the time of output `first` to λ, last first. */
   const inject = (first: number): void => {
@@ -59,7 +63,7 @@ export function sweep<A>(
       let slope: State<A> | undefined;
       for (const i of outputsAt(ts, first)) {
         const injected = cotangents[i];
-        if (injected) carry(lambda ? plus(lambda, injected) : injected);
+        joinLambda(injected);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
         slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
@@ -112,13 +116,16 @@ export function sweep<A>(
   };
 
   /** Pulls the cotangent of the slope at the end of step n back by itself, at the state there: where no step takes it along. */
-  const pullBackEnd = (n: number, end: State<A>, cotangent: State<A>): void => {
-    const { t1 } = trajectory.entry(n).span;
-    const pulled = pullBackStage(problem, memory, { t: t1, y: end }, cotangent);
-    carry(lambda ? plus(lambda, pulled.y) : pulled.y);
-    parameters.add(pulled.parameters);
-    addTimes(n, { t0: 0, t1: pulled.t });
-    if (timeGradients) keepEndSlope(pulled.value);
+  const pullBackEnd = (n: number, end: State<A>, cotangent: State<A> | undefined): void => {
+    if (!cotangent) return;
+    memory.scope(() => {
+      const { t1 } = trajectory.entry(n).span;
+      const pulled = pullBackStage(problem, memory, { t: t1, y: end }, cotangent);
+      joinLambda(pulled.y);
+      parameters.add(pulled.parameters);
+      addTimes(n, { t0: 0, t1: pulled.t });
+      if (timeGradients) keepEndSlope(pulled.value);
+    });
   };
 
   /** Pulls ∂ℒ/∂y back through step n, of which the stages are there, and the slope at its start for the step before. */
@@ -145,7 +152,8 @@ export function sweep<A>(
       withTime: timeGradients,
       read: read || shared ? { terms: (index) => read?.terms(index) ?? [], first: shared } : undefined,
     });
-    carry(read?.start ? plus(step.y, read.start) : step.y);
+    carry(step.y);
+    joinLambda(read?.start());
     addTimes(n, step);
     if (read && timeGradients) {
       slopes[stages.length] = endSlope;
@@ -177,21 +185,27 @@ export function sweep<A>(
       const { interval, lands } = trajectory.entry(n);
       if (lands) inject(interval + 1);
       const read = readOff(n);
-      if (read?.end) carry(lambda ? plus(lambda, read.end) : read.end);
-      if (n === trajectory.length - 1 && read?.last) pullBackEnd(n, outputs.at(-1)!, read.last);
+      if (read) joinLambda(read.end());
+      if (n === trajectory.length - 1) pullBackEnd(n, outputs.at(-1)!, read?.last());
       const before = readOff(n - 1);
-      if (before?.last && !lambda) carry(zeros(y0));
+      if (!lambda && before?.last()) carry(zeros(y0));
       if (lambda && !includes(trajectory.level(n), 'stages')) {
         restore(work, n, { byStages: read !== undefined, read: read !== undefined || before !== undefined });
       }
       const { stages } = trajectory.entry(n);
-      const m = stages ? n : firstTogether(work, n, cotangents, (i) => readOff(i) !== undefined);
+      const m = stages
+        ? n
+        : firstTogether(
+            work,
+            n,
+            cotangents,
+            (i) => hasBetween && isReadBack(problem, trajectory.entry(i).span, between),
+          );
       if (stages) {
-        if (lambda) pullBackStages(n, stages, lambda, read, before?.last);
+        if (lambda) pullBackStages(n, stages, lambda, read, before?.last());
       } else {
         pullBackTogether(m, n);
-        const last = readOff(m - 1)?.last;
-        if (last) pullBackEnd(m - 1, trajectory.state(m), last);
+        if (m > 0) pullBackEnd(m - 1, trajectory.state(m), readOff(m - 1)?.last());
       }
       for (let i = n; i >= m; i--) {
         checkAborted(i);

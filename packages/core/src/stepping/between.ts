@@ -62,13 +62,13 @@ export function readStates<A>(
   const slopes = [...step.stages.map(({ slope }) => slope!), last!.slope!];
   // A bump is the same for all times of a step.
   const bumps = interpolant.bumps.map((d) => combineStates(engine, undefined, nonZero(d, slopes)));
-  const state = ({ start, end, first, last: atEnd, bumps: scales }: InterpolantWeights): State<A> =>
-    combineStates(
-      engine,
-      combineStates(engine, undefined, nonZero([start, end], [y, step.y])),
-      nonZero([first, atEnd, ...scales], [slopes[0]!, slopes.at(-1)!, ...bumps]),
-      h,
-    );
+  const state = ({ start, end, first, last: atEnd, bumps: scales }: InterpolantWeights): State<A> => {
+    const base = combineStates(engine, undefined, nonZero([start, end], [y, step.y]));
+    const terms = nonZero([first, atEnd, ...scales], [slopes[0]!, slopes.at(-1)!, ...bumps]);
+    const read = combineStates(engine, base, terms, h);
+    for (const part of base) engine.release(part);
+    return read;
+  };
   return times.map((t) => (t === span.t1 ? step.y : state(interpolant.weights(fractionOf(span, t)))));
 }
 
