@@ -1,7 +1,7 @@
-import type { Linearization, State, VectorField } from '@odegrad/core';
+import type { State, VectorField } from '@odegrad/core';
 
 import { release, take, type FloatData, type OnnxArray } from './array.ts';
-import { perform, type BlockCall, type BlockResult } from './block-call.ts';
+import { perform, type BlockCall, type BlockResult, type Kept } from './block-call.ts';
 import { compileField, vectorField, type CompiledField } from './field.ts';
 import type { Recorded } from './row-blocks.ts';
 
@@ -26,10 +26,11 @@ export function prepareBlock(
   about: Pick<CompiledField, 'runtime' | 'engine'>,
 ): PreparedBlock {
   const programs = { forward: () => forward, gradient: () => gradient };
-  const compiled = compileField(programs, { ...shapes, ...about });
+  // What a call of several steps gathers is gathered for its memory already.
+  const compiled = compileField(programs, { ...shapes, ...about }, false);
   const { pool, float } = about.runtime;
   const kinds = compiled.shapes.map((shape) => pool.kind(shape, float));
-  const linearizations = new Map<number, Linearization<OnnxArray>>();
+  const linearizations = new Map<number, Kept>();
   return {
     solve(parameters, others) {
       const field = vectorField(compiled, parameters, others);

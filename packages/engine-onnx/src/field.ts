@@ -2,8 +2,8 @@ import {
   type ButcherTableau,
   type Cotangents,
   type Engine,
-  type FusedStep,
   type State,
+  type StepKernel,
   type VectorField,
 } from '@odegrad/core';
 
@@ -19,7 +19,7 @@ import {
   zeros,
 } from './array.ts';
 import { compileProgram, type FeedModel, type Model } from './compile.ts';
-import { fusedStep, prepareStep, type StepModels } from './fuse.ts';
+import { prepareStep, stepKernel, type StepModels } from './fuse.ts';
 import { releasedOnce } from './linearization.ts';
 import { createPreludes, type Preludes } from './preludes.ts';
 import { pulledBack, type FieldPrograms } from './program.ts';
@@ -66,10 +66,14 @@ const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
   return (flag) => (flag ? yes() : no());
 };
 
-/** Prepares the models of a field from its programs as they were traced. */
+/**
+ * Prepares the models of a field from its programs as they were traced; with `rounds`, several steps of a small f are one
+ * model.
+ */
 export function compileField(
   traced: FieldPrograms,
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
+  rounds = true,
 ): CompiledField {
   const { runtime, shapes } = about;
   const preludes = createPreludes(runtime);
@@ -98,7 +102,7 @@ export function compileField(
       let models = steps.get(tableau);
       if (!models) {
         const activationBytes = (): number => whole.activations().bytes;
-        const tiny = work <= FUSED_STEPS;
+        const tiny = rounds && work <= FUSED_STEPS;
         models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
         steps.set(tableau, models);
       }
@@ -178,7 +182,7 @@ export function vectorField(
     const feeder = feederOf(model);
     for (const [names, arrays] of inputs) feeder(names, arrays);
   };
-  const fused = new Map<ButcherTableau, FusedStep<OnnxArray> | undefined>();
+  const kernels = new Map<ButcherTableau, StepKernel<OnnxArray> | undefined>();
 
   const atPoints = (
     models: () => PointModels,
@@ -212,18 +216,18 @@ export function vectorField(
     },
   });
 
+  const points = { engine, parameters, ...atPoints(() => field), read: atPoints(() => field.read) };
   return {
-    engine,
-    parameters,
-    fuse(tableau) {
-      if (!fused.has(tableau)) {
+    ...points,
+    compile(solver) {
+      const { tableau } = solver;
+      if (!tableau) return undefined;
+      if (!kernels.has(tableau)) {
         const models = field.step(tableau);
-        fused.set(tableau, models && fusedStep(tableau, models, parameters, shapes.length, feed));
+        kernels.set(tableau, models && stepKernel(solver, models, points, shapes.length, feed));
       }
-      return fused.get(tableau);
+      return kernels.get(tableau);
     },
-    ...atPoints(() => field),
-    read: atPoints(() => field.read),
   };
 }
 

@@ -1,12 +1,19 @@
 import {
   isFirstSameAsLast,
   solutionStages,
+  stagedStep,
+  stepByStep,
+  type Attempt,
   type ButcherTableau,
-  type FusedAttempt,
-  type FusedStep,
-  type Linearization,
+  type OneStep,
+  type SegmentAdjoint,
+  type SegmentCotangents,
+  type Solver,
   type Span,
   type State,
+  type StepKernel,
+  type StepLinearization,
+  type VectorField,
 } from '@odegrad/core';
 
 import {
@@ -133,14 +140,15 @@ function compileStep(tableau: ButcherTableau, step: StepProgram, runtime: Runtim
   };
 }
 
-/** The fused step of one solve. */
-export function fusedStep(
-  tableau: ButcherTableau,
+/** Steps of one solve. */
+export function stepKernel(
+  solver: Solver,
   models: StepModels,
-  parameters: State<OnnxArray>,
+  field: VectorField<OnnxArray>,
   parts: number,
   feed: FeedModel,
-): FusedStep<OnnxArray> {
+): StepKernel<OnnxArray> {
+  const { parameters } = field;
   const run = (
     model: Model,
     inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
@@ -153,86 +161,99 @@ export function fusedStep(
   const parameterGradients = parameters.map((_, i) => `gp${i}`);
   const pick = (results: Readonly<Record<string, OnnxArray>>, wanted: readonly string[]): State<OnnxArray> =>
     wanted.map((name) => results[name]!);
-  const pulled = (
-    results: Readonly<Record<string, OnnxArray>>,
-  ): { y: State<OnnxArray>; parameters: State<OnnxArray> } => ({
+  const pulled = (results: Readonly<Record<string, OnnxArray>>): SegmentCotangents<OnnxArray> => ({
     y: pick(results, gradients),
     parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
   });
   const { several, attempt } = models;
-  const adjoint: FusedStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
+  const took = (steps: number): Pick<SegmentAdjoint<OnnxArray>, 'evaluations' | 'bytes'> => ({
+    evaluations: solver.stages * steps,
+    bytes: models.activations().bytes,
+  });
+  const advance = (span: Span, y: State<OnnxArray>): State<OnnxArray> => {
+    const { model, at } = models.advance();
+    at(span);
+    return pick(run(model, [[ys, y]]), values);
+  };
+  const linearize = (span: Span, y: State<OnnxArray>): StepLinearization<OnnxArray> => {
+    const { model, at } = models.linearization();
+    const { names: kept, bytes, stateBytes } = models.activations();
+    at(span);
+    const results = run(model, [[ys, y]]);
+    const held = pick(results, kept);
+    // The pullback reads the state itself too, which its owner may release before.
+    y.forEach(hold);
+    return releasedOnce({
+      value: pick(results, values),
+      bytes,
+      stateBytes,
+      pullback(cotangent: State<OnnxArray>) {
+        const back = models.pullback();
+        back.at(span);
+        return pulled(
+          run(back.model, [
+            [ys, y],
+            [kept, held],
+            [cotangents, cotangent],
+          ]),
+        );
+      },
+      release() {
+        held.forEach(release);
+        y.forEach(unhold);
+      },
+    });
+  };
+  const adjoint: OneStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
     const { model, at } = models.adjoint();
     at(span);
     const results = run(model, [
       [ys, y],
       [cotangents, cotangent],
     ]);
-    return { ...pulled(results), bytes: models.activations().bytes };
+    return { ...pulled(results), ...took(1), stateBytes: 0 };
   };
+
+  const staged = stagedStep(field, solver);
+  const back: typeof adjoint = (...step) => (models.light() ? adjoint : staged.adjoint)(...step);
+  const oneByOne = stepByStep(
+    field.engine,
+    { advance, linearize, adjoint: back },
+    several?.longest ?? 1,
+    'step',
+  );
   return {
-    advance(span, y) {
-      const { model, at } = models.advance();
-      at(span);
-      return pick(run(model, [[ys, y]]), values);
+    ...oneByOne,
+    // Asked for by a gradient only: whether it is light, the program of a gradient says.
+    get alive() {
+      return models.light() ? 'step' : 'stage';
+    },
+    advance(spans, y, keep) {
+      if (!several || spans.length === 1 || keep === 'activations') return oneByOne.advance(spans, y, keep);
+      return { states: several.advance(spans, y, feed) };
+    },
+    adjoint(spans, states, cotangent) {
+      if (!several || spans.length === 1 || !models.light())
+        return oneByOne.adjoint(spans, states, cotangent);
+      const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
+      return { ...pulled(results), ...took(spans.length), stateBytes };
     },
     ...(attempt && {
-      attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): FusedAttempt<OnnxArray> {
+      attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): Attempt<OnnxArray> {
         const { model, at } = attempt();
         at(span);
         const results = run(model, [
           [ys, y],
           [names('k'), slope],
         ]);
+        const { tableau } = solver;
         return {
           y: pick(results, values),
           error: pick(results, names('e')),
-          ...(isFirstSameAsLast(tableau) ? { last: pick(results, names('l')) } : {}),
+          ...(isFirstSameAsLast(tableau!) ? { last: pick(results, names('l')) } : {}),
+          evaluations: tableau!.b.length - 1,
         };
       },
     }),
-    linearize(span, y): Linearization<OnnxArray> {
-      const { model, at } = models.linearization();
-      const { names: kept, bytes, stateBytes } = models.activations();
-      at(span);
-      const results = run(model, [[ys, y]]);
-      const held = pick(results, kept);
-      // The pullback reads the state itself too, which its owner may release before.
-      y.forEach(hold);
-      return releasedOnce({
-        value: pick(results, values),
-        bytes,
-        stateBytes,
-        pullback(cotangent) {
-          const back = models.pullback();
-          back.at(span);
-          return {
-            t: 0,
-            ...pulled(
-              run(back.model, [
-                [ys, y],
-                [kept, held],
-                [cotangents, cotangent],
-              ]),
-            ),
-          };
-        },
-        release() {
-          held.forEach(release);
-          y.forEach(unhold);
-        },
-      });
-    },
-    // Asked for by a gradient only: whether it is light, the program of a gradient says.
-    get adjoint() {
-      return models.light() ? adjoint : undefined;
-    },
-    several: several && {
-      longest: several.longest,
-      advance: (spans, y) => several.advance(spans, y, feed),
-      adjoint(spans, states, cotangent) {
-        const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
-        return { ...pulled(results), bytes: models.activations().bytes, stateBytes };
-      },
-    },
   };
 }

@@ -1,7 +1,6 @@
 import type { Sweep } from './work.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { includes, wantedFor, type Level, type Made } from './trajectory.ts';
-import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 
 /** Brings step `last` to a level at which it can be pulled back, from the nearest state that is kept. */
@@ -9,35 +8,38 @@ export function restore<A>(work: Sweep<A>, last: number): void {
   const { memory, stepper, trajectory, plan } = work;
   const from = trajectory.nearest(last);
   const levelOf = plan.restore(from, last, trajectory);
+  // Held, from the first that is made.
   let y: State<A> | undefined;
-  for (let n = from; n <= last; n++) {
+  for (let n = from; n < last; n++) {
     const level = levelOf(n);
-    if (from === last && level === 'state') return;
-    const start = (y ??= trajectory.state(from));
-    const { span } = trajectory.entry(n);
+    const start = y ?? trajectory.state(from);
     const next = memory.scope(() => {
-      if (n === last) {
-        trajectory.promote(n, level, start, remake(work, span, start, level));
-        return undefined;
-      }
-      const [step] = stepper.advance([span], start, wantedFor(level));
+      const [step] = stepper.advance([trajectory.entry(n).span], start, wantedFor(level));
       memory.ledger.extraSteps += 1;
       if (includes(level, 'state')) trajectory.promote(n, level, start, step!);
       return memory.hold(step!.y);
     });
-    if (n > from) memory.drop(start);
+    if (y) memory.drop(y);
     y = next;
   }
+  const level = levelOf(last);
+  if (!y && level === 'state') return;
+  const start = y ?? trajectory.state(last);
+  memory.scope(() => {
+    trajectory.promote(last, level, start, remake(work, last, start, level));
+  });
+  if (y) memory.drop(y);
 }
 
-/** What the pullback of a step from `y` needs at `level`. */
+/** What the pullback of step `n` from `y` needs at `level`. */
 function remake<A>(
-  { problem, kernel, stepper, memory, solver }: Sweep<A>,
-  span: Span,
+  { problem, kernel, stepper, memory, solver, trajectory }: Sweep<A>,
+  n: number,
   y: State<A>,
   level: Level,
 ): Made<A> {
   if (level === 'state') return { stages: [] };
+  const { span } = trajectory.entry(n);
   const activations = level === 'activations';
   if (kernel && activations) return stepper.advance([span], y, 'activations')[0]!;
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
