@@ -1,6 +1,6 @@
 import {
   rungeKutta,
-  stagedKernel,
+  sequentialKernel,
   type ButcherTableau,
   type Linearization,
   type SegmentCotangents,
@@ -99,10 +99,8 @@ export function perform(
   const [t] = times as readonly [number];
   const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];
   const spans = times.slice(1).map((t1, i): Span => ({ t0: times[i]!, t1 }));
-  const kernel = () => {
-    const solver = solverOf(tableau!);
-    return field.compile!(solver) ?? stagedKernel(field, solver, MOST_STEPS);
-  };
+  const solver = () => solverOf(tableau!);
+  const kernel = () => sequentialKernel(field, solver(), MOST_STEPS);
   switch (operation) {
     case 'evaluate':
       return { ...nothing, states: [points.evaluate(t, y)] };
@@ -119,7 +117,7 @@ export function perform(
     case 'advance':
       return { ...nothing, states: kernel().advance(spans, y, 'states').states };
     case 'attempt': {
-      const { y: y1, error, last } = kernel().attempt!(spans[0]!, y, second);
+      const { y: y1, error, last } = field.compile!(solver())!.attempt!(spans[0]!, y, second);
       return { ...nothing, states: [y1, error, ...(last ? [last] : [])] };
     }
     case 'linearizeSteps': {

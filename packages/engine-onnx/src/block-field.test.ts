@@ -1,4 +1,4 @@
-import { createRegistry, rungeKutta, stagedKernel, type Registry, type State } from '@odegrad/core';
+import { createRegistry, rungeKutta, sequentialKernel, type Registry, type State } from '@odegrad/core';
 import {
   solve,
   type FieldRequest,
@@ -158,6 +158,8 @@ describe('a field in blocks of rows', () => {
       const { field: compiled, y } = prepare(blocks);
       return { compiled, y, step: compiled.compile!(rungeKutta(rk4))! };
     };
+    const stagedKernel = ({ compile: _, ...field }: ReturnType<typeof prepare>['field']) =>
+      sequentialKernel(field, rungeKutta(rk4));
     const wanted = () => {
       const { y, step } = stepsOf(1);
       const states: State<OnnxArray>[] = [y];
@@ -192,7 +194,7 @@ describe('a field in blocks of rows', () => {
         linearization!.pullback(last),
         linearization!.pullback(last),
         step.adjoint(spans, starts, y),
-        stagedKernel(compiled, rungeKutta(rk4)).adjoint(spans, starts, y),
+        stagedKernel(compiled).adjoint(spans, starts, y),
       ];
       for (const pulled of ways) {
         close(pulled.y, cotangent);
@@ -228,7 +230,7 @@ describe('a field in blocks of rows', () => {
       const { compiled, step: whole } = stepsOf(1);
       const starts = spans.map(() => y);
       const one = compiled.linearize(0.5, y);
-      expect(stagedKernel(compiled, rungeKutta(rk4)).adjoint(spans, starts, y).bytes).toBe(one.bytes);
+      expect(stagedKernel(compiled).adjoint(spans, starts, y).bytes).toBe(one.bytes);
       const all = step.adjoint(spans, starts, y);
       expect(all.bytes).toBe(whole.adjoint([spans[0]!], [y], y).bytes);
       expect(all.stateBytes).toBe(spans.length * y[0]!.kind.bytes);

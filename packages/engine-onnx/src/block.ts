@@ -26,8 +26,7 @@ export function prepareBlock(
   about: Pick<CompiledField, 'runtime' | 'engine'>,
 ): PreparedBlock {
   const programs = { forward: () => forward, gradient: () => gradient };
-  // What a call of several steps gathers is gathered for its memory already.
-  const compiled = compileField(programs, { ...shapes, ...about }, false);
+  const compiled = compileField(programs, { ...shapes, ...about });
   const { pool, float } = about.runtime;
   const kinds = compiled.shapes.map((shape) => pool.kind(shape, float));
   const linearizations = new Map<number, Kept>();

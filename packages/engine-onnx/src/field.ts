@@ -66,14 +66,10 @@ const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
   return (flag) => (flag ? yes() : no());
 };
 
-/**
- * Prepares the models of a field from its programs as they were traced; with `rounds`, several steps of a small f are one
- * model.
- */
+/** Prepares the models of a field from its programs as they were traced. */
 export function compileField(
   traced: FieldPrograms,
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
-  rounds = true,
 ): CompiledField {
   const { runtime, shapes } = about;
   const preludes = createPreludes(runtime);
@@ -102,7 +98,7 @@ export function compileField(
       let models = steps.get(tableau);
       if (!models) {
         const activationBytes = (): number => whole.activations().bytes;
-        const tiny = rounds && work <= FUSED_STEPS;
+        const tiny = work <= FUSED_STEPS;
         models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
         steps.set(tableau, models);
       }

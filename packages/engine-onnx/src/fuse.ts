@@ -1,18 +1,17 @@
 import {
   isFirstSameAsLast,
   solutionStages,
-  stagedStep,
-  stepByStep,
+  sequentialKernel,
   type Attempt,
   type ButcherTableau,
-  type OneStep,
+  type Segment,
   type SegmentAdjoint,
   type SegmentCotangents,
+  type SegmentLinearization,
   type Solver,
   type Span,
   type State,
   type StepKernel,
-  type StepLinearization,
   type VectorField,
 } from '@odegrad/core';
 
@@ -175,7 +174,7 @@ export function stepKernel(
     at(span);
     return pick(run(model, [[ys, y]]), values);
   };
-  const linearize = (span: Span, y: State<OnnxArray>): StepLinearization<OnnxArray> => {
+  const linearize = (span: Span, y: State<OnnxArray>): Segment<OnnxArray> => {
     const { model, at } = models.linearization();
     const { names: kept, bytes, stateBytes } = models.activations();
     at(span);
@@ -183,18 +182,17 @@ export function stepKernel(
     const held = pick(results, kept);
     // The pullback reads the state itself too, which its owner may release before.
     y.forEach(hold);
-    return releasedOnce({
-      value: pick(results, values),
+    const linearization: SegmentLinearization<OnnxArray> = releasedOnce({
       bytes,
       stateBytes,
-      pullback(cotangent: State<OnnxArray>) {
+      pullback([end]: readonly (State<OnnxArray> | undefined)[]) {
         const back = models.pullback();
         back.at(span);
         return pulled(
           run(back.model, [
             [ys, y],
             [kept, held],
-            [cotangents, cotangent],
+            [cotangents, end!],
           ]),
         );
       },
@@ -203,40 +201,24 @@ export function stepKernel(
         y.forEach(unhold);
       },
     });
+    return { states: [pick(results, values)], linearization };
   };
-  const adjoint: OneStep<OnnxArray>['adjoint'] = (span, y, cotangent) => {
-    const { model, at } = models.adjoint();
-    at(span);
-    const results = run(model, [
-      [ys, y],
-      [cotangents, cotangent],
-    ]);
-    return { ...pulled(results), ...took(1), stateBytes: 0 };
-  };
-
-  const staged = stagedStep(field, solver);
-  const back: typeof adjoint = (...step) => (models.light() ? adjoint : staged.adjoint)(...step);
-  const oneByOne = stepByStep(
-    field.engine,
-    { advance, linearize, adjoint: back },
-    several?.longest ?? 1,
-    'step',
-  );
-  return {
-    ...oneByOne,
+  const single: StepKernel<OnnxArray> = {
+    longest: 1,
     // Asked for by a gradient only: whether it is light, the program of a gradient says.
     get alive() {
       return models.light() ? 'step' : 'stage';
     },
-    advance(spans, y, keep) {
-      if (!several || spans.length === 1 || keep === 'activations') return oneByOne.advance(spans, y, keep);
-      return { states: several.advance(spans, y, feed) };
-    },
+    advance: ([span], y, keep) => (keep === 'states' ? { states: [advance(span!, y)] } : linearize(span!, y)),
     adjoint(spans, states, cotangent) {
-      if (!several || spans.length === 1 || !models.light())
-        return oneByOne.adjoint(spans, states, cotangent);
-      const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
-      return { ...pulled(results), ...took(spans.length), stateBytes };
+      if (!models.light()) return sequentialKernel(field, solver).adjoint(spans, states, cotangent);
+      const { model, at } = models.adjoint();
+      at(spans[0]!);
+      const results = run(model, [
+        [ys, states[0]!],
+        [cotangents, cotangent],
+      ]);
+      return { ...pulled(results), ...took(1), stateBytes: 0 };
     },
     ...(attempt && {
       attempt(span: Span, y: State<OnnxArray>, slope: State<OnnxArray>): Attempt<OnnxArray> {
@@ -255,5 +237,25 @@ export function stepKernel(
         };
       },
     }),
+  };
+  if (!several) return single;
+  const { longest } = several;
+  const inTurn = sequentialKernel({ ...field, compile: () => single }, solver, longest);
+  return {
+    ...(single.attempt && { attempt: single.attempt }),
+    longest,
+    get alive() {
+      return single.alive;
+    },
+    advance(spans, y, keep) {
+      if (spans.length === 1) return single.advance(spans, y, keep);
+      return keep === 'states' ? { states: several.advance(spans, y, feed) } : inTurn.advance(spans, y, keep);
+    },
+    adjoint(spans, states, cotangent) {
+      if (spans.length === 1) return single.adjoint(spans, states, cotangent);
+      if (!models.light()) return inTurn.adjoint(spans, states, cotangent);
+      const { results, stateBytes } = several.adjoint(spans, states, cotangent, feed);
+      return { ...pulled(results), ...took(spans.length), stateBytes };
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { EngineError } from '@odegrad/core';
 
 /** What is thrown by a pullback that comes too late. */
-export const tooLate = (): EngineError => new EngineError('This linearization was released.');
+const tooLate = (): EngineError => new EngineError('This linearization was released.');
 
 /** A linearization, at a point or of steps. */
 interface Releasable<Asked extends unknown[]> {
