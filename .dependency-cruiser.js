@@ -4,6 +4,9 @@ const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
 // The rooms of a package, each of which imports those before it alone.
 const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
+  'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
+  trace: ['ir', 'passes', 'tracing', 'field'],
+  'engine-onnx': ['passes', 'lower', 'runtime', 'steps', 'field', 'shards'],
 };
 const inOrder = Object.entries(rooms).flatMap(([name, folders]) =>
   folders.slice(0, -1).map((folder, i) => ({
@@ -41,10 +44,28 @@ export default {
       to: { path: '^packages/', pathNot: '^packages/(core|$1)/' },
     },
     {
-      name: 'engine-onnx-imports-core-and-engine-tfjs',
+      name: 'trace-knows-no-backend',
+      severity: 'error',
+      from: { path: '^packages/trace/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace)/' },
+    },
+    {
+      name: 'what-browsers-run-is-nothing-of-node',
+      severity: 'error',
+      from: { path: '^packages/(trace|engine-replay)/src', pathNot: test },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'engine-replay-runs-what-trace-records',
+      severity: 'error',
+      from: { path: '^packages/engine-replay/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay)/' },
+    },
+    {
+      name: 'engine-onnx-falls-back-on-engine-replay',
       severity: 'error',
       from: { path: '^packages/engine-onnx/src', pathNot: test },
-      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|engine-onnx)/' },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay|engine-onnx)/' },
     },
     {
       name: 'testkit-imports-only-core',

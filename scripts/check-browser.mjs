@@ -18,7 +18,7 @@ const executable = [
 
 if (executable) {
   await inPackedProject(
-    ['core', 'engine-tfjs', 'engine-onnx', 'grad-symplectic', 'tableaux'],
+    ['core', 'engine-tfjs', 'trace', 'engine-replay', 'grad-symplectic', 'tableaux'],
     ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
     check,
   );

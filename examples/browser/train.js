@@ -1,5 +1,5 @@
 import { registry } from '@odegrad/core';
-import replay from '@odegrad/engine-onnx/replay';
+import replay from '@odegrad/engine-replay';
 import { chooseBackend, odeint } from '@odegrad/engine-tfjs';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
 
 import { onnx } from './onnx.ts';
-import { traceField } from './trace.ts';
+import { traceField } from '@odegrad/trace';
 
 const registry = new Registry().use(tableaux).use(symplectic).use(onnx());
 const quiet = (method: 'log' | 'warn'): MockInstance<Console['log']> =>

@@ -6,10 +6,10 @@ import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
 
-import type { OnnxArray } from './array.ts';
+import type { OnnxArray } from './runtime/array.ts';
 import { loweredKernels } from './lower/index.ts';
 import { onnx, onnxEngine } from './onnx.ts';
-import { traceField, traceGradient } from './trace.ts';
+import { traceField, traceGradient } from '@odegrad/trace';
 
 type TensorFlow = typeof tf;
 let exact: TensorFlow;

@@ -5,10 +5,10 @@ import tableaux from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { findReads, recordingFor } from './found-reads.ts';
+import { findReads, recordingFor } from '@odegrad/trace';
 import { onnx } from './onnx.ts';
-import { difference } from './program.ts';
-import { traceField } from './trace.ts';
+import { difference } from '@odegrad/trace';
+import { traceField } from '@odegrad/trace';
 
 beforeAll(async () => {
   tf.env().set('PROD', true);

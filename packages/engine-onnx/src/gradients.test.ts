@@ -5,7 +5,7 @@ import { Draws, operations } from '@odegrad/testkit';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
-import { replayEngine } from './replay-engine.ts';
+import { replayEngine } from '@odegrad/engine-replay';
 
 setWasmPaths(new URL('../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname);
 

@@ -1,12 +1,10 @@
 // What bundlers for browsers take in place of `index.ts`.
 import { EngineError } from '@odegrad/core';
 
-export { replayEngine } from './replay-engine.ts';
-
 /** @throws {EngineError} always: ONNX Runtime is a native module. */
 export function onnxEngine(): never {
   throw new EngineError(
-    "Engine 'onnx' needs Node. In a browser take engine 'replay': import replay from '@odegrad/engine-onnx/replay'; registry.use(replay).",
+    "Engine 'onnx' needs Node. In a browser take engine 'replay': import replay from '@odegrad/engine-replay'; registry.use(replay).",
   );
 }
 

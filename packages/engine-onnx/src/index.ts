@@ -1,3 +1,2 @@
-export type { OnnxArray } from './array.ts';
+export type { OnnxArray } from './runtime/array.ts';
 export { onnx, onnxEngine, type OnnxOptions } from './onnx.ts';
-export { replayEngine } from './replay-engine.ts';

@@ -7,9 +7,10 @@ import { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createPool, release, take, type FloatData, type OnnxArray } from './array.ts';
+import { createPool, release, take, type OnnxArray } from './runtime/array.ts';
+import { type FloatData } from '@odegrad/trace';
 import { onnxEngine } from './onnx.ts';
-import { onnxRuntime, type NativeSession } from './session.ts';
+import { onnxRuntime, type NativeSession } from './runtime/session.ts';
 
 const solver = rungeKutta(rk4);
 

@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
-import { onnxRuntime, type NativeSession } from './session.ts';
+import { onnxRuntime, type NativeSession } from './runtime/session.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
 
 import { onnx } from './onnx.ts';
-import { traceField } from './trace.ts';
+import { traceField } from '@odegrad/trace';
 
 const registry = createRegistry().use(tableaux).use(symplectic).use(onnx());
 const precise: OdeOptions = { registry, engine: 'onnx', solver: 'dopri8', rtol: 1e-13, atol: 1e-14 };

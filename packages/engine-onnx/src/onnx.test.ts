@@ -4,9 +4,10 @@ import { dopri8 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { arrayOf } from './array-engine.ts';
-import type { FloatData, OnnxArray } from './array.ts';
-import { createPool } from './array.ts';
+import { arrayOf } from './runtime/engine.ts';
+import type { FloatData } from '@odegrad/trace';
+import type { OnnxArray } from './runtime/array.ts';
+import { createPool } from './runtime/array.ts';
 import { onnx, onnxEngine } from './onnx.ts';
 
 beforeAll(async () => {

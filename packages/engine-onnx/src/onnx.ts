@@ -13,27 +13,28 @@ import {
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
-import { arrayEngine, arrayOf } from './array-engine.ts';
-import { createPool, wrap, type FloatData, type FloatType, type OnnxArray, type Runtime } from './array.ts';
-import { createTraceCache, gradientIn } from './cache.ts';
-import { blockField } from './block-field.ts';
-import { blockTeam, type BlockTeam } from './block-team.ts';
-import { exactKernels } from './exact-kernels.ts';
-import { checkMissed, findReads } from './found-reads.ts';
-import { compileField, vectorField, type CompiledField } from './field.ts';
-import { hasCrew } from './crew.ts';
+import { arrayEngine, arrayOf } from './runtime/engine.ts';
+import { createPool, wrap, type OnnxArray, type Runtime } from './runtime/array.ts';
+import { type FloatData, type FloatType } from '@odegrad/trace';
+import { createTraceCache, gradientIn } from '@odegrad/trace';
+import { blockField } from './shards/shard-field.ts';
+import { blockTeam, type BlockTeam } from './shards/shard-group.ts';
+import { exactKernels } from './runtime/exact-kernels.ts';
+import { checkMissed, findReads } from '@odegrad/trace';
+import { compileField, vectorField, type CompiledField } from './field/field.ts';
+import { hasCrew } from './shards/worker-pool.ts';
 import { createGraph, LoweringError } from './lower/index.ts';
-import { lowerProgram } from './compile.ts';
-import { withLargeKernels } from './large-kernels.ts';
-import { largeSums } from './large-sums.ts';
-import { computeNumbersBy } from './numbers.ts';
-import type { Program } from './program.ts';
-import { checkPurity } from './purity.ts';
-import { countCompilation } from './recompilation.ts';
-import { replayEngine } from './replay-engine.ts';
-import { blocksThatPay, rowBlocks } from './row-blocks.ts';
-import { onnxRuntime, type Session } from './session.ts';
-import { recovered } from './written.ts';
+import { lowerProgram } from './runtime/compile.ts';
+import { withLargeKernels } from './runtime/large-kernels.ts';
+import { largeSums } from './runtime/large-sums.ts';
+import { computeNumbersBy } from '@odegrad/trace';
+import type { Program } from '@odegrad/trace';
+import { checkPurity } from '@odegrad/trace';
+import { countCompilation } from '@odegrad/trace';
+import { replayEngine } from '@odegrad/engine-replay';
+import { blocksThatPay, rowBlocks } from './shards/shards.ts';
+import { onnxRuntime, type Session } from './runtime/session.ts';
+import { recovered } from '@odegrad/trace';
 
 /** How ONNX Runtime is used. */
 export interface OnnxOptions {

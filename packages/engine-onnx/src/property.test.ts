@@ -3,9 +3,9 @@ import { tfjsEngine, type FieldEngine, type FlatField, type PreparedField } from
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
-import { replayEngine } from './replay-engine.ts';
-import { rowLayouts } from './row-layouts.ts';
-import { traceGradient } from './trace.ts';
+import { replayEngine } from '@odegrad/engine-replay';
+import { rowLayouts } from '@odegrad/trace';
+import { traceGradient } from '@odegrad/trace';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

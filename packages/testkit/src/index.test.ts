@@ -20,6 +20,7 @@ it('has these public names', () => {
       "float64Field",
       "forcing",
       "fusedField",
+      "importsOf",
       "joinVectors",
       "jump",
       "linear",

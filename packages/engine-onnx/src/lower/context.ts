@@ -1,6 +1,6 @@
 import { EngineError } from '@odegrad/core';
 
-import type { Attributes, Instruction, Program } from '../program.ts';
+import type { Attributes, Instruction, Program } from '@odegrad/trace';
 import type { Edge, Graph, NodeOptions } from './graph.ts';
 
 /** What the lowering of one kernel works with: its operands by name, its attributes, and the graph. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { createPool } from '../array.ts';
-import { arrayOf } from '../array-engine.ts';
-import { compileGraph } from '../compile.ts';
+import { createPool } from '../runtime/array.ts';
+import { arrayOf } from '../runtime/engine.ts';
+import { compileGraph } from '../runtime/compile.ts';
 import { acos, acosh, asin, asinh, atan, atanh, cosh, erf, expm1, log1p, sinh, tan } from './elementary.ts';
 import { createGraph, type Edge, type Graph } from './graph.ts';
 

@@ -1,6 +1,6 @@
 import { cast, LoweringError, map, where, zip, type Lowering, type LoweringTable } from './context.ts';
 import { acos, acosh, asin, asinh, atan, atanh, cosh, erf, expm1, log1p, sinh, tan } from './elementary.ts';
-import type { ElementType } from '../program.ts';
+import type { ElementType } from '@odegrad/trace';
 import { onnxTypeOf, type Edge, type Graph } from './graph.ts';
 
 const unary =

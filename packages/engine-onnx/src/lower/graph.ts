@@ -1,4 +1,4 @@
-import type { ElementType } from '../program.ts';
+import type { ElementType } from '@odegrad/trace';
 
 /** Element types of ONNX, by their numbers in `TensorProto.DataType`. */
 export const onnxType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;

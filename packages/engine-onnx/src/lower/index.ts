@@ -1,4 +1,4 @@
-import type { ConstantData, Program } from '../program.ts';
+import type { ConstantData, Program } from '@odegrad/trace';
 import { activations } from './activations.ts';
 import { callOf, LoweringError, type LoweringTable } from './context.ts';
 import { convolutions } from './conv.ts';

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
-import { arrayOf } from '../array-engine.ts';
-import { createPool, type FloatData } from '../array.ts';
-import { createBuilder, type ProgramBuilder } from '../builder.ts';
-import { compileProgram } from '../compile.ts';
+import { arrayOf } from '../runtime/engine.ts';
+import { createPool } from '../runtime/array.ts';
+import { type FloatData } from '@odegrad/trace';
+import { createBuilder, type ProgramBuilder } from '@odegrad/trace';
+import { compileProgram } from '../runtime/compile.ts';
 
 const entry = (i: number): number => Math.fround(Math.sin(3 * i + 1));
 

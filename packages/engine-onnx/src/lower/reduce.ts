@@ -10,7 +10,7 @@ import {
   type Lowering,
   type LoweringTable,
 } from './context.ts';
-import { sizeOf } from '../program.ts';
+import { sizeOf } from '@odegrad/trace';
 import type { Edge, Graph } from './graph.ts';
 import { pad, slice } from './shape.ts';
 

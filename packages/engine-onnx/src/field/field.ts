@@ -1,0 +1,231 @@
+import {
+  type ButcherTableau,
+  type Cotangents,
+  type Engine,
+  type State,
+  type StepKernel,
+  type VectorField,
+} from '@odegrad/core';
+
+import { bytesOfFloat, floats } from '@odegrad/trace';
+import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
+import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
+import { prepareStep, stepKernel, type StepModels } from '../steps/fuse.ts';
+import { releasedOnce } from '@odegrad/trace';
+import { createPreludes, type Preludes } from './prologue.ts';
+import { pulledBack, type FieldPrograms } from '@odegrad/trace';
+import { readParts } from '@odegrad/trace';
+import { rewriteForOnnx } from '../passes/list.ts';
+import { split, type Activations } from '@odegrad/trace';
+import { operations } from '@odegrad/trace';
+
+/** Models of f at one point. */
+interface PointModels {
+  evaluation(): Model;
+  linearization(): Model;
+  pullback(withTime: boolean): Model;
+  vjp(withTime: boolean): Model;
+  /** What a pullback needs of the evaluation. */
+  activations(): Activations;
+}
+
+/** The models of a vector field, and how they are run. They are compiled when they are first needed. */
+export interface CompiledField extends PointModels {
+  readonly shapes: readonly (readonly number[])[];
+  readonly parameterShapes: readonly (readonly number[])[];
+  readonly runtime: Runtime;
+  readonly engine: Engine<OnnxArray>;
+  /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
+  readonly read: PointModels;
+  readonly preludes: Preludes;
+  /** Whole steps, where one model for them is faster than one for each stage. */
+  step(tableau: ButcherTableau): StepModels | undefined;
+}
+
+/** Operations of f above which a step's arithmetic around f no longer counts. */
+const FUSED = 5e8;
+/** … and below which several steps are taken in one call. */
+const FUSED_STEPS = 2e5;
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+
+const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
+  const [no, yes] = [once(() => make(false)), once(() => make(true))];
+  return (flag) => (flag ? yes() : no());
+};
+
+/** Prepares the models of a field from its programs as they were traced. */
+export function compileField(
+  traced: FieldPrograms,
+  about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
+): CompiledField {
+  const { runtime, shapes } = about;
+  const preludes = createPreludes(runtime);
+  const rewritten = ({ forward, gradient }: FieldPrograms, name: string): FieldPrograms => ({
+    forward: once(() => preludes.without(rewriteForOnnx(forward()), `v:${name}f`)),
+    gradient: once(() => preludes.without(rewriteForOnnx(gradient()), `v:${name}g`)),
+  });
+  const programs = rewritten(traced, '');
+  const { forward, gradient } = programs;
+  const whole = pointModels(programs, runtime);
+  const read = once(() => {
+    const part = readParts(traced);
+    return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
+  });
+  const steps = new WeakMap<ButcherTableau, StepModels>();
+  return {
+    ...about,
+    ...whole,
+    preludes,
+    get read() {
+      return read();
+    },
+    step(tableau) {
+      const work = operations(forward());
+      if (work > FUSED) return undefined;
+      let models = steps.get(tableau);
+      if (!models) {
+        const activationBytes = (): number => whole.activations().bytes;
+        const tiny = work <= FUSED_STEPS;
+        models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
+        steps.set(tableau, models);
+      }
+      return models;
+    },
+  };
+}
+
+function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
+  const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
+  return {
+    evaluation: once(() => compileProgram(forward(), runtime)),
+    linearization: once(() => compileProgram(halves().forward, runtime)),
+    pullback: onceFor((withTime) => compileProgram(pulledBack(halves().pullback, withTime), runtime)),
+    vjp: onceFor((withTime) => compileProgram(pulledBack(gradient(), withTime), runtime)),
+    activations: () => halves().activations,
+  };
+}
+
+/** A vector field for one solve: the compiled field with the values that the variables have now. */
+export function vectorField(
+  field: CompiledField,
+  parameters: State<OnnxArray>,
+  others: State<OnnxArray>,
+): VectorField<OnnxArray> {
+  const { engine, runtime, shapes } = field;
+  const time = wrap(runtime.pool.kind([], runtime.float), floats(runtime.float, 1));
+  const fixed: Readonly<Record<string, OnnxArray>> = {
+    t: time,
+    ...Object.fromEntries(parameters.map((x, i) => [`p${i}`, x])),
+    ...Object.fromEntries(others.map((x, i) => [`v${i}`, x])),
+  };
+  const yNames = shapes.map((_, i) => `y${i}`);
+  const slopeNames = shapes.map((_, i) => `f${i}`);
+  const cotangentNames = shapes.map((_, i) => `c${i}`);
+  const yGradients = shapes.map((_, i) => `gy${i}`);
+  const parameterGradients = parameters.map((_, i) => `gp${i}`);
+  const shapeKinds = shapes.map((shape) => runtime.pool.kind(shape, runtime.float));
+
+  // A model is shared by all solves; each sets what it reads, and what does not change only once.
+  const bound = new Map<Feedable, Feeder>();
+  const prepared = field.preludes.solve(fixed);
+  const feederOf = (model: Feedable): Feeder => {
+    let feeder = bound.get(model);
+    if (!feeder) bound.set(model, (feeder = createFeeder(model, { ...fixed, ...prepared(model.inputs) })));
+    return feeder;
+  };
+  const call = (
+    model: Model,
+    t: number,
+    y: State<OnnxArray>,
+    cotangent?: State<OnnxArray>,
+  ): Readonly<Record<string, OnnxArray>> => {
+    time.data[0] = t;
+    const feed = feederOf(model);
+    feed(yNames, y);
+    if (cotangent) feed(cotangentNames, cotangent);
+    return model.run();
+  };
+  const slopes = (results: Readonly<Record<string, OnnxArray>>): State<OnnxArray> =>
+    slopeNames.map((name, i) => results[name] ?? zeros(shapeKinds[i]!));
+  const cotangents = (
+    results: Readonly<Record<string, OnnxArray>>,
+    withTime: boolean,
+  ): Cotangents<OnnxArray> => {
+    const gt = withTime ? results['gt'] : undefined;
+    const t = gt ? Number(gt.data[0]) : 0;
+    if (gt) release(gt);
+    return {
+      t,
+      y: yGradients.map((name, i) => results[name] ?? zeros(shapeKinds[i]!)),
+      parameters: parameterGradients.map((name, i) => results[name] ?? zeros(parameters[i]!.kind)),
+    };
+  };
+
+  const feed: FeedModel = (model, inputs) => {
+    const feeder = feederOf(model);
+    for (const [names, arrays] of inputs) feeder(names, arrays);
+  };
+  const kernels = new Map<ButcherTableau, StepKernel<OnnxArray> | undefined>();
+
+  const atPoints = (
+    models: () => PointModels,
+  ): Pick<VectorField<OnnxArray>, 'evaluate' | 'linearize'> &
+    Required<Pick<VectorField<OnnxArray>, 'vjp'>> => ({
+    evaluate: (t, y) => slopes(call(models().evaluation(), t, y)),
+    linearize(t, y) {
+      const { names, bytes } = models().activations();
+      const results = call(models().linearization(), t, y);
+      const held = names.map((name) => results[name]!);
+      // The pullback reads the point itself too, which its owner may release before.
+      y.forEach(hold);
+      return releasedOnce({
+        value: slopes(results),
+        bytes,
+        pullback(cotangent, withTime) {
+          const pullback = models().pullback(withTime);
+          feederOf(pullback)(names, held);
+          return cotangents(call(pullback, t, y, cotangent), withTime);
+        },
+        release() {
+          held.forEach(release);
+          y.forEach(unhold);
+        },
+      });
+    },
+    vjp(t, y, cotangent, withTime) {
+      const results = call(models().vjp(withTime), t, y, cotangent);
+      const value = withTime ? { value: slopes(results) } : {};
+      return { ...value, bytes: models().activations().bytes, ...cotangents(results, withTime) };
+    },
+  });
+
+  const points = { engine, parameters, ...atPoints(() => field), read: atPoints(() => field.read) };
+  return {
+    ...points,
+    compile(solver) {
+      const { tableau } = solver;
+      if (!tableau) return undefined;
+      if (!kernels.has(tableau)) {
+        const models = field.step(tableau);
+        kernels.set(tableau, models && stepKernel(solver, models, points, shapes.length, feed));
+      }
+      return kernels.get(tableau);
+    },
+  };
+}
+
+type Feedable = Pick<Model, 'feeds' | 'inputs'>;
+type Feeder = (names: readonly string[], arrays: readonly OnnxArray[]) => void;
+
+/** Sets a model's inputs by name. Names that the model does not read are left out. */
+function createFeeder({ feeds, inputs }: Feedable, fixed: Readonly<Record<string, OnnxArray>>): Feeder {
+  const own = Object.entries(fixed).filter(([name]) => inputs.has(name));
+  return (names, arrays) => {
+    for (const [name, array] of own) feeds[name] = array;
+    for (let i = 0; i < names.length; i++) if (inputs.has(names[i]!)) feeds[names[i]!] = arrays[i]!;
+  };
+}

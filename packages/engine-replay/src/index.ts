@@ -1,0 +1,9 @@
+import type { Plugin } from '@odegrad/core';
+
+import { replayEngine } from './engine.ts';
+
+export { replayEngine };
+
+/** Engine `replay` as a plugin. */
+const plugin: Plugin = { name: '@odegrad/engine-replay', engines: [replayEngine] };
+export default plugin;
