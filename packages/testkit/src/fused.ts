@@ -1,16 +1,13 @@
 import {
   rungeKutta,
-  stagedStep,
+  sequentialKernel,
   stageTime,
   stateBytes,
-  stepByStep,
   type ButcherTableau,
-  type SegmentAdjoint,
   type SegmentCotangents,
   type Span,
   type State,
   type StepKernel,
-  type StepLinearization,
   type VectorField,
 } from '@odegrad/core';
 import { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
@@ -69,30 +66,33 @@ export function fusedField(
       });
       return { y: step.y.map(own), parameters: parameters.map(own) };
     };
-    const linearize = (span: Span, y: S): StepLinearization<Float64Array> => {
-      const value = advance(span, y);
-      const start = y.map(own);
-      return {
-        value,
-        bytes: solver.stages * activationBytes,
-        stateBytes: 0,
-        pullback: (cotangent) => pullback(span, start, cotangent),
-        release() {
-          for (const x of start) engine.release(x);
-        },
-      };
+    const single: StepKernel<Float64Array> = {
+      longest: 1,
+      alive,
+      advance([span], y, keep) {
+        const states = [advance(span!, y)];
+        if (keep === 'states') return { states };
+        const start = y.map(own);
+        const linearization = {
+          bytes: solver.stages * activationBytes,
+          stateBytes: 0,
+          pullback: ([end]: readonly (S | undefined)[]) => pullback(span!, start, end!),
+          release() {
+            for (const x of start) engine.release(x);
+          },
+        };
+        return { states, linearization };
+      },
+      adjoint(spans, ys, cotangent) {
+        if (alive === 'stage') return sequentialKernel(points, solver).adjoint(spans, ys, cotangent);
+        for (let i = 0; i < solver.stages; i++) options.before?.(spans[0]!.t0);
+        const pulled = pullback(spans[0]!, ys[0]!, cotangent);
+        const bytes = solver.stages * activationBytes;
+        return { ...pulled, evaluations: solver.stages, bytes, stateBytes: 0 };
+      },
     };
-    const adjoint = (span: Span, y: S, cotangent: S): SegmentAdjoint<Float64Array> => {
-      for (let i = 0; i < solver.stages; i++) options.before?.(span.t0);
-      return {
-        ...pullback(span, y, cotangent),
-        evaluations: solver.stages,
-        bytes: solver.stages * activationBytes,
-        stateBytes: 0,
-      };
-    };
-    const back = alive === 'step' ? adjoint : stagedStep(points, solver).adjoint;
-    const kernel = stepByStep(engine, { advance, linearize, adjoint: back }, longest, alive);
+    const kernel =
+      longest === 1 ? single : sequentialKernel({ ...points, compile: () => single }, solver, longest);
     return {
       ...kernel,
       adjoint(spans, ys, cotangent) {

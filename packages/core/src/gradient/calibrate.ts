@@ -1,5 +1,6 @@
 import { createLedger } from '../memory/ledger.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
+import type { WholeSteps } from './footprint.ts';
 import type { Segment, StepKernel } from '../types/kernel.ts';
 import type { Linearization } from '../types/linearization.ts';
 import type { Problem } from '../types/problem.ts';
@@ -9,34 +10,33 @@ import type { State } from '../types/engine.ts';
 /** Runs a third of these to warm up; then takes the median of the rest. */
 const RUNS = 6;
 
-const known = new WeakMap<object, Map<string, number>>();
+const known = new WeakMap<object, Map<string, unknown>>();
 
-/** A number that is found out once for each engine and key: budgets of one problem are to agree. */
-export function calibrated(engine: object, key: readonly unknown[], find: () => number): number {
-  let numbers = known.get(engine);
-  if (!numbers) known.set(engine, (numbers = new Map<string, number>()));
+/** What is found out once for each engine and key: budgets of one problem are to agree. */
+export function calibrated<T>(engine: object, key: readonly unknown[], find: () => T): T {
+  let found = known.get(engine);
+  if (!found) known.set(engine, (found = new Map<string, unknown>()));
   const name = JSON.stringify(key);
-  let value = numbers.get(name);
-  if (value === undefined) numbers.set(name, (value = find()));
-  return value;
+  if (!found.has(name)) found.set(name, find());
+  return found.get(name) as T;
 }
 
-/** Bytes of a whole step's linearization, in one call. */
-export function linearizationBytes<A>({ field, y0, ts }: Problem<A>, kernel: StepKernel<A>): number {
+/** What steps that an engine takes in one call hold, found out by one. */
+export function wholeSteps<A>({ field, y0, ts }: Problem<A>, kernel: StepKernel<A>): WholeSteps {
   const memory = createMemory(field.engine, createLedger());
+  const { alive, attempt } = kernel;
   return memory.scope(() => {
-    const { linearization } = linearized(memory, kernel, firstSpan(ts), y0);
-    return linearization!.bytes + linearization!.stateBytes;
-  });
-}
-
-/** Bytes held within a whole step's pullback, in one call. */
-export function adjointBytes<A>({ field, y0, ts }: Problem<A>, kernel: StepKernel<A>): number {
-  const memory = createMemory(field.engine, createLedger());
-  return memory.scope(() => {
+    const { bytes, stateBytes } = memory.scope(
+      () => linearized(memory, kernel, firstSpan(ts), y0).linearization!,
+    );
     const pulled = kernel.adjoint([firstSpan(ts)], [y0], y0);
     adoptCotangents(memory, pulled);
-    return pulled.bytes + pulled.stateBytes;
+    return {
+      alive,
+      attempt: attempt !== undefined,
+      linearization: bytes + stateBytes,
+      adjoint: pulled.bytes + pulled.stateBytes,
+    };
   });
 }
 

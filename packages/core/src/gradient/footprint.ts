@@ -29,7 +29,7 @@ export interface SolveShape {
 }
 
 /** Bytes of steps that an engine takes in one call, and what it can do. */
-interface WholeSteps extends Pick<StepKernel<never>, 'alive'> {
+export interface WholeSteps extends Pick<StepKernel<never>, 'alive'> {
   /** Of a linearization, with its states. */
   readonly linearization: number;
   /** Within a pullback. */

@@ -1,4 +1,4 @@
-import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
+import { calibrated, keepingRatio, wholeSteps } from './calibrate.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { footprint } from './footprint.ts';
 import { kernelOf } from '../stepping/stepper.ts';
@@ -25,12 +25,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
   const kernel = kernelOf(problem, solver);
   const parameterBytes = field.parameters.map((x) => engine.bytes(x));
   const about = [solver.name, adaptive, stateBytes(engine, y0), ...parameterBytes];
-  const whole = kernel && {
-    alive: kernel.alive,
-    linearization: calibrated(engine, ['linearize', ...about], () => linearizationBytes(problem, kernel)),
-    attempt: kernel.attempt !== undefined,
-    adjoint: calibrated(engine, ['adjoint', ...about], () => adjointBytes(problem, kernel)),
-  };
+  const whole = kernel && calibrated(engine, ['whole', ...about], () => wholeSteps(problem, kernel));
 
   // Nothing goes stage by stage, and nothing begins with a slope, where whole steps do everything.
   const first =

@@ -2,7 +2,6 @@ import type { Sweep } from './work.ts';
 import { isRead } from '../stepping/between.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { includes, wantedFor, type Level, type Made } from './trajectory.ts';
-import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 
 /** What a step is made again for. */
@@ -22,36 +21,45 @@ export function restore<A>(work: Sweep<A>, last: number, use: Use): void {
   /** Whether something was read off slopes of step n: its own, or the one at its start. */
   const isReadBy = (n: number): boolean =>
     between.length > 0 && [n, n - 1].some((i) => i >= 0 && isRead(between, trajectory.entry(i).span));
+  // Held, from the first that is made.
   let y: State<A> | undefined;
-  for (let n = from; n <= last; n++) {
+  for (let n = from; n < last; n++) {
     const level = levelOf(n);
-    if (from === last && level === 'state') return;
-    const start = (y ??= trajectory.state(from));
-    const { span } = trajectory.entry(n);
+    const start = y ?? trajectory.state(from);
     const next = memory.scope(() => {
-      if (n === last) {
-        trajectory.promote(n, level, start, remake(work, span, start, level, use));
-        return undefined;
-      }
-      const [step] = stepper.advance([span], start, wantedFor(level), undefined, isReadBy(n));
+      const [step] = stepper.advance(
+        [trajectory.entry(n).span],
+        start,
+        wantedFor(level),
+        undefined,
+        isReadBy(n),
+      );
       memory.ledger.extraSteps += 1;
       if (includes(level, 'state')) trajectory.promote(n, level, start, step!);
       return memory.hold(step!.y);
     });
-    if (n > from) memory.drop(start);
+    if (y) memory.drop(y);
     y = next;
   }
+  const level = levelOf(last);
+  if (!y && level === 'state') return;
+  const start = y ?? trajectory.state(last);
+  memory.scope(() => {
+    trajectory.promote(last, level, start, remake(work, last, start, level, use));
+  });
+  if (y) memory.drop(y);
 }
 
-/** What the pullback of a step from `y` needs at `level`. */
+/** What the pullback of step `n` from `y` needs at `level`. */
 function remake<A>(
-  { problem, kernel, stepper, memory, solver }: Sweep<A>,
-  span: Span,
+  { problem, kernel, stepper, memory, solver, trajectory }: Sweep<A>,
+  n: number,
   y: State<A>,
   level: Level,
   { byStages, read }: Use,
 ): Made<A> {
   if (level === 'state') return { stages: [] };
+  const { span } = trajectory.entry(n);
   const activations = level === 'activations';
   if (kernel && activations && !byStages) return stepper.advance([span], y, 'activations')[0]!;
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.

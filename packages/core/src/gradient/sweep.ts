@@ -87,9 +87,10 @@ export function sweep<A>(
     const ends: (State<A> | undefined)[] = [];
     for (let i = m; i < n; i++) {
       const { lands, interval } = trajectory.entry(i);
-      const here = lands
-        ? [...outputsAt(ts, interval + 1)].flatMap((output) => [cotangents[output] ?? []])
-        : [];
+      const here = (lands ? [...outputsAt(ts, interval + 1)] : []).flatMap((output) => {
+        const cotangent = cotangents[output];
+        return cotangent ? [cotangent] : [];
+      });
       ends.push(here.length > 0 ? here.reduce(plus) : undefined);
     }
     ends.push(lambda);

@@ -274,9 +274,7 @@ describe('linearizations', () => {
 
   it('are released with everything else, once', () => {
     const { engine, memory } = book();
-    const linearization = memory.adoptLinearization(linearizationOf(engine)) as ReturnType<
-      typeof linearizationOf
-    >;
+    const linearization = memory.adoptLinearization(linearizationOf(engine));
     memory.holdLinearization(linearization);
     memory.releaseAll();
     memory.releaseAll();

@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { createLedger } from '../memory/ledger.ts';
 import { type Ledger } from '../types/statistics.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
-import { stagedKernel, stagedStep } from './staged-step.ts';
+import { sequentialKernel } from './sequential.ts';
 import type { VectorField } from '../types/field.ts';
 import type { StepKernel } from '../types/kernel.ts';
 import type { Solver } from '../types/solver.ts';
@@ -23,7 +23,7 @@ import type { GradientStrategy } from '../types/plugin.ts';
 const BYTES = 64;
 const N = 6;
 
-/** A field whose engine takes steps by `stagedKernel`, with those that it took in one call. */
+/** A field whose engine takes steps by `sequentialKernel`, with those that it took in one call. */
 function stagedField(
   engine: Float64Engine,
   vjp: boolean,
@@ -31,7 +31,7 @@ function stagedField(
   const field = float64Field(engine, neuralField(2, 2), { vjp });
   const calls: number[] = [];
   const compile = (solver: Solver): StepKernel<Float64Array> => {
-    const kernel = stagedKernel(field, solver);
+    const kernel = sequentialKernel(field, solver);
     return {
       ...kernel,
       adjoint(spans, ys, cotangent) {
@@ -102,13 +102,17 @@ describe.each([
       if (--left < 0) throw new Error('stop');
     };
     const field = float64Field(engine, neuralField(2, 2), { before });
-    const { advance, linearize, adjoint } = stagedStep(field, solver);
+    const kernel = sequentialKernel(field, solver);
     const y = [noiseVector(1, 2)];
-    const span = { t0: 0, t1: 0.5 };
-    for (const call of [advance, linearize, (_span: typeof span, at: typeof y) => adjoint(span, at, at)]) {
-      for (let evaluations = 0; evaluations < s; evaluations++) {
+    const spans = [0, 0.5].map((t0) => ({ t0, t1: t0 + 0.5 }));
+    for (const call of [
+      () => kernel.advance(spans, y, 'states'),
+      () => kernel.advance(spans, y, 'activations'),
+      () => kernel.adjoint(spans, [y, y], y),
+    ]) {
+      for (let evaluations = 0; evaluations < 2 * s; evaluations++) {
         left = evaluations;
-        expect(() => call(span, y)).toThrow('stop');
+        expect(call).toThrow('stop');
         expect(engine.live()).toBe(0);
       }
     }
