@@ -4,7 +4,8 @@ export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';
 export { type Editor, edit } from './ir/editor.ts';
 export { type FloatData, type FloatType, bytesOfFloat, bytesPerElement, floats } from './ir/floats.ts';
-export { resultTypes } from './ir/kernel-shapes.ts';
+export { type Kernel } from './ir/kernel.ts';
+export { kernels, resultTypes } from './ir/kernels.ts';
 export {
   type Attributes,
   type ConstantData,

@@ -70,6 +70,11 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, i) => extent === b[i]);
 }
 
+/** The value that an instruction takes under that name. */
+export function operandOf({ inputs }: Instruction, name: string): number {
+  return inputs.find((operand) => operand.name === name)!.value;
+}
+
 /** The value that index `i` stands for. */
 export function valueOf(program: Program, i: number): Value {
   return program.values[i]!;

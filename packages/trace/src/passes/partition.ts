@@ -1,4 +1,5 @@
-import { minimumCut } from './minimum-cut.ts';
+import { multiplications } from '../ir/cost.ts';
+import { kernelOf } from '../ir/kernels.ts';
 import {
   bytesOf,
   dependents,
@@ -8,7 +9,7 @@ import {
   type Port,
   type Program,
 } from '../ir/program.ts';
-import { multiplications } from '../ir/cost.ts';
+import { minimumCut } from './minimum-cut.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
 export interface Split {
@@ -25,13 +26,6 @@ export interface Activations {
   readonly names: readonly string[];
   readonly bytes: number;
 }
-
-/** Kernels so cheap that doing them again beats keeping their results. */
-const cheap = new Set(
-  'Reshape Transpose SplitV Cast Neg Abs Sign Step Square Add Sub Multiply Maximum Minimum Relu Relu6 Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Select EluGrad ClipByValue Slice Concat PadV2 BroadcastTo Tile'.split(
-    ' ',
-  ),
-);
 
 /**
  * Splits a program by what depends on the cotangents. The activations between are the fewest bytes from
@@ -85,7 +79,7 @@ function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: numbe
 /** Whether a kernel does no more than read its operands and write its result. */
 function isCheap({ values }: Program, instruction: Instruction): boolean {
   const { kernel, outputs } = instruction;
-  if (kernel !== 'BatchMatMul') return cheap.has(kernel);
+  if (kernel !== 'BatchMatMul') return kernelOf(kernel).cheap ?? false;
   const shape = (value: number): readonly number[] => values[value]!.shape;
   return multiplications(instruction, shape) === sizeOf(shape(outputs[0]!));
 }

@@ -14,7 +14,9 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
-import { reshapedTo, resultTypes, type ResultType } from '../ir/kernel-shapes.ts';
+import { shapeOf } from '../ir/attributes.ts';
+import { kernelOf, resultTypes } from '../ir/kernels.ts';
+import { reshapedTo, type ResultType } from '../ir/result-rules.ts';
 import { constantData, noteResults } from './numbers.ts';
 import {
   sameShape,
@@ -211,7 +213,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
         case 'Identity':
           return result(valueOf(x));
         case 'Reshape':
-          return result(reshaped(valueOf(x), reshapedTo(x.shape, attrs['shape'])));
+          return result(reshaped(valueOf(x), reshapedTo(x.shape, shapeOf(attrs))));
         case 'ExpandDims': {
           const shape = [...x.shape];
           const axis = attrs['dim'] as number;
@@ -230,7 +232,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
         operands.map(([name, input]) => ({ name, value: valueOf(input) })),
         types,
       ).map(result);
-      return outputs.length === 1 && !multiple.has(kernel) ? outputs[0]! : outputs;
+      return outputs.length === 1 && !kernelOf(kernel).several ? outputs[0]! : outputs;
     },
     read(dataId) {
       const value = known.get(dataId);
@@ -279,8 +281,6 @@ const variableIn = (x: Tensor): Variable | undefined => (x instanceof Variable ?
 
 /** Ids grow: whatever is made after this call has a larger one. */
 const nextTensorId = (): number => (engine() as unknown as { nextTensorId(): number }).nextTensorId();
-
-const multiple = new Set(['Unpack', 'SplitV', 'TopK', 'Unique']);
 
 function kernelFunction(
   real: RealBackend,
