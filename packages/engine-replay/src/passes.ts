@@ -1,6 +1,14 @@
-import { edit, type Editor } from '@odegrad/trace';
-import { countUses, sizeOf, type Instruction, type Program } from '@odegrad/trace';
-import { multiplications } from '@odegrad/trace';
+import {
+  countUses,
+  edit,
+  kernels,
+  multiplications,
+  settings,
+  sizeOf,
+  type Editor,
+  type Instruction,
+  type Program,
+} from '@odegrad/trace';
 
 /** Multiplications of a product from which on it pays to transpose its operands first. */
 const TRANSPOSED = 2 ** 11;
@@ -74,9 +82,13 @@ export function rewriteForWasm(program: Program): Program {
     const fusion = kernel === 'Add' ? biasedProduct(instruction, editor, uses) : undefined;
     if (fusion) fuse(fusion, output);
     else if (kernel === 'Tanh' && sizeOf(shape(output)) >= COMPOSED) composeTanh(inputs[0]!.value, output);
-    else if (sumsRows(instruction, editor))
-      sumByProduct(inputs[0]!.value, output, attrs['keepDims'] === true);
-    else editor.keep(/MatMul$/.test(kernel) ? untransposed(instruction, shape, transposedOf) : instruction);
+    else if (sumsRows(instruction, editor)) sumByProduct(inputs[0]!.value, output, settings.keepsDims(attrs));
+    else
+      editor.keep(
+        kernels[kernel]?.contracts === 'matrices'
+          ? untransposed(instruction, shape, transposedOf)
+          : instruction,
+      );
   }
   return editor.finish();
 }
@@ -84,7 +96,7 @@ export function rewriteForWasm(program: Program): Program {
 function sumsRows({ kernel, attrs, inputs }: Instruction, { value }: Editor): boolean {
   if (kernel !== 'Sum') return false;
   const { shape, dtype } = value(inputs[0]!.value);
-  return shape.length === 2 && dtype === 'float32' && [attrs['axis']].flat().join() === '0';
+  return shape.length === 2 && dtype === 'float32' && settings.axesOf(attrs, 2).join() === '0';
 }
 
 function untransposed(
@@ -93,7 +105,7 @@ function untransposed(
   transposedOf: (value: number) => number,
 ): Instruction {
   const { attrs, inputs } = product;
-  const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
+  const swap = settings.transposesOf(attrs);
   if (!(swap.a || swap.b) || multiplications(product, shape) < TRANSPOSED) return product;
   return {
     ...product,

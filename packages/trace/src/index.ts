@@ -1,5 +1,7 @@
 export { releasedOnce, tooLate } from './field/linearization.ts';
 export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
+/** Settings of kernels, by what they mean. */
+export * as settings from './ir/attributes.ts';
 export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';
 export { type Editor, edit } from './ir/editor.ts';

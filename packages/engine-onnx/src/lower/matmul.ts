@@ -1,3 +1,5 @@
+import { settings } from '@odegrad/trace';
+
 import { LoweringError, reshape, transpose, zip, type Call, type LoweringTable } from './context.ts';
 import { activate } from './activations.ts';
 import type { Edge, Graph } from './graph.ts';
@@ -29,7 +31,7 @@ function swapped(graph: Graph, x: Edge): Edge {
 
 function product({ graph, attrs, of, shape }: Call): Edge {
   const [a, b] = [of('a'), of('b')];
-  const [transA, transB] = [attrs['transposeA'] === true, attrs['transposeB'] === true];
+  const { a: transA, b: transB } = settings.transposesOf(attrs);
   // A batch of left-hand sides against one matrix is one tall product.
   const single = b.shape.slice(0, -2).every((extent) => extent === 1);
   if (single && (!transA || a.shape.slice(0, -2).every((extent) => extent === 1))) {
@@ -47,11 +49,9 @@ export function finishFused(call: Call, x: Edge): Edge {
   const { graph, attrs, kernel, maybe } = call;
   const bias = maybe('bias');
   const biased = bias ? zip(graph, 'Add', x, bias) : x;
-  const activation = (attrs['activation'] as string | undefined) ?? 'linear';
-  const activated = activate(graph, activation, biased, {
-    alpha: (attrs['leakyreluAlpha'] as number | undefined) ?? 0,
-    weights: maybe('preluActivationWeights'),
-  });
+  const { name: activation, alpha } = settings.activationOf(attrs);
+  const weights = maybe('preluActivationWeights');
+  const activated = activate(graph, activation, biased, { alpha, weights });
   if (!activated) throw new LoweringError(kernel, `with activation ${activation} has no lowering`);
   return activated;
 }

@@ -1,6 +1,14 @@
-import { edit } from '@odegrad/trace';
-import { countUses, makersOf, sameShape, sizeOf, type Instruction, type Program } from '@odegrad/trace';
-import { simplify } from '@odegrad/trace';
+import {
+  countUses,
+  edit,
+  makersOf,
+  sameShape,
+  settings,
+  simplify,
+  sizeOf,
+  type Instruction,
+  type Program,
+} from '@odegrad/trace';
 
 /** Entries of a product from which on a pass over them costs more than two more calls. */
 const WIDE = 5e4;
@@ -27,7 +35,7 @@ export function biasesInProducts(program: Program): Program {
   /** The factors of a product that is wide enough and serves nothing but the sum. */
   const factors = (product: number): Instruction | undefined => {
     const maker = makers.get(product);
-    if (maker?.kernel !== 'BatchMatMul' || maker.attrs['transposeA'] === true) return undefined;
+    if (maker?.kernel !== 'BatchMatMul' || settings.transposesOf(maker.attrs).a) return undefined;
     const [rows, columns, ...more] = shape(product);
     const wide = rows! * columns! >= WIDE && shape(maker.inputs[0]!.value)[1]! * NARROW <= columns!;
     return more.length === 0 && wide && uses.get(product) === 1 ? maker : undefined;
@@ -49,7 +57,7 @@ export function biasesInProducts(program: Program): Program {
       continue;
     }
     const [x, w] = made.inputs.map(({ value }) => value) as [number, number];
-    const across = made.attrs['transposeB'] === true;
+    const across = settings.transposesOf(made.attrs).b;
     const bias = editor.view(row, { shape: across ? [columns, 1] : [1, columns] });
     const operands = { a: joined(x, ones(shape(x)[0]!), 1), b: joined(w, bias, across ? 1 : 0) };
     editor.call(made.kernel, operands, { output: outputs[0]! }, made.attrs);

@@ -1,6 +1,4 @@
-import { edit } from '@odegrad/trace';
-import { pointwise, sizeOf, type Program } from '@odegrad/trace';
-import { simplify } from '@odegrad/trace';
+import { edit, pointwise, settings, simplify, sizeOf, type Program } from '@odegrad/trace';
 
 /** Entries of a factor from which on the way in which it is read counts: 860 × 860 do by 1 to 3 %, 512 × 512 do not. */
 const LARGE = 2 ** 19;
@@ -21,7 +19,7 @@ export function turnFactors(program: Program, large: number = LARGE): Program {
     const turns =
       shape.length === 2 &&
       sizeOf(shape) >= large &&
-      attrs['transposeB'] !== true &&
+      !settings.transposesOf(attrs).b &&
       !late.has(b) &&
       late.has(a);
     if (!turns) {

@@ -6,6 +6,8 @@ import type { Attributes } from './program.ts';
 
 const numbers = (attrs: Attributes, name: string): readonly number[] => attrs[name] as readonly number[];
 const number = (attrs: Attributes, name: string): number => attrs[name] as number;
+const optional = (attrs: Attributes, name: string, otherwise: number): number =>
+  (attrs[name] as number | undefined) ?? otherwise;
 
 /** Which factors of a product are transposed. */
 export const transposesOf = (attrs: Attributes): { readonly a: boolean; readonly b: boolean } => ({
@@ -39,7 +41,7 @@ export const paddingsOf = (attrs: Attributes): readonly (readonly [before: numbe
   attrs['paddings'] as [number, number][];
 
 /** What `PadV2` puts there. */
-export const padValueOf = (attrs: Attributes): number => (attrs['constantValue'] as number | undefined) ?? 0;
+export const padValueOf = (attrs: Attributes): number => optional(attrs, 'constantValue', 0);
 
 /** Where a `Slice` begins, for the axes that it names. */
 export const beginOf = (attrs: Attributes): readonly number[] => [attrs['begin']].flat() as number[];
@@ -92,7 +94,7 @@ export function convolutionOf(
     input as never,
     filter as never,
     number(attrs, 'strides'),
-    (attrs['dilations'] as number | undefined) ?? 1,
+    optional(attrs, 'dilations', 1),
     number(attrs, 'pad'),
     attrs['dimRoundingMode'] as 'floor',
     depthwise,
@@ -119,7 +121,7 @@ export const inputShapeOf = (attrs: Attributes): readonly number[] => numbers(at
 export const filterShapeOf = (attrs: Attributes): readonly number[] => numbers(attrs, 'filterShape');
 
 /** Axes of `GatherV2` that both operands have. */
-export const batchDimsOf = (attrs: Attributes): number => (attrs['batchDims'] as number | undefined) ?? 0;
+export const batchDimsOf = (attrs: Attributes): number => optional(attrs, 'batchDims', 0);
 
 /** Classes of a `OneHot`. */
 export const depthOf = (attrs: Attributes): number => number(attrs, 'depth');
@@ -129,6 +131,43 @@ export const segmentsOf = (attrs: Attributes): number => number(attrs, 'numSegme
 /** The type that a `Cast` or a `OneHot` gives. */
 export const dtypeOf = (attrs: Attributes): 'float32' | 'float64' | 'int32' | 'bool' =>
   (attrs['dtype'] ?? 'float32') as 'float32';
+
+/** What a `OneHot` holds where a class is the entry's, and where it is not. */
+export const hotValuesOf = (attrs: Attributes): { readonly on: number; readonly off: number } => ({
+  on: optional(attrs, 'onValue', 1),
+  off: optional(attrs, 'offValue', 0),
+});
+
+/** Whether images have their channels first. */
+export const hasChannelsFirst = (attrs: Attributes): boolean => attrs['dataFormat'] === 'NCHW';
+
+/** Whether a `MirrorPad` leaves out the entry at the border. */
+export const reflects = (attrs: Attributes): boolean => attrs['mode'] === 'reflect';
+
+/** How `Cumsum` and `Cumprod` go: without the entry itself, from the end. */
+export const directionOf = (
+  attrs: Attributes,
+): { readonly exclusive: boolean; readonly reverse: boolean } => ({
+  exclusive: attrs['exclusive'] === true,
+  reverse: attrs['reverse'] === true,
+});
+
+/** Of `LeakyRelu` and `Step`: the slope, or the value, below zero. */
+export const alphaOf = (attrs: Attributes): number => optional(attrs, 'alpha', 0);
+
+export const clipOf = (attrs: Attributes): readonly [least: number, most: number] => [
+  number(attrs, 'clipValueMin'),
+  number(attrs, 'clipValueMax'),
+];
+
+/** What a fused kernel does with its product, and the slope below zero that some of that takes. */
+export const activationOf = (attrs: Attributes): { readonly name: string; readonly alpha: number } => ({
+  name: (attrs['activation'] as string | undefined) ?? 'linear',
+  alpha: optional(attrs, 'leakyreluAlpha', 0),
+});
+
+/** What `FusedBatchNorm` adds to the variance. */
+export const epsilonOf = (attrs: Attributes): number => optional(attrs, 'varianceEpsilon', 0.001);
 
 /** Of `Combine`, a number for each term. */
 export const weightsOf = (attrs: Attributes): readonly number[] => numbers(attrs, 'weights');

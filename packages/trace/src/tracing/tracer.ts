@@ -14,7 +14,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
-import { shapeOf } from '../ir/attributes.ts';
+import { dtypeOf, shapeOf } from '../ir/attributes.ts';
 import { kernelOf, resultTypes } from '../ir/kernels.ts';
 import { reshapedTo, type ResultType } from '../ir/result-rules.ts';
 import { constantData, noteResults } from './numbers.ts';
@@ -221,7 +221,7 @@ function recordOnce<T>(body: (recorder: Recorder) => T): Run<T> {
           return result(reshaped(valueOf(x), shape));
         }
         case 'Cast':
-          if (attrs['dtype'] === x.dtype) return result(valueOf(x));
+          if (dtypeOf(attrs) === x.dtype) return result(valueOf(x));
       }
       const named = Object.fromEntries(operands);
       const types = resultTypes(kernel, named, attrs) ?? probe(real, kernel, inputs, attrs);
