@@ -1,9 +1,7 @@
 import { checkAlive, requireFloat32, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
+import { checkMissed, checkPurity, createTraceCache, findReads } from '@odegrad/trace';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
-import { createTraceCache } from '@odegrad/trace';
-import { checkMissed, findReads } from '@odegrad/trace';
-import { checkPurity } from '@odegrad/trace';
 import { prepareReplays, replayedField, type ReplayField } from './field.ts';
 
 const traces = createTraceCache<ReplayField>((traced) =>

@@ -1,12 +1,19 @@
 import { EngineError, type Cotangents, type State, type VectorField } from '@odegrad/core';
 import { checkAlive, type FieldRequest } from '@odegrad/engine-tfjs';
+import {
+  pulledBack,
+  releasedOnce,
+  runPasses,
+  split,
+  type Activations,
+  type FieldPrograms,
+  type Program,
+  type Split,
+} from '@odegrad/trace';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
-import { releasedOnce } from '@odegrad/trace';
-import { pulledBack, type FieldPrograms, type Program } from '@odegrad/trace';
 import { free, prepareReplay, type Replay } from './replay.ts';
-import { rewriteForWasm } from './passes.ts';
-import { split, type Activations, type Split } from '@odegrad/trace';
+import { wasmPasses } from './passes.ts';
 
 /** The replays of a vector field on one backend, made when they are first needed. */
 export interface ReplayField {
@@ -22,7 +29,8 @@ export interface ReplayField {
 export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayField {
   const backendName = engine().backendName;
   const made = new Map<string, Replay>();
-  const fast = (program: Program): Program => (backendName === 'wasm' ? rewriteForWasm(program) : program);
+  const passes = backendName === 'wasm' ? wasmPasses : [];
+  const fast = (program: Program): Program => runPasses(passes, program);
   const once = (key: string, make: () => Program): Replay => {
     let replay = made.get(key);
     if (!replay) made.set(key, (replay = prepareReplay(fast(make()))));

@@ -30,6 +30,9 @@ export {
   sizeOf,
 } from './ir/program.ts';
 export { flatten } from './passes/flatten.ts';
+export { type Pass, runPasses } from './passes/pass.ts';
+export { verified } from './ir/verify.ts';
+export { lerp } from './passes/lerp.ts';
 export { hoist } from './passes/invariants.ts';
 export { type Activations, type Split, split } from './passes/partition.ts';
 export { readParts } from './passes/quadratures.ts';

@@ -15,9 +15,9 @@ import { releasedOnce } from '@odegrad/trace';
 import { createPreludes, type Preludes } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
 import { readParts } from '@odegrad/trace';
-import { rewriteForOnnx } from '../passes/list.ts';
+import { passes } from '../passes/list.ts';
 import { split, type Activations } from '@odegrad/trace';
-import { operations } from '@odegrad/trace';
+import { operations, runPasses } from '@odegrad/trace';
 
 /** Models of f at one point. */
 interface PointModels {
@@ -65,8 +65,8 @@ export function compileField(
   const { runtime, shapes } = about;
   const preludes = createPreludes(runtime);
   const rewritten = ({ forward, gradient }: FieldPrograms, name: string): FieldPrograms => ({
-    forward: once(() => preludes.without(rewriteForOnnx(forward()), `v:${name}f`)),
-    gradient: once(() => preludes.without(rewriteForOnnx(gradient()), `v:${name}g`)),
+    forward: once(() => preludes.without(runPasses(passes, forward()), `v:${name}f`)),
+    gradient: once(() => preludes.without(runPasses(passes, gradient()), `v:${name}g`)),
   });
   const programs = rewritten(traced, '');
   const { forward, gradient } = programs;

@@ -4,7 +4,6 @@ import {
   makersOf,
   sameShape,
   settings,
-  simplify,
   sizeOf,
   type Instruction,
   type Program,
@@ -16,9 +15,10 @@ const WIDE = 5e4;
 const NARROW = 4;
 
 /**
- * The same program with rows added within products, as x w + b = (x, 1) (w; b), where x is narrow and its product wide: the
- * copies of x and w with one more column and row cost less than a pass over the product. For ONNX Runtime, which writes the
- * row into all of the product first.
+ * Rows added within products, where the left factor is narrow and its product wide: the copies of both factors with one more column
+ * and row cost less than a pass over the product. For ONNX Runtime, which writes the row into all of the product first.
+ *
+ *     Add(BatchMatMul(x, w), b)  →  BatchMatMul(Concat(x, ones; axis 1), Concat(w, b; axis 0))
  */
 export function biasesInProducts(program: Program): Program {
   const editor = edit(program);
@@ -62,5 +62,5 @@ export function biasesInProducts(program: Program): Program {
     const operands = { a: joined(x, ones(shape(x)[0]!), 1), b: joined(w, bias, across ? 1 : 0) };
     editor.call(made.kernel, operands, { output: outputs[0]! }, made.attrs);
   }
-  return simplify(editor.finish());
+  return editor.finish();
 }

@@ -4,9 +4,10 @@ import { edit, pointwise, settings, simplify, sizeOf, type Program } from '@odeg
 const LARGE = 2 ** 19;
 
 /**
- * The same program with large factors of products turned over, x w as x (wᵀ)ᵀ, where they depend on the variables alone. ONNX
- * Runtime's kernel puts strips of a factor in order in each call, and takes them faster from rows than from columns; turning
- * over is done once for a solve.
+ * Large factors of products turned over, where they depend on the variables alone. ONNX Runtime's kernel puts strips of a factor in
+ * order in each call, and takes them faster from rows than from columns; turning over is done once for a solve.
+ *
+ *     BatchMatMul(x, w)  →  BatchMatMul(x, Transpose(w); transposeB)
  */
 export function turnFactors(program: Program, large: number = LARGE): Program {
   const late = pointwise(program);

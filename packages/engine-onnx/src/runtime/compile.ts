@@ -1,12 +1,11 @@
 import type { State } from '@odegrad/core';
 
-import { bytesPerElement } from '@odegrad/trace';
+import { bytesPerElement, largestOperation, sizeOf, verified, type Program } from '@odegrad/trace';
+
 import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
 import { createGraph, lower, portType, type Edge, type Graph } from '../lower/index.ts';
 import { encodeModel } from './model.ts';
-import { sizeOf, type Program } from '@odegrad/trace';
 import { createSession, type Feeds, type Session } from './session.ts';
-import { largestOperation } from '@odegrad/trace';
 
 /** A compiled model: named arrays in, named arrays out. */
 export interface Model {
@@ -47,6 +46,7 @@ export function compileProgram(program: Program, runtime: Runtime): Model {
 
 /** A program as a whole graph: its ports are the graph's inputs and outputs. */
 export function lowerProgram(program: Program, graph: Graph): Graph {
+  verified(program, 'all passes');
   const inputs = new Map<string, Edge>();
   for (const { name, value } of program.inputs) {
     const { shape, type } = portType(program, value, graph);

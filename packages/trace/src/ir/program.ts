@@ -80,12 +80,13 @@ export function valueOf(program: Program, i: number): Value {
   return program.values[i]!;
 }
 
-/** The same program without the instructions, constants and inputs that the wanted outputs do not need. */
+/** The same program without the instructions, constants and inputs that the wanted outputs do not need. What is an input is not made. */
 export function restrict(program: Program, outputs: readonly Port[]): Program {
   const needed = new Set(outputs.map((port) => port.value));
+  const given = new Set(program.inputs.map((port) => port.value));
   const instructions: Instruction[] = [];
-  for (const instruction of [...program.instructions].reverse()) {
-    if (!instruction.outputs.some((output) => needed.has(output))) continue;
+  for (const instruction of program.instructions.toReversed()) {
+    if (!instruction.outputs.some((output) => needed.has(output) && !given.has(output))) continue;
     instruction.inputs.forEach((operand) => needed.add(operand.value));
     instructions.push(instruction);
   }

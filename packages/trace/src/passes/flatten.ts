@@ -2,7 +2,6 @@ import { axesOf, keepsDims, transposesOf } from '../ir/attributes.ts';
 import { edit, type Editor } from '../ir/editor.ts';
 import { kernelOf } from '../ir/kernels.ts';
 import type { Instruction, Operand, Program } from '../ir/program.ts';
-import { simplify } from './simplify.ts';
 /**
  * Products of single matrices, and sums of them, in two dimensions. Layers of TensorFlow.js make each a batch of one, with a view
  * before and after it; without these views more is merged, and calls are fewer. For ONNX only: TensorFlow.js' own kernels want
@@ -19,7 +18,7 @@ export function flatten(program: Program): Program {
   for (const instruction of program.instructions) {
     if (!rewrites.some((rewrite) => rewrite(instruction, editor, program))) editor.keep(instruction);
   }
-  return simplify(editor.finish());
+  return editor.finish();
 }
 
 /** Writes an instruction another way, if it is one of its kind. */

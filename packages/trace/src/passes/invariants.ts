@@ -1,4 +1,5 @@
 import { makersOf, pointwise, restrict, type Instruction, type Port, type Program } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 
 /** A program in two: what depends on the variables alone, and what remains for every point. */
 export interface Hoisted {
@@ -37,5 +38,8 @@ export function hoist(program: Program, prefix: string): Hoisted {
     inputs: [...program.inputs, ...ports],
     instructions: program.instructions.filter((instruction) => !taken.has(instruction)),
   };
-  return { prelude: restrict(program, ports), rest: restrict(rest, program.outputs) };
+  return {
+    prelude: verified(restrict(program, ports), 'hoist'),
+    rest: verified(restrict(rest, program.outputs), 'hoist'),
+  };
 }

@@ -64,6 +64,23 @@ describe('split', () => {
     for (const { name } of pullback.inputs) expect(/^[tyc]/.test(name) || kept.has(name)).toBe(true);
   });
 
+  test('of several results of a kernel, what is kept is not made again', () => {
+    const { program } = traceGradient({
+      f: (_, [y]) => {
+        const [a, b] = tf.split(tf.tanh(y!), 2, 1) as [tf.Tensor, tf.Tensor];
+        return [tf.concat([tf.exp(tf.square(a)), b], 1)];
+      },
+      shapes: [[5, 6]],
+      parameters: [],
+    });
+    const kernels = ({ instructions }: Program): string[] => instructions.map(({ kernel }) => kernel);
+    const { pullback } = split(program, 4);
+    expect(kernels(program)).toContain('Tanh');
+    expect(kernels(pullback)).not.toContain('Tanh');
+    const made = pullback.instructions.flatMap(({ outputs }) => outputs);
+    for (const { value } of pullback.inputs) expect(made).not.toContain(value);
+  });
+
   test('a linear function keeps nothing', () => {
     const { program } = traceGradient({ f: (_, [y]) => [tf.mul(y!, -2)], shapes: [[4]], parameters: [] });
     expect(activations(split(program, 4).forward)).toEqual([]);

@@ -9,6 +9,7 @@ import {
   type Port,
   type Program,
 } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 import { minimumCut } from './minimum-cut.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
@@ -37,14 +38,10 @@ export function split(program: Program, floatBytes: number): Split {
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));
   const kept = fewest(program, crossing(program, gradients, late), floatBytes);
   const activations = [...kept].map((value, i) => ({ name: `a${i}`, value }));
-  const cut: Program = {
-    ...program,
-    inputs: [...program.inputs, ...activations],
-    instructions: program.instructions.filter(({ outputs }) => !outputs.every((output) => kept.has(output))),
-  };
+  const cut: Program = { ...program, inputs: [...program.inputs, ...activations] };
   return {
-    forward: restrict(program, [...values, ...activations]),
-    pullback: restrict(cut, gradients),
+    forward: verified(restrict(program, [...values, ...activations]), 'partition'),
+    pullback: verified(restrict(cut, gradients), 'partition'),
     activations: {
       names: activations.map(({ name }) => name),
       bytes: activations.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0),

@@ -29,9 +29,15 @@ type Rewrite = { readonly same: number } | { readonly as: Instruction } | undefi
 type Rule = (instruction: Instruction, scope: Scope) => Rewrite;
 
 /**
- * The same program with fewer instructions: views of views folded, neutral operations and unneeded
- * broadcasts removed, common subexpressions merged, dead code dropped. Results are the same to the last
- * bit, but for the sign of zeros.
+ * Fewer instructions: views of views folded, neutral operations and unneeded broadcasts removed, common subexpressions merged,
+ * dead code dropped. Results are the same to the last bit, but for the sign of zeros.
+ *
+ *     Reshape(Reshape(x))                      →  Reshape(x), or x
+ *     Transpose(Transpose(x))                  →  Transpose(x), or x; a view where only axes of extent 1 move
+ *     Slice(Concat(x, y)) of just y            →  y
+ *     Add(x, 0), Multiply(x, 1), Sum of all 1  →  x
+ *     Add(x, Multiply(row, ones))              →  Add(x, row)
+ *     Tanh(x) … Tanh(x)                        →  Tanh(x), once
  */
 export function simplify(program: Program): Program {
   const alias = new Map<number, number>();

@@ -1,6 +1,7 @@
 import { edit } from '../ir/editor.ts';
 import { linearity } from '../ir/kernels.ts';
 import { sameShape, sizeOf, type Instruction, type Program } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 import { simplify } from './simplify.ts';
 
 /** Kernels that add their operands, or take one from the other. */
@@ -50,5 +51,5 @@ export function withZeros(program: Program, isZero: (input: string) => boolean):
     }
   }
   const outputs = program.outputs.filter(({ value }) => !zero.has(value));
-  return simplify({ ...editor.finish(), outputs });
+  return verified(simplify({ ...editor.finish(), outputs }), 'withZeros');
 }
