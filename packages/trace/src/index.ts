@@ -40,7 +40,7 @@ export { regroup } from './passes/reassociate.ts';
 export { type Layout, rowLayouts } from './passes/sharding.ts';
 export { simplify } from './passes/simplify.ts';
 export { sumOf } from './passes/sum-terms.ts';
-export { createTraceCache, gradientIn } from './tracing/cache.ts';
+export { createTraceCache, type TracedField } from './tracing/cache.ts';
 export { checkMissed, findReads, recordingFor } from './tracing/found-reads.ts';
 export { checkPurity } from './tracing/guards.ts';
 export { type ExactKernel, type KnownOperand, computeNumbersBy } from './tracing/numbers.ts';

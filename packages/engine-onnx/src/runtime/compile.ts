@@ -3,7 +3,7 @@ import type { State } from '@odegrad/core';
 import { bytesPerElement, largestOperation, sizeOf, verified, type Program } from '@odegrad/trace';
 
 import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
-import { createGraph, lower, portType, type Edge, type Graph } from '../lower/index.ts';
+import { createGraph, lower, LoweringError, portType, type Edge, type Graph } from '../lower/index.ts';
 import { encodeModel } from './model.ts';
 import { createSession, type Feeds, type Session } from './session.ts';
 
@@ -54,6 +54,22 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
   }
   for (const [name, edge] of lower(graph, program, inputs)) graph.output(name, edge);
   return graph;
+}
+
+/** The first kernel of these programs that has no lowering, if there is one. */
+export function obstacleIn(
+  programs: readonly Program[],
+  { float }: Pick<Runtime, 'float'>,
+): LoweringError | undefined {
+  for (const program of programs) {
+    try {
+      lowerProgram(program, createGraph(float));
+    } catch (error) {
+      if (error instanceof LoweringError) return error;
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Compiles a graph whose costliest operator takes so many floating-point operations. */

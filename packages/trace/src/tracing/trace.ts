@@ -20,7 +20,9 @@ import type { Program } from '../ir/program.ts';
 import { verified } from '../ir/verify.ts';
 import { simplify } from '../passes/simplify.ts';
 import { notingNumbers } from './numbers.ts';
-import { hasElements, record, unrecordable, type Recorder } from './tracer.ts';
+import type { Recorder } from './recording.ts';
+import { hasElements, unrecordable } from './refusals.ts';
+import { record } from './tracer.ts';
 
 /** What is traced, for which shapes. */
 export interface TraceRequest {
