@@ -1,14 +1,9 @@
 import { settings } from '@odegrad/trace';
 
+import { COPIED_COLUMNS } from '../tuning.ts';
 import { LoweringError, reshape, transpose, zip, type Call, type LoweringTable } from './context.ts';
 import { activate } from './activations.ts';
 import type { Edge, Graph } from './graph.ts';
-
-/**
- * Columns of a float32 product from which on a transposed left factor is worth a copy: ONNX Runtime's kernel transposes it
- * once for every 128 of them.
- */
-const COPIED_COLUMNS = 512;
 
 /** Matrix product of two edges of rank 2, each possibly transposed. */
 export function multiply(graph: Graph, a: Edge, b: Edge, transA = false, transB = false): Edge {

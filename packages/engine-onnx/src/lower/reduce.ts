@@ -1,5 +1,6 @@
 import { settings, sizeOf } from '@odegrad/trace';
 
+import { SUMMED_ROWS } from '../tuning.ts';
 import {
   cast,
   LoweringError,
@@ -27,14 +28,13 @@ function reduce(call: Call, op: string, x: Edge): Edge {
   return graph.node(op, [x], shape, { attributes: { axes, keepdims } });
 }
 
-/** Rows whose sum is made by a product: the row of ones is a constant of the model. */
-const ROWS = 2 ** 13;
-
 /** A sum over the first axes, as a bias's gradient is one. ONNX Runtime's products of a row are faster than its sums of rows. */
 function summedByProduct({ shape, type }: Edge, axes: readonly number[]): boolean {
   const leading = [...axes].sort((a, b) => a - b).every((axis, i) => axis === i);
   const rows = sizeOf(shape.slice(0, axes.length));
-  return leading && axes.length < shape.length && rows <= ROWS && (type === 'float32' || type === 'float64');
+  return (
+    leading && axes.length < shape.length && rows <= SUMMED_ROWS && (type === 'float32' || type === 'float64')
+  );
 }
 
 function sumOfRows(graph: Graph, x: Edge, summed: number, shape: readonly number[]): Edge {

@@ -8,11 +8,7 @@ import {
   type Instruction,
   type Program,
 } from '@odegrad/trace';
-
-/** Entries of a product from which on a pass over them costs more than two more calls. */
-const WIDE = 5e4;
-/** The product has so many times the columns of its left factor, which is copied. */
-const NARROW = 4;
+import { BIASED_ENTRIES, BIASED_RATIO } from '../tuning.ts';
 
 /**
  * Rows added within products, where the left factor is narrow and its product wide: the copies of both factors with one more column
@@ -37,7 +33,8 @@ export function biasesInProducts(program: Program): Program {
     const maker = makers.get(product);
     if (maker?.kernel !== 'BatchMatMul' || settings.transposesOf(maker.attrs).a) return undefined;
     const [rows, columns, ...more] = shape(product);
-    const wide = rows! * columns! >= WIDE && shape(maker.inputs[0]!.value)[1]! * NARROW <= columns!;
+    const wide =
+      rows! * columns! >= BIASED_ENTRIES && shape(maker.inputs[0]!.value)[1]! * BIASED_RATIO <= columns!;
     return more.length === 0 && wide && uses.get(product) === 1 ? maker : undefined;
   };
 

@@ -1,7 +1,5 @@
 import { edit, pointwise, settings, simplify, sizeOf, type Program } from '@odegrad/trace';
-
-/** Entries of a factor from which on the way in which it is read counts: 860 × 860 do by 1 to 3 %, 512 × 512 do not. */
-const LARGE = 2 ** 19;
+import { PREPACKED_ENTRIES } from '../tuning.ts';
 
 /**
  * Large factors of products turned over, where they depend on the variables alone. ONNX Runtime's kernel puts strips of a factor in
@@ -9,7 +7,7 @@ const LARGE = 2 ** 19;
  *
  *     BatchMatMul(x, w)  →  BatchMatMul(x, Transpose(w); transposeB)
  */
-export function turnFactors(program: Program, large: number = LARGE): Program {
+export function turnFactors(program: Program, large: number = PREPACKED_ENTRIES): Program {
   const late = pointwise(program);
   const editor = edit(program);
   const turned = new Map<number, number>();

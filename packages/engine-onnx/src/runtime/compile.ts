@@ -4,6 +4,7 @@ import { bytesPerElement, largestOperation, sizeOf, verified, type Program } fro
 
 import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
 import { createGraph, lower, LoweringError, portType, type Edge, type Graph } from '../lower/index.ts';
+import { ARENA_BYTES, PARALLEL_WORK, UNCOPIED_BYTES } from '../tuning.ts';
 import { encodeModel } from './model.ts';
 import { createSession, type Feeds, type Session } from './session.ts';
 
@@ -22,18 +23,6 @@ export type FeedModel = (
   model: Pick<Model, 'inputs' | 'feeds'>,
   inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
 ) => void;
-
-/** Operations of one operator from which on the other cores are worth waking. */
-const PARALLEL = 2e6;
-
-/**
- * Bytes of values up to which a session keeps the memory of its runs. Fresh memory costs small models a tenth of their time; a
- * large one would keep a multiple of what the ledger counts, and so would each model beside it.
- */
-const ARENA = 2 ** 23;
-
-/** Bytes of outputs from which on an error costs less than copies of them. */
-const COPIED = 2 ** 14;
 
 /** A model without outputs, which ONNX Runtime does not take: what nothing depends on is pulled back to nothing. */
 const empty: Model = { inputs: new Set(), feeds: {}, run: () => ({}), release: () => undefined };
@@ -79,7 +68,7 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
     runtime.pool.kind(edge.shape, edge.type),
   ]);
   const bytes = kinds.reduce((sum, [, kind]) => sum + kind.bytes, 0);
-  const withUnreadable = bytes > COPIED && runtime.providers.every((provider) => provider === 'cpu');
+  const withUnreadable = bytes > UNCOPIED_BYTES && runtime.providers.every((provider) => provider === 'cpu');
   const session = openSession(graph, () => encodeModel(graph, withUnreadable), work, runtime);
   const feeds: Feeds = {};
   return {
@@ -115,8 +104,8 @@ export function openSession(
   work: number,
   { float, providers, threads, cores, opened }: Runtime,
 ): Session {
-  const arena = bytesMade(graph) <= ARENA;
-  const options = { providers, threads: threads ?? (work > PARALLEL ? cores : 1), arena, float };
+  const arena = bytesMade(graph) <= ARENA_BYTES;
+  const options = { providers, threads: threads ?? (work > PARALLEL_WORK ? cores : 1), arena, float };
   let open: Session | undefined = createSession(encode(), options);
   const session: Session = {
     run(feeds, outputs) {

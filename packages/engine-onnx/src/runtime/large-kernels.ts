@@ -17,14 +17,12 @@ import {
 } from '@odegrad/trace';
 
 import { LoweringError } from '../lower/index.ts';
+import { KERNEL_WORK } from '../tuning.ts';
 import { wrap, type Runtime } from './array.ts';
 import { compileProgram, type Model } from './compile.ts';
 
 /** Kernels whose work grows faster than what they read and write. */
 const heavy = Object.keys(kernels).filter((name) => kernels[name]!.contracts);
-
-/** Floating-point operations from which on JavaScript's loops take longer for a kernel than ONNX Runtime to load it. */
-const LARGE = 2e6;
 
 type Operands = Readonly<Record<string, TensorInfo>>;
 
@@ -66,7 +64,7 @@ function relieved(
       ) as Operands;
       const attrs = call.attrs ?? {};
       const program = alone(original.kernelName, operands, attrs);
-      if (!program || operations(program) < LARGE) return original.kernelFunc(call);
+      if (!program || operations(program) < KERNEL_WORK) return original.kernelFunc(call);
       const key = JSON.stringify([program.instructions, program.values]);
       if (!models.has(key)) models.set(key, lowered(program, runtime));
       const model = models.get(key);
