@@ -4,6 +4,7 @@ const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
 // The rooms of a package, each of which imports those before it alone.
 const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
+  'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
   trace: ['ir', 'passes', 'tracing', 'field'],
   'engine-onnx': ['passes', 'lower', 'runtime', 'steps', 'field', 'shards'],
 };

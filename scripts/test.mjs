@@ -14,7 +14,8 @@ const results = join(scratch, 'vitest.json');
 /** Name, what it checks, and the command. `setup.mjs` has installed before this runs. */
 const checks = [
   ['lockfile', 'package-lock.json fits every package.json', process.execPath, 'scripts/check-lockfile.mjs'],
-  ['build', 'every package builds', 'nx', 'run-many', '-t', 'build'],
+  ['manifests', 'every package says where it comes from', process.execPath, 'scripts/check-manifests.mjs'],
+  ['build', 'every package builds', process.execPath, 'scripts/setup.mjs'],
   ['typecheck', 'sources and tests typecheck together', 'tsc', '-p', 'tsconfig.json'],
   ['lint', 'eslint', 'eslint', '.', '--max-warnings', '0'],
   ['format', 'prettier', 'prettier', '--check', '--log-level', 'warn', '.'],
@@ -29,7 +30,7 @@ const checks = [
     '--reporter=json',
     `--outputFile.json=${results}`,
   ],
-  ['packages', 'publint and attw on each packed package', 'nx', 'run-many', '-t', 'check'],
+  ['packages', 'publint and attw on each packed package', 'npm', 'run', '--silent', 'check'],
   [
     'third-party',
     'a plugin from outside, on packed packages in an empty project',

@@ -1,18 +1,18 @@
 import type { Plugin } from '@odegrad/core';
-import { tfjsEngine } from './tfjs-engine.ts';
+import { tfjsEngine } from './eager/tfjs-engine.ts';
 
-export type { Times } from './arguments.ts';
-export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend.ts';
-export type { BackendName } from './backend-candidate.ts';
-export { checkAlive } from './disposed.ts';
-export { explained, missingKernel } from './explain.ts';
-export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './field-engine.ts';
+export type { Times } from './front/arguments.ts';
+export { chooseBackend, type ChosenBackend, type TriedBackend } from './backend/backend.ts';
+export type { BackendName } from './backend/backend-candidate.ts';
+export { checkAlive } from './tape/disposed.ts';
+export { explained, missingKernel } from './eager/explain.ts';
+export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eager/field-engine.ts';
 export { checkKernel } from './gradients/wrong-kernels.ts';
-export { odeint } from './odeint.ts';
-export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './options.ts';
-export { record, type Recording } from './recording.ts';
-export { smoothGradients } from './smooth.ts';
-export { solve, type OdeGradient, type OdeSolution } from './solve.ts';
+export { odeint } from './front/odeint.ts';
+export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './front/options.ts';
+export { record, type Recording } from './eager/recording.ts';
+export { smoothGradients } from './eager/smooth.ts';
+export { solve, type OdeGradient, type OdeSolution } from './front/solve.ts';
 export type {
   CotangentOf,
   Float64Part,
@@ -24,9 +24,9 @@ export type {
   SlopeOf,
   StateOf,
   VectorFieldFunction,
-} from './state.ts';
-export { isolated } from './tape.ts';
-export { requireFloat32, tfjsEngine } from './tfjs-engine.ts';
+} from './front/state.ts';
+export { isolated } from './tape/tape.ts';
+export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';
 
 /** The engine as a plugin. `odeint` and `solve` know it without. */
 const plugin: Plugin = { name: '@odegrad/engine-tfjs', engines: [tfjsEngine] };

@@ -32,7 +32,7 @@ export function registeredElsewhere(kind: Kind, name: string): string {
   const other = copies.find((copy) => copy !== own && copy.registered.has(`${kind}:${name}`));
   if (!other) return '';
   return (
-    ` It was registered with another copy of @odegrad/core: ${copies.length} are loaded, this one from ${own.place}, ` +
+    `It was registered with another copy of @odegrad/core: ${copies.length} are loaded, this one from ${own.place}, ` +
     `that one from ${other.place}. Leave one of them: \`npm ls @odegrad/core\` shows who asks for which, \`npm dedupe\` ` +
     `often joins them. Or hand the registry of that copy to what looks names up: { registry }.`
   );

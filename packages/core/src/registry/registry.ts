@@ -14,25 +14,6 @@ import { checkPlugin, contents } from './plugin.ts';
 import { suggest } from '../arguments/suggest.ts';
 import type { Plugin } from '../types/plugin.ts';
 
-/** Which package brings a name, for the message when it is missing. */
-const HOMES = new Map<string, string>(
-  Object.entries({
-    backprop: '@odegrad/grad-backprop',
-    adjoint: '@odegrad/grad-adjoint',
-    symplectic: '@odegrad/grad-symplectic',
-    onnx: '@odegrad/engine-onnx',
-    replay: '@odegrad/engine-replay',
-    tfjs: '@odegrad/engine-tfjs',
-    ...Object.fromEntries(
-      ['checkpoint', 'recompute', 'resolve', 'stages', 'binomial', 'online', 'auto'].map((name) => [
-        name,
-        '@odegrad/grad-checkpoint',
-      ]),
-    ),
-  }),
-);
-const TABLEAUX = '@odegrad/tableaux';
-
 const container = instance as DependencyContainer;
 const NAME = valueThat('a text', (value) => typeof value === 'string');
 
@@ -84,26 +65,20 @@ export class Registry {
   }
 
   /**
+   * What is registered under a name. `remedy` is a sentence that says what to do where nothing is, for callers who know
+   * who brings that name; the registry itself knows no plugin that has not come.
+   *
    * @throws {RegistryError} if there is none of that name; the message lists those there are, and says where the name was
    * registered with another copy of this package.
    */
-  get<K extends Kind>(kind: K, name: string): Registered[K] {
+  get<K extends Kind>(kind: K, name: string, remedy = 'Is a `registry.use(plugin)` missing?'): Registered[K] {
     checkKind(kind);
     check('name', name, NAME);
-    const key = token(kind, name);
-    if (this.has(kind, name)) return this.#scope.resolve(key);
+    if (this.has(kind, name)) return this.#scope.resolve(token(kind, name));
     const known = this.names(kind);
-    const elsewhere = registeredElsewhere(kind, name);
-    const home =
-      HOMES.get(name) ??
-      ((kind === 'solver' || kind === 'tableau') && known.length === 0 ? TABLEAUX : undefined);
-    const missing = elsewhere
-      ? elsewhere
-      : home
-        ? ` Install ${home} and register it: registry.use(plugin).`
-        : ' Is a `registry.use(plugin)` missing?';
     throw new RegistryError(
-      `No ${kind} '${name}'.${suggest(name, known)} Registered: ${known.join(', ') || 'none'}.${missing}`,
+      `No ${kind} '${name}'.${suggest(name, known)} Registered: ${known.join(', ') || 'none'}. ` +
+        (registeredElsewhere(kind, name) || remedy),
     );
   }
 

@@ -2,8 +2,8 @@ import { EngineError } from '@odegrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { smoothGradients } from '../smooth.ts';
-import { isolated } from '../tape.ts';
+import { smoothGradients } from '../eager/smooth.ts';
+import { isolated } from '../tape/tape.ts';
 
 setWasmPaths(
   new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,

@@ -1,7 +1,7 @@
 import { EngineError } from '@odegrad/core';
 import { getGradient, zeros, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core';
-import { isDiscrete } from '../discrete.ts';
-import type { GradientFunction } from '../internals.ts';
+import { isDiscrete } from '../tape/discrete.ts';
+import type { GradientFunction } from '../tape/internals.ts';
 import { zerosOf, type Cotangents } from './correction.ts';
 import { missing, ofFunctions, ofKernels } from './corrections.ts';
 import { checkGradient, hasChecks } from './wrong-kernels.ts';

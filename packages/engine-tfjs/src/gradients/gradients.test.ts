@@ -1,9 +1,9 @@
 import { Draws, operations, type Draw } from '@odegrad/testkit';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { internals, replacing } from '../internals.ts';
-import { smoothGradients } from '../smooth.ts';
-import { isolated } from '../tape.ts';
+import { internals, replacing } from '../tape/internals.ts';
+import { smoothGradients } from '../eager/smooth.ts';
+import { isolated } from '../tape/tape.ts';
 import { ofFunctions, ofKernels } from './corrections.ts';
 
 /** What is refused whatever the settings. */

@@ -1,0 +1,114 @@
+import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
+import type { Statistics } from '@odegrad/core';
+import { checkCall, type Call, type Times } from './arguments.ts';
+import { hasDerivative } from '../tape/discrete.ts';
+import type { OdeOptions } from './options.ts';
+import type { Part } from './parts.ts';
+import { readsOf, run, variablesOf, type Run } from './run.ts';
+import type {
+  CotangentOf,
+  Float64Tensor,
+  LikeState,
+  Model,
+  OdeState,
+  PartOf,
+  VectorFieldFunction,
+} from './state.ts';
+
+/** A solve with its way back. It holds tensors until `dispose()`. */
+export interface OdeSolution<S> {
+  readonly ts: readonly number[];
+  /** The states at `ts`, of the structure of y0, each part `[ts.length, ...shape]`. */
+  readonly ys: LikeState<S>;
+  /** Evaluations, steps and bytes so far; it goes on counting in `pullback`. */
+  readonly stats: Statistics;
+  /** Names of what ran. */
+  readonly solver: string;
+  readonly gradient: string;
+  readonly engine: string;
+  /**
+   * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`. May be called again; the
+   * caller owns the tensors. For states in doubles all of it is in doubles: plain values.
+   */
+  pullback(cotangents: CotangentOf<S>): OdeGradient<S>;
+  /** Frees `ys` and what was kept for `pullback`. May be called again. */
+  dispose(): void;
+}
+
+/** Gradient of a loss through a solve. */
+export interface OdeGradient<S> {
+  readonly y0: LikeState<S>;
+  /**
+   * By variable name, as `optimizer.applyGradients` takes them where they are tensors. Zeros for parameters
+   * that f does not use.
+   */
+  readonly parameters: PartOf<S> extends Tensor ? NamedTensorMap : Readonly<Record<string, Float64Tensor>>;
+  /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
+  readonly ts?: PartOf<S>;
+}
+
+/**
+ * Solves dy/dt = f(t, y), y(ts[0]) = y0, like `odeint`, and returns the solution with its statistics and its
+ * pullback. No tape is needed, and none is used; a surrounding `tf.tidy` frees nothing of it. States may be in
+ * doubles where the engine has float64; `ys` and gradients are then Float64Tensors.
+ *
+ * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
+ * the solve cannot go on. Nothing stays alive then.
+ */
+export function solve<const S extends OdeState>(
+  f: NoInfer<VectorFieldFunction<S> | Model>,
+  y0: S,
+  ts: Times,
+  options: OdeOptions = {},
+): OdeSolution<S> {
+  const call = checkCall(f, y0, ts, options);
+  const strategy = call.gradient();
+  const reads = readsOf(call);
+  const variables = variablesOf(call, reads);
+  const solved = run(call, strategy, {
+    parameters: variables,
+    reads,
+    ...(!call.params && { isMissed: hasDerivative }),
+  });
+  const trajectories = kept(solved, call);
+  return {
+    ts: call.ts,
+    ys: call.structure.unflatten(trajectories),
+    stats: solved.stats,
+    solver: call.method.solver.name,
+    gradient: strategy.name,
+    engine: call.engine.name,
+    pullback(cotangents) {
+      const gradient = solved.pullback(checkCotangents(cotangents, call));
+      const result = {
+        y0: call.structure.unflatten(gradient.y0),
+        parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
+        ...(gradient.ts ? { ts: gradient.ts } : {}),
+      };
+      // The kind of parts was told from y0, and so was S.
+      return result as OdeGradient<S>;
+    },
+    dispose() {
+      call.kind.dispose(trajectories);
+      solved.release();
+    },
+  };
+}
+
+function kept<S, P extends Part>(solved: Run<P>, { kind }: Call<S, P>): P[] {
+  try {
+    return kind.keep(solved.trajectories());
+  } catch (error) {
+    solved.release();
+    throw error;
+  }
+}
+
+function checkCotangents<S, P extends Part>(
+  cotangents: CotangentOf<S>,
+  { structure, kind, y0, ts }: Call<S, P>,
+): P[] {
+  return structure.flatten(cotangents, 'cotangents', (part, name, i) =>
+    kind.cotangent(part, name, [ts.length, ...y0[i]!.shape]),
+  );
+}
