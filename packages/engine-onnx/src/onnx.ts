@@ -5,7 +5,7 @@ import { replayEngine } from '@odegrad/engine-replay';
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import {
   checkMissed,
-  checkPurity,
+  checkGuards,
   computeNumbersBy,
   countCompilation,
   createTraceCache,
@@ -95,7 +95,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
       checkAlive(others);
       const prepared = solveWith(made, request, others, fuse);
       checkMissed(request, others);
-      checkPurity(
+      checkGuards(
         request,
         traced.forward,
         () => slopeAtStart(request, prepared),

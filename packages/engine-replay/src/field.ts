@@ -1,14 +1,14 @@
 import { EngineError, type Cotangents, type VectorField } from '@odegrad/core';
 import { checkAlive, type FieldRequest } from '@odegrad/engine-tfjs';
 import {
+  partition,
   pulledBack,
   releasedOnce,
   runPasses,
-  split,
   type Activations,
   type FieldPrograms,
   type Program,
-  type Split,
+  type Partition,
 } from '@odegrad/trace';
 import { engine, keep, scalar, zeros, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
@@ -36,8 +36,8 @@ export function prepareReplays({ forward, gradient }: FieldPrograms): ReplayFiel
     if (!replay) made.set(key, (replay = prepareReplay(fast(make()))));
     return replay;
   };
-  let halves: Split | undefined;
-  const half = (): Split => (halves ??= split(gradient(), 4));
+  let halves: Partition | undefined;
+  const half = (): Partition => (halves ??= partition(gradient(), 4));
   return {
     backendName,
     evaluation: () => once('f', forward),

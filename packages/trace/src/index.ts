@@ -31,20 +31,20 @@ export { verified } from './ir/verify.ts';
 
 // passes: programs in, programs out, or what is found in them.
 export { flatten } from './passes/flatten.ts';
-export { hoist } from './passes/invariants.ts';
+export { hoistInvariants } from './passes/invariants.ts';
 export { lerp } from './passes/lerp.ts';
-export { type Activations, type Split, split } from './passes/partition.ts';
+export { type Activations, type Partition, partition } from './passes/partition.ts';
 export { type Pass, runPasses } from './passes/pass.ts';
-export { readParts } from './passes/quadratures.ts';
-export { regroup } from './passes/reassociate.ts';
-export { type Layout, rowLayouts } from './passes/sharding.ts';
+export { withoutQuadratures } from './passes/quadratures.ts';
+export { reassociate } from './passes/reassociate.ts';
+export { type Sharding, shardings } from './passes/sharding.ts';
 export { simplify } from './passes/simplify.ts';
 export { sumOf } from './passes/sum-terms.ts';
 
 // tracing: from f to its programs, what it reads, and guards that it still is what was recorded.
 export { type TracedField, createTraceCache } from './tracing/cache.ts';
 export { checkMissed, findReads, recordingFor } from './tracing/found-reads.ts';
-export { checkPurity } from './tracing/guards.ts';
+export { checkGuards } from './tracing/guards.ts';
 export { type ExactKernel, type KnownOperand, computeNumbersBy } from './tracing/numbers.ts';
 export { countCompilation } from './tracing/recompilation.ts';
 export { traceField, traceGradient } from './tracing/trace.ts';

@@ -7,7 +7,7 @@ import { PREPACKED_ENTRIES } from '../tuning.ts';
  *
  *     BatchMatMul(x, w)  →  BatchMatMul(x, Transpose(w); transposeB)
  */
-export function turnFactors(program: Program, large: number = PREPACKED_ENTRIES): Program {
+export function prepack(program: Program, large: number = PREPACKED_ENTRIES): Program {
   const late = pointwise(program);
   const editor = edit(program);
   const turned = new Map<number, number>();

@@ -2,7 +2,7 @@ import {
   createBuilder,
   flatten,
   lerp,
-  regroup,
+  reassociate,
   runPasses,
   simplify,
   sumOf,
@@ -257,7 +257,7 @@ describe('a sum of values made alike', () => {
 
 /** Makes the regrouped program, after having compared its results. */
 function regrouped(program: Program): Program {
-  const other = after(regroup, lerp)(program);
+  const other = after(reassociate, lerp)(program);
   const [found, wanted] = [run(other), run(program)];
   expect(Object.keys(found)).toEqual(Object.keys(wanted));
   for (const [name, values] of Object.entries(wanted))

@@ -4,7 +4,7 @@ import { verified } from '../ir/verify.ts';
 /** A program in two: what depends on the variables alone, and what remains for every point. */
 export interface Hoisted {
   /** From the variables to values that the rest takes in under the same names; undefined where there are none. */
-  readonly prelude: Program | undefined;
+  readonly prologue: Program | undefined;
   readonly rest: Program;
 }
 
@@ -12,7 +12,7 @@ export interface Hoisted {
  * Takes out of a program what is the same wherever it runs within a solve: weights joined with their biases, products of
  * weights and constants. Their names begin with `prefix`.
  */
-export function hoist(program: Program, prefix: string): Hoisted {
+export function hoistInvariants(program: Program, prefix: string): Hoisted {
   const late = pointwise(program);
   const early = program.instructions.filter(({ outputs }) => !outputs.some((output) => late.has(output)));
   const makers = makersOf({ ...program, instructions: early });
@@ -29,7 +29,7 @@ export function hoist(program: Program, prefix: string): Hoisted {
       if (made) taken.add(made);
     }
   }
-  if (taken.size === 0) return { prelude: undefined, rest: program };
+  if (taken.size === 0) return { prologue: undefined, rest: program };
   const ports: Port[] = [...taken]
     .flatMap(({ outputs }) => outputs)
     .map((value, i) => ({ name: `${prefix}${i}`, value }));
@@ -39,7 +39,7 @@ export function hoist(program: Program, prefix: string): Hoisted {
     instructions: program.instructions.filter((instruction) => !taken.has(instruction)),
   };
   return {
-    prelude: verified(restrict(program, ports), 'hoist'),
-    rest: verified(restrict(rest, program.outputs), 'hoist'),
+    prologue: verified(restrict(program, ports), 'hoistInvariants'),
+    rest: verified(restrict(rest, program.outputs), 'hoistInvariants'),
   };
 }

@@ -13,7 +13,7 @@ import { verified } from '../ir/verify.ts';
 import { minimumCut } from './minimum-cut.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
-export interface Split {
+export interface Partition {
   /** Gives `f0…` and the activations, as ports `a0…`. */
   readonly forward: Program;
   /** Takes the activations, cotangents and inputs, and gives the gradients. */
@@ -32,7 +32,7 @@ export interface Activations {
  * Splits a program by what depends on the cotangents. The activations between are the fewest bytes from
  * which, with inputs and constants, cheap kernels give all that the pullback reads: a minimum cut.
  */
-export function split(program: Program, floatBytes: number): Split {
+export function partition(program: Program, floatBytes: number): Partition {
   const late = dependents(program, (name) => name.startsWith('c'));
   const gradients = program.outputs.filter(({ name }) => name.startsWith('g'));
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));

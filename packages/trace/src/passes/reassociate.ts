@@ -17,7 +17,7 @@ const LONGEST = 6;
  *
  *     p = Multiply(d, s); q = Multiply(Multiply(Multiply(c, d), s), Sub(1, s))  →  q = Multiply(Multiply(p, c), Sub(1, s))
  */
-export function regroup(program: Program): Program {
+export function reassociate(program: Program): Program {
   const editor = edit(program);
   const monomials = new Map<number, Monomial>();
   const makers = makersOf(program);
