@@ -12,11 +12,11 @@ import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
 import { fusedStep, prepareStep, type StepModels } from '../steps/fuse.ts';
 import { releasedOnce } from '@odegrad/trace';
-import { createPreludes, type Preludes } from './prologue.ts';
+import { createPrologues, type Prologues } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
-import { readParts } from '@odegrad/trace';
-import { passes } from '../passes/list.ts';
-import { split, type Activations } from '@odegrad/trace';
+import { withoutQuadratures } from '@odegrad/trace';
+import { onnxPasses } from '../passes/list.ts';
+import { partition, type Activations } from '@odegrad/trace';
 import { operations, runPasses } from '@odegrad/trace';
 
 /** Models of f at one point. */
@@ -37,7 +37,7 @@ export interface CompiledField extends PointModels {
   readonly engine: Engine<OnnxArray>;
   /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
   readonly read: PointModels;
-  readonly preludes: Preludes;
+  readonly prologues: Prologues;
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
 }
@@ -63,23 +63,23 @@ export function compileField(
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
 ): CompiledField {
   const { runtime, shapes } = about;
-  const preludes = createPreludes(runtime);
+  const prologues = createPrologues(runtime);
   const rewritten = ({ forward, gradient }: FieldPrograms, name: string): FieldPrograms => ({
-    forward: once(() => preludes.without(runPasses(passes, forward()), `v:${name}f`)),
-    gradient: once(() => preludes.without(runPasses(passes, gradient()), `v:${name}g`)),
+    forward: once(() => prologues.without(runPasses(onnxPasses, forward()), `v:${name}f`)),
+    gradient: once(() => prologues.without(runPasses(onnxPasses, gradient()), `v:${name}g`)),
   });
   const programs = rewritten(traced, '');
   const { forward, gradient } = programs;
   const whole = pointModels(programs, runtime);
   const read = once(() => {
-    const part = readParts(traced);
+    const part = withoutQuadratures(traced);
     return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
   });
   const steps = new WeakMap<ButcherTableau, StepModels>();
   return {
     ...about,
     ...whole,
-    preludes,
+    prologues,
     get read() {
       return read();
     },
@@ -99,7 +99,7 @@ export function compileField(
 }
 
 function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
-  const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
+  const halves = once(() => partition(gradient(), bytesOfFloat(runtime.float)));
   return {
     evaluation: once(() => compileProgram(forward(), runtime)),
     linearization: once(() => compileProgram(halves().forward, runtime)),
@@ -131,7 +131,7 @@ export function vectorField(
 
   // A model is shared by all solves; each sets what it reads, and what does not change only once.
   const bound = new Map<Feedable, Feeder>();
-  const prepared = field.preludes.solve(fixed);
+  const prepared = field.prologues.solve(fixed);
   const feederOf = (model: Feedable): Feeder => {
     let feeder = bound.get(model);
     if (!feeder) bound.set(model, (feeder = createFeeder(model, { ...fixed, ...prepared(model.inputs) })));

@@ -14,7 +14,7 @@ import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
 import { releasedOnce } from '@odegrad/trace';
 import { restrictTo, type Program } from '@odegrad/trace';
-import { split, type Activations, type Split } from '@odegrad/trace';
+import { partition, type Activations, type Partition } from '@odegrad/trace';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
 import { stepAttempt, stepForward, stepGradient } from '@odegrad/trace';
 import { fillSpan, withSpanInputs, type StepProgram } from './span-inputs.ts';
@@ -88,8 +88,8 @@ export function prepareStep(
   const attempted = (): StepProgram => withSpanInputs(stepAttempt(solver, forward(), shapes), 'float64');
   const { stages } = solver;
   const floatBytes = bytesOfFloat(runtime.float);
-  let halves: Split | undefined;
-  const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
+  let halves: Partition | undefined;
+  const half = (): Partition => (halves ??= partition(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
     attempt: tableau.bError && (() => once('attempt', attempted)),
