@@ -1,5 +1,5 @@
-import { bytesPerElement, type FloatData, type FloatType } from '@odegrad/trace';
-import { sizeOf } from '@odegrad/trace';
+import { bytesPerElement, sizeOf, type FloatData, type FloatType } from '@odegrad/trace';
+
 import { FREE_BYTES, FREE_COUNT, TRIMMED_SOLVES } from '../tuning.ts';
 import type { BoundTensor, Session } from './session.ts';
 

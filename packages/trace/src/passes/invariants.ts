@@ -1,7 +1,7 @@
 import { makersOf, pointwise, restrict, type Instruction, type Port, type Program } from '../ir/program.ts';
 import { verified } from '../ir/verify.ts';
 
-/** A program in two: what depends on the variables alone, and what remains for every point. */
+/** A program in two: its prologue, which depends on the variables alone, and what remains for every point. */
 export interface Hoisted {
   /** From the variables to values that the rest takes in under the same names; undefined where there are none. */
   readonly prologue: Program | undefined;
@@ -11,6 +11,8 @@ export interface Hoisted {
 /**
  * Takes out of a program what is the same wherever it runs within a solve: weights joined with their biases, products of
  * weights and constants. Their names begin with `prefix`.
+ *
+ *     f0 = Add(y0, BatchMatMul(p0, p1))  →  prologue: v0 = BatchMatMul(p0, p1)    rest: f0 = Add(y0, v0)
  */
 export function hoistInvariants(program: Program, prefix: string): Hoisted {
   const late = pointwise(program);

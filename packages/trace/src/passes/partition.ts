@@ -31,6 +31,9 @@ export interface Activations {
 /**
  * Splits a program by what depends on the cotangents. The activations between are the fewest bytes from
  * which, with inputs and constants, cheap kernels give all that the pullback reads: a minimum cut.
+ *
+ *     f0 = h = Tanh(x); gy0 = Multiply(c0, Sub(1, Square(h)))
+ *     →  forward: f0 = a0 = h = Tanh(x)    pullback: gy0 = Multiply(c0, Sub(1, Square(a0)))
  */
 export function partition(program: Program, floatBytes: number): Partition {
   const late = dependents(program, (name) => name.startsWith('c'));
@@ -63,7 +66,8 @@ function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: numbe
   const again = new Set(program.instructions.filter((instruction) => isCheap(program, instruction)));
   const once = program.instructions.filter((instruction) => !again.has(instruction));
   return minimumCut({
-    capacities: program.values.map((value) => bytesOf(value, floatBytes)),
+    // What is empty is not kept for nothing either: it would be where nothing asks for it.
+    capacities: program.values.map((value) => Math.max(1, bytesOf(value, floatBytes))),
     // A value that is kept, or costs much, asks for none of its operands; one that is made again asks for all.
     edges: [...again].flatMap(({ inputs, outputs }) =>
       outputs.flatMap((output) => inputs.map(({ value }) => [value, output] as const)),

@@ -30,6 +30,10 @@ type Rule = (call: Call) => Sharding | undefined;
 /**
  * The sharding of every value, where y and the cotangent have rows; undefined where rows meet (as in the mean over a batch), or
  * may. Constants with as many rows count as rows (noise, or labels), and so do variables besides the parameters, if told.
+ *
+ *     BatchMatMul(y sharded, w replicated)             sharded
+ *     BatchMatMul(y sharded, c sharded; transposeA)    partial: Σ over rows
+ *     Mean(y sharded; axis 0)                          undefined
  */
 export function shardings(
   program: Program,

@@ -13,6 +13,10 @@ const STACKED = 4096;
  * The sum of values of one shape. Where all were made alike, as the summands of a weight's gradient are by the stages
  * of a step, the sum moves inside: Σ aᵢᵀ bᵢ is one product of the aᵢ and the bᵢ stacked, and a sum over rows of each is
  * one over the rows of all.
+ *
+ *     Σ Transpose(xᵢ)               →  Transpose(AddN(x₀, x₁, …))
+ *     Σ Sum(xᵢ; axis 0)             →  Sum(Concat(x₀, x₁, …); axis 0)
+ *     Σ BatchMatMul(aᵢᵀ, bᵢ)        →  BatchMatMul(Concat(a₀, a₁, …)ᵀ, Concat(b₀, b₁, …))
  */
 export function sumOf(builder: ProgramBuilder, values: readonly number[]): number {
   if (values.length === 1) return values[0]!;

@@ -10,6 +10,8 @@ const sums = ['Add', 'AddN', 'Sub'];
 /**
  * The same program for inputs that are zero, without the inputs and without what is zero on their account. Outputs that
  * are zero are left out. A product with zero is zero, whatever the other factor.
+ *
+ *     Add(x, Multiply(zero, y))  →  x
  */
 export function withZeros(program: Program, isZero: (input: string) => boolean): Program {
   const editor = edit(program);

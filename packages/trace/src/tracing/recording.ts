@@ -57,39 +57,53 @@ export interface Recording extends Recorder {
   end(): void;
 }
 
-/** An empty recording. What tensors there are from now on are made by the function. */
-export function createRecording(): Recording {
+/** The values of a program that is being recorded, and what makes them. */
+interface Underway {
+  readonly values: readonly (Value & { readonly dtype: TensorType })[];
+  readonly instructions: readonly Instruction[];
+  assign(shape: readonly number[], dtype: TensorType): number;
+  emit: Recording['emit'];
+  reshaped: Recording['reshaped'];
+  /** The value as one of another type. */
+  typed(value: number, dtype: TensorType): number;
+}
+
+function underway(): Underway {
   const values: (Value & { readonly dtype: TensorType })[] = [];
-  const inputs: Port[] = [];
-  const constants = new Map<number, ConstantData>();
   const instructions: Instruction[] = [];
-  const known = new Map<DataId, number>();
-  const used = new Set<number>();
-  const captured: Captured[] = [];
-  const mark = nextTensorId();
-
-  const assign = (shape: readonly number[], dtype: TensorType): number =>
-    values.push({ shape: [...shape], dtype }) - 1;
-
-  const emit: Recording['emit'] = (kernel, attrs, operands, types) => {
+  const assign: Underway['assign'] = (shape, dtype) => values.push({ shape: [...shape], dtype }) - 1;
+  const emit: Underway['emit'] = (kernel, attrs, operands, types) => {
     const outputs = types.map(({ shape, dtype }) => assign(shape, dtype));
     instructions.push({ kernel, attrs, inputs: operands, outputs });
     return outputs;
   };
-
-  const reshaped = (value: number, shape: readonly number[]): number => {
-    const { shape: from, dtype } = values[value]!;
-    return sameShape(from, shape)
-      ? value
-      : emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+  return {
+    values,
+    instructions,
+    assign,
+    emit,
+    reshaped(value, shape) {
+      const { shape: from, dtype } = values[value]!;
+      if (sameShape(from, shape)) return value;
+      return emit('Reshape', { shape: [...shape] }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+    },
+    typed(value, dtype) {
+      const { shape, dtype: from } = values[value]!;
+      if (from === dtype) return value;
+      return emit('Cast', { dtype }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
+    },
   };
+}
 
-  // A cast of what is known to a wider type shares its data.
-  const typed = (value: number, dtype: TensorType): number => {
-    const { shape, dtype: from } = values[value]!;
-    if (from === dtype) return value;
-    return emit('Cast', { dtype }, [{ name: 'x', value }], [{ shape, dtype }])[0]!;
-  };
+/** An empty recording. What tensors there are from now on are made by the function. */
+export function createRecording(): Recording {
+  const { values, instructions, assign, emit, reshaped, typed } = underway();
+  const inputs: Port[] = [];
+  const constants = new Map<number, ConstantData>();
+  const known = new Map<DataId, number>();
+  const used = new Set<number>();
+  const captured: Captured[] = [];
+  const mark = nextTensorId();
 
   /** Makes a tensor from before the recording an input, which holds it until the recording ends. */
   const capture = (x: unknown): void => {
@@ -128,7 +142,7 @@ export function createRecording(): Recording {
     valueOf(x) {
       capture(x);
       const seen = known.get(x.dataId);
-      // The same data may be seen in several shapes.
+      // The same data may be seen in several shapes, and types: a cast to a wider one shares it.
       if (seen !== undefined) return typed(reshaped(seen, x.shape), elementType(x.dtype, 'a value'));
       if (isPlaceholder(x.dataId))
         throw unrecordable(
