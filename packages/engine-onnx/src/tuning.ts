@@ -66,3 +66,34 @@ export const BIASED_ENTRIES = 5e4;
 
 /** … where the product has so many times the columns of its left factor, which is copied. */
 export const BIASED_RATIO = 4;
+
+// Steps
+
+/** Operations of f above which a step's arithmetic around f no longer counts: every stage is a call. */
+export const STEP_WORK = 5e8;
+
+/** … and below which several steps are taken in one call. */
+export const SCAN_WORK = 2e5;
+
+/** Bytes of states that such a call takes in or gives out at most, and steps. */
+export const SCAN = { bytes: 65_536, steps: 64 } as const;
+
+/** Bytes of a step's activations that do not count beside what a process takes anyway: the step is pulled back in one call. */
+export const LIGHT_BYTES: number = 2 ** 22;
+
+// Blocks of rows
+
+/** Operations of f from which on a block is worth a thread of its own. */
+export const BLOCK_WORK = 6e6;
+
+/** Operations of one operator from which on threads share it as well as blocks do, without sums of parameters between them. */
+export const SHARED_WORK = 5e8;
+
+/** Rows of a block below which it is not worth it whatever they cost. */
+export const BLOCK_ROWS = 8;
+
+/** Bytes of states that a call of several steps takes or gives at most, and operations of f in each of their stages. */
+export const BLOCK_CALL = { bytes: 4_194_304, work: 1e9 } as const;
+
+/** Looks at a signal before a thread sleeps: between two calls of a solve it had better not. */
+export const SPINS = 20_000;

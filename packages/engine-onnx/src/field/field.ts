@@ -16,6 +16,7 @@ import { createPrologues, type Prologues } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
 import { withoutQuadratures } from '@odegrad/trace';
 import { onnxPasses } from '../passes/list.ts';
+import { SCAN_WORK, STEP_WORK } from '../tuning.ts';
 import { partition, type Activations } from '@odegrad/trace';
 import { operations, runPasses } from '@odegrad/trace';
 
@@ -41,11 +42,6 @@ export interface CompiledField extends PointModels {
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
 }
-
-/** Operations of f above which a step's arithmetic around f no longer counts. */
-const FUSED = 5e8;
-/** … and below which several steps are taken in one call. */
-const FUSED_STEPS = 2e5;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -85,11 +81,11 @@ export function compileField(
     },
     step(tableau) {
       const work = operations(forward());
-      if (work > FUSED) return undefined;
+      if (work > STEP_WORK) return undefined;
       let models = steps.get(tableau);
       if (!models) {
         const activationBytes = (): number => whole.activations().bytes;
-        const tiny = work <= FUSED_STEPS;
+        const tiny = work <= SCAN_WORK;
         models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
         steps.set(tableau, models);
       }

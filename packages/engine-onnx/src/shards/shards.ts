@@ -1,6 +1,7 @@
 import type { State } from '@odegrad/core';
 
 import { wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { BLOCK_ROWS, BLOCK_WORK, SHARED_WORK } from '../tuning.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from '@odegrad/trace';
 import { shardings, type Sharding } from '@odegrad/trace';
 import { largestOperation, operations } from '@odegrad/trace';
@@ -27,13 +28,6 @@ export interface RowBlocks {
   /** Of the variables besides the parameters, a block has its part of those that have rows (noise drawn for a solve). */
   variables(block: Block, others: State<OnnxArray>): State<OnnxArray>;
 }
-
-/** Operations of f from which on a block is worth a thread of its own. */
-const BLOCK_WORK = 6e6;
-/** Operations of one operator from which on threads share it as well as blocks do, without sums of parameters between them. */
-const SHARED_WORK = 5e8;
-/** Rows of a block below which it is not worth it whatever they cost. */
-const BLOCK_ROWS = 8;
 
 /** How many blocks are faster than none: measured on two cores. */
 export function blocksThatPay(

@@ -12,6 +12,7 @@ import {
 import { bytesOfFloat, type FloatData, floats } from '@odegrad/trace';
 import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
+import { LIGHT_BYTES } from '../tuning.ts';
 import { releasedOnce } from '@odegrad/trace';
 import { restrictTo, type Program } from '@odegrad/trace';
 import { partition, type Activations, type Partition } from '@odegrad/trace';
@@ -60,9 +61,6 @@ export interface StepSource {
   readonly tiny: boolean;
 }
 
-/** Bytes of a step's activations that do not count beside what a process takes anyway. */
-const LIGHT = 2 ** 22;
-
 /** Prepares the models of a tableau's step. */
 export function prepareStep(
   tableau: ButcherTableau,
@@ -105,7 +103,7 @@ export function prepareStep(
       const bytes = Math.min(total, stages * activationBytes());
       return { names, bytes, stateBytes: total - bytes };
     },
-    light: () => stages * activationBytes() <= LIGHT,
+    light: () => stages * activationBytes() <= LIGHT_BYTES,
   };
 }
 
