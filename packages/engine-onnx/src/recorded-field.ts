@@ -96,7 +96,7 @@ export function solveWith(
 }
 
 /** The field without whole steps. */
-function stageByStage({ fuse: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
+function stageByStage({ compile: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
   return field;
 }
 

@@ -51,5 +51,5 @@ export { traceField, traceGradient } from './tracing/trace.ts';
 export { recovered } from './tracing/written.ts';
 
 // field: from programs of f to programs of whole steps.
-export { releasedOnce, tooLate } from './field/linearization.ts';
+export { releasedOnce } from './field/linearization.ts';
 export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
