@@ -4,6 +4,7 @@ import type { FloatType } from '@odegrad/trace';
 import type { BlockDescription } from './shard.ts';
 import { MOST_STEPS, operations, type BlockCall, type BlockResult } from './shard-call.ts';
 import type { BoundTensor } from '../runtime/session.ts';
+import { SPINS } from '../tuning.ts';
 
 /** What a worker is told between calls. */
 export type Message =
@@ -60,9 +61,6 @@ export function openLine(): Line {
     numbers: new Float64Array(new SharedArrayBuffer(8 * (CALL + LISTED))),
   };
 }
-
-/** Looks at a signal so many times before the thread sleeps: between two calls of a solve it had better not. */
-const SPINS = 20_000;
 
 /** Waits until a signal is another number than `seen`, and returns it. */
 export function waitFor(

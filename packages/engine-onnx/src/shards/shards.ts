@@ -1,8 +1,9 @@
 import type { State } from '@odegrad/core';
 
 import { wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { BLOCK_ROWS, BLOCK_WORK, SHARED_WORK } from '../tuning.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from '@odegrad/trace';
-import { rowLayouts, type Layout } from '@odegrad/trace';
+import { shardings, type Sharding } from '@odegrad/trace';
 import { largestOperation, operations } from '@odegrad/trace';
 
 /** Rows `from` to `to` (not included) of a batch. */
@@ -28,13 +29,6 @@ export interface RowBlocks {
   variables(block: Block, others: State<OnnxArray>): State<OnnxArray>;
 }
 
-/** Operations of f from which on a block is worth a thread of its own. */
-const BLOCK_WORK = 6e6;
-/** Operations of one operator from which on threads share it as well as blocks do, without sums of parameters between them. */
-const SHARED_WORK = 5e8;
-/** Rows of a block below which it is not worth it whatever they cost. */
-const BLOCK_ROWS = 8;
-
 /** How many blocks are faster than none: measured on two cores. */
 export function blocksThatPay(
   { forward, shapes }: { readonly forward: Program; readonly shapes: readonly (readonly number[])[] },
@@ -54,31 +48,31 @@ export function rowBlocks(
   const rows = shapes[0]?.[0];
   if (rows === undefined || count < 2 || rows < count || shapes.some(([extent]) => extent !== rows))
     return undefined;
-  const layouts = layoutsOf(recorded, rows, true) ?? layoutsOf(recorded, rows, false);
-  if (!layouts) return undefined;
+  const found = shardingsOf(recorded, rows, true) ?? shardingsOf(recorded, rows, false);
+  if (!found) return undefined;
   const { forward, gradient } = recorded;
   const withRows = new Set(
-    forward.inputs.filter(({ value }) => layouts.forward[value] === 'rows').map(({ name }) => name),
+    forward.inputs.filter(({ value }) => found.forward[value] === 'sharded').map(({ name }) => name),
   );
   const cut = (i: number): number => Math.ceil((i * rows) / count);
   return {
     blocks: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
     programs: (block) => ({
-      forward: blockOf(forward, layouts.forward, rows, block),
-      gradient: blockOf(gradient, layouts.gradient, rows, block),
+      forward: blockOf(forward, found.forward, rows, block),
+      gradient: blockOf(gradient, found.gradient, rows, block),
     }),
     shapes: ({ from, to }) => shapes.map(([, ...row]) => [to - from, ...row]),
     variables: (block, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, block) : x)),
   };
 }
 
-function layoutsOf(
+function shardingsOf(
   recorded: Recorded,
   rows: number,
   ofVariables: boolean,
-): Readonly<Record<keyof Recorded, readonly Layout[]>> | undefined {
-  const forward = rowLayouts(recorded.forward, rows, ofVariables);
-  const gradient = forward && rowLayouts(recorded.gradient, rows, ofVariables);
+): Readonly<Record<keyof Recorded, readonly Sharding[]>> | undefined {
+  const forward = shardings(recorded.forward, rows, ofVariables);
+  const gradient = forward && shardings(recorded.gradient, rows, ofVariables);
   return gradient && { forward, gradient };
 }
 
@@ -93,8 +87,8 @@ function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): O
 }
 
 /** The program for a block of rows. */
-function blockOf(program: Program, layouts: readonly Layout[], rows: number, { from, to }: Block): Program {
-  const isCut = (value: number): boolean => layouts[value] === 'rows';
+function blockOf(program: Program, found: readonly Sharding[], rows: number, { from, to }: Block): Program {
+  const isCut = (value: number): boolean => found[value] === 'sharded';
   const values = program.values.map((value, i) => {
     if (!isCut(i)) return value;
     const [extent, ...rest] = value.shape as [number, ...number[]];

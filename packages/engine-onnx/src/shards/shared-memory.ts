@@ -1,4 +1,5 @@
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
+import { BLOCK_CALL } from '../tuning.ts';
 import { MOST_STEPS } from './shard-call.ts';
 import type { SentBlock } from './channel.ts';
 import { sizeOf } from '@odegrad/trace';
@@ -11,14 +12,11 @@ export interface BlockMemory {
   readonly parameters: readonly FloatData[];
 }
 
-/** Bytes of states that a call of several steps takes or gives at most, and operations of f in each of their stages. */
-const LONGEST = { bytes: 2 ** 22, work: 1e9 };
-
 /** How many steps one call takes, of an f of so many operations. Whoever watches a solve is told of them after the call. */
 export function longestCall({ shapes, float }: Pick<SentBlock, 'shapes' | 'float'>, work: number): number {
   const entries = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
   const bytes = Math.max(1, entries * bytesOfFloat(float));
-  return Math.max(1, Math.floor(Math.min(MOST_STEPS, LONGEST.bytes / bytes, LONGEST.work / work)));
+  return Math.max(1, Math.floor(Math.min(MOST_STEPS, BLOCK_CALL.bytes / bytes, BLOCK_CALL.work / work)));
 }
 
 /** Lays the memory out; in a new buffer unless one is given. */

@@ -11,7 +11,7 @@ import { type FloatData, floats } from '@odegrad/trace';
 import { lowerProgram, openSession, type Model } from '../runtime/compile.ts';
 import { zip } from '../lower/context.ts';
 import { createGraph, type Edge } from '../lower/index.ts';
-import { encodeRounds } from '../runtime/model.ts';
+import { encodeScan } from '../runtime/model.ts';
 import { sizeOf, type Program } from '@odegrad/trace';
 import { largestOperation } from '@odegrad/trace';
 
@@ -29,7 +29,7 @@ export interface Roles {
   isCollected(output: string): boolean;
 }
 
-/** A model that runs a program in rounds. Its inputs are named as in `encodeRounds`. */
+/** A model that runs a program in rounds. Its inputs are named as in `encodeScan`. */
 export interface RoundsModel extends Pick<Model, 'inputs' | 'feeds' | 'release'> {
   /** The rows of a scanned input, at least for so many rounds, to be filled before `run`. */
   rows(input: string, rounds: number): FloatData | undefined;
@@ -76,7 +76,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
   const finals = carried.map(([, output]) => output).filter(({ name }) => !roles.isCollected(name));
   const session = openSession(
     graph,
-    () => encodeRounds(graph, { carried, scanned, finals, collected }),
+    () => encodeScan(graph, { carry: carried, xs: scanned, ys: collected, finals }),
     largestOperation(program),
     runtime,
   );

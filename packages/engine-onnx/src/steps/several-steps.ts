@@ -3,12 +3,10 @@ import type { Span, State } from '@odegrad/core';
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
 import { type OnnxArray, type Runtime } from '../runtime/array.ts';
 import type { FeedModel } from '../runtime/compile.ts';
+import { SCAN } from '../tuning.ts';
 import { compileRounds, type RoundsModel } from './scan.ts';
 import { bytesOf } from '@odegrad/trace';
 import { fillSpan, type StepProgram } from './span-inputs.ts';
-
-/** Bytes of states that one call takes in or gives out at most, and steps. */
-const LONGEST = { bytes: 2 ** 16, steps: 64 };
 
 type States = readonly State<OnnxArray>[];
 
@@ -75,7 +73,7 @@ export function severalSteps(
   };
 
   return {
-    longest: Math.max(1, Math.min(LONGEST.steps, Math.floor(LONGEST.bytes / Math.max(1, stateBytes)))),
+    longest: Math.max(1, Math.min(SCAN.steps, Math.floor(SCAN.bytes / Math.max(1, stateBytes)))),
     advance(spans, y, feed) {
       const rounds = forwardRounds();
       fill(rounds, spans);
