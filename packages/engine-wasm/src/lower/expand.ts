@@ -1,6 +1,7 @@
 import { edit, sizeOf, type Editor, type Instruction, type Program } from '@odegrad/trace';
 
 import { axesOf } from './call.ts';
+import { imagesOf } from './images.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 type Expansion = (instruction: Instruction, editor: Editor) => void;
@@ -96,7 +97,7 @@ const oneHot: Expansion = ({ attrs, inputs, outputs }, editor) => {
     editor.call('Cast', { x: hit }, { output }, { dtype });
     return;
   }
-  const value = (x: number): number => editor.constant(Float64Array.of(x), []);
+  const value = (x: number): number => editor.constant(new Float64Array(sizeOf(shape)).fill(x), shape);
   const chosen = editor.call(
     'Select',
     { condition: hit, t: value(on), e: value(off) },
@@ -183,6 +184,15 @@ const expansions: Readonly<Record<string, Expansion>> = {
   },
 };
 
+/** Writes a kernel on images out, if it is one. */
+function expandImages(instruction: Instruction, editor: Editor): boolean {
+  const result = imagesOf(instruction, editor);
+  if (result === undefined) return false;
+  if (instruction.kernel.startsWith('Fused')) finished(instruction, editor, result);
+  else editor.view(result, { output: instruction.outputs[0]! });
+  return true;
+}
+
 /** Sums of stacked summands, as steps have them for runtimes whose calls are dear, as sums again. */
 const unstacked: Expansion = (instruction, editor) => {
   const { kernel, attrs, inputs, outputs } = instruction;
@@ -229,6 +239,7 @@ export function expand(program: Program): Program {
     const { kernel, outputs } = instruction;
     if (Object.hasOwn(expansions, kernel) && sizeOf(editor.shape(outputs[0]!)) > 0)
       expansions[kernel]!(instruction, editor);
+    else if (expandImages(instruction, editor)) continue;
     else if (sumsStacks(instruction, editor)) unstacked(instruction, editor);
     else editor.keep(instruction);
   }
