@@ -27,7 +27,7 @@ export interface OnnxOptions {
   /** Threads of one model, or blocks of a batch; by default 1 for small models and one per core for large ones. */
   readonly threads?: number;
   /**
-   * Blocks of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
+   * Shards of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
    * By default as many as there are threads, for an f that is large enough.
    */
   readonly blocks?: number;

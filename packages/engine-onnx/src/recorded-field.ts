@@ -10,16 +10,16 @@ import { obstacleIn } from './runtime/compile.ts';
 import { arrayEngine, arrayOf } from './runtime/engine.ts';
 import type { largeSums } from './runtime/large-sums.ts';
 import type { Session } from './runtime/session.ts';
-import { blockField } from './shards/shard-field.ts';
-import { blockTeam, type BlockTeam } from './shards/shard-group.ts';
-import { blocksThatPay, rowBlocks } from './shards/shards.ts';
-import { hasCrew } from './shards/worker-pool.ts';
+import { shardedField } from './shards/shard-field.ts';
+import { shardGroup, type ShardGroup } from './shards/shard-group.ts';
+import { shardsThatPay, rowShards } from './shards/shards.ts';
+import { hasWorkers } from './shards/worker-pool.ts';
 
 /** The models of a recording. */
 export interface RecordedField {
   readonly field: CompiledField;
   /** The field in blocks of rows, where it is run so. */
-  readonly team: BlockTeam | undefined;
+  readonly group: ShardGroup | undefined;
   /** The kernel that cannot be lowered, if there is one. */
   readonly obstacle: LoweringError | undefined;
   /** Closes the sessions of its models. */
@@ -29,7 +29,7 @@ export interface RecordedField {
 interface About {
   /** Plain sums of large arrays. */
   readonly plus: ReturnType<typeof largeSums>;
-  /** Blocks of rows, where that is said. */
+  /** Shards of rows, where that is said. */
   readonly blocks: number | undefined;
 }
 
@@ -52,23 +52,23 @@ export function compileRecorded(
   };
   // Looked for before a solve begins: in f, and in its gradient where it has one.
   const obstacle = obstacleIn(gradient ? [forward, gradient] : [forward], runtime);
-  const count = canHelp(runtime) && !obstacle ? (blocks ?? blocksThatPay(traced, runtime)) : 1;
-  const rows = gradient && rowBlocks({ forward, gradient }, traced.shapes, count);
-  const team = rows && blockTeam(rows, about);
+  const count = canHelp(runtime) && !obstacle ? (blocks ?? shardsThatPay(traced, runtime)) : 1;
+  const rows = gradient && rowShards({ forward, gradient }, traced.shapes, count);
+  const group = rows && shardGroup(rows, about);
   return {
     field: compileField(programs, about),
-    team,
+    group,
     obstacle,
     retire() {
       for (const session of opened) session.release();
-      team?.retire();
+      group?.retire();
     },
   };
 }
 
 /** The field with the values that the variables have now. */
 export function solveWith(
-  { field, team }: RecordedField,
+  { field, group }: RecordedField,
   request: FieldRequest,
   others: readonly Tensor[],
   fuse: boolean,
@@ -83,8 +83,8 @@ export function solveWith(
     return wrap(kind, Float64Array.from(isMade ? values : recovered(values as Float32Array)));
   };
   const variables = [request.parameters.map(read), others.map(read)] as const;
-  const solved = team
-    ? blockField(team.solve(...variables), { engine: field.engine, parameters: variables[0] })
+  const solved = group
+    ? shardedField(group.solve(...variables), { engine: field.engine, parameters: variables[0] })
     : vectorField(field, ...variables);
   return {
     field: fuse ? solved : stageByStage(solved),
@@ -102,4 +102,4 @@ function stageByStage({ compile: _, ...field }: VectorField<OnnxArray>): VectorF
 
 /** Whether other threads can run blocks: they have processors, and not what a provider drives. */
 const canHelp = ({ providers }: Runtime): boolean =>
-  providers.every((provider) => provider === 'cpu') && hasCrew();
+  providers.every((provider) => provider === 'cpu') && hasWorkers();

@@ -285,10 +285,10 @@ describe('a field with values of its variables alone', () => {
       const { field, start } = opened(1);
       const { compile: _, ...staged } = field;
       const wanted = gradient(staged, start, strategy);
-      const inBlocks = opened(2);
+      const inShards = opened(2);
       for (const found of [
         gradient(field, start, strategy),
-        gradient(inBlocks.field, inBlocks.start, strategy),
+        gradient(inShards.field, inShards.start, strategy),
       ]) {
         expect(found).toHaveLength(wanted.length);
         found.forEach((x, i) => {

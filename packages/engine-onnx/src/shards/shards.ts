@@ -7,7 +7,7 @@ import { shardings, type Sharding } from '@odegrad/trace';
 import { largestOperation, operations } from '@odegrad/trace';
 
 /** Rows `from` to `to` (not included) of a batch. */
-export interface Block {
+export interface Shard {
   readonly from: number;
   readonly to: number;
 }
@@ -18,19 +18,19 @@ export interface Recorded {
   readonly gradient: Program;
 }
 
-/** A field cut into blocks of rows, for each of which it is a field of its own. */
-export interface RowBlocks {
-  readonly blocks: readonly Block[];
-  /** What is known of f for the rows of a block. */
-  programs(block: Block): Recorded;
-  /** Shapes of the parts of y in a block. */
-  shapes(block: Block): readonly (readonly number[])[];
-  /** Of the variables besides the parameters, a block has its part of those that have rows (noise drawn for a solve). */
-  variables(block: Block, others: State<OnnxArray>): State<OnnxArray>;
+/** A field cut into shards of rows, for each of which it is a field of its own. */
+export interface RowShards {
+  readonly shards: readonly Shard[];
+  /** What is known of f for the rows of a shard. */
+  programs(shard: Shard): Recorded;
+  /** Shapes of the parts of y in a shard. */
+  shapes(shard: Shard): readonly (readonly number[])[];
+  /** Of the variables besides the parameters, a shard has its part of those that have rows (noise drawn for a solve). */
+  variables(shard: Shard, others: State<OnnxArray>): State<OnnxArray>;
 }
 
-/** How many blocks are faster than none: measured on two cores. */
-export function blocksThatPay(
+/** How many shards are faster than none: measured on two cores. */
+export function shardsThatPay(
   { forward, shapes }: { readonly forward: Program; readonly shapes: readonly (readonly number[])[] },
   { threads, cores }: Pick<Runtime, 'threads' | 'cores'>,
 ): number {
@@ -39,12 +39,12 @@ export function blocksThatPay(
   return Math.floor(Math.min(threads ?? cores, operations(forward) / BLOCK_WORK, rows / BLOCK_ROWS));
 }
 
-/** The field in so many blocks of rows, the first of which is none smaller than the others; undefined where f mixes rows. */
-export function rowBlocks(
+/** The field in so many shards of rows, the first of which is none smaller than the others; undefined where f mixes rows. */
+export function rowShards(
   recorded: Recorded,
   shapes: readonly (readonly number[])[],
   count: number,
-): RowBlocks | undefined {
+): RowShards | undefined {
   const rows = shapes[0]?.[0];
   if (rows === undefined || count < 2 || rows < count || shapes.some(([extent]) => extent !== rows))
     return undefined;
@@ -56,13 +56,13 @@ export function rowBlocks(
   );
   const cut = (i: number): number => Math.ceil((i * rows) / count);
   return {
-    blocks: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
-    programs: (block) => ({
-      forward: blockOf(forward, found.forward, rows, block),
-      gradient: blockOf(gradient, found.gradient, rows, block),
+    shards: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
+    programs: (shard) => ({
+      forward: shardOf(forward, found.forward, rows, shard),
+      gradient: shardOf(gradient, found.gradient, rows, shard),
     }),
     shapes: ({ from, to }) => shapes.map(([, ...row]) => [to - from, ...row]),
-    variables: (block, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, block) : x)),
+    variables: (shard, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, shard) : x)),
   };
 }
 
@@ -77,7 +77,7 @@ function shardingsOf(
 }
 
 /** A copy of the rows of an array. */
-function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): OnnxArray {
+function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Shard): OnnxArray {
   const [extent, ...row] = kind.dims as readonly [number, ...number[]];
   const size = kind.size / rows;
   return wrap(
@@ -86,22 +86,22 @@ function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): O
   );
 }
 
-/** The program for a block of rows. */
-function blockOf(program: Program, found: readonly Sharding[], rows: number, { from, to }: Block): Program {
+/** The program for a shard of rows. */
+function shardOf(program: Program, found: readonly Sharding[], rows: number, { from, to }: Shard): Program {
   const isCut = (value: number): boolean => found[value] === 'sharded';
   const values = program.values.map((value, i) => {
     if (!isCut(i)) return value;
     const [extent, ...rest] = value.shape as [number, ...number[]];
     return { ...value, shape: [(extent / rows) * (to - from), ...rest] };
   });
-  const ofBlock = (data: ConstantData, value: number): ConstantData => {
+  const ofShard = (data: ConstantData, value: number): ConstantData => {
     const row = sizeOf(program.values[value]!.shape) / rows;
     return isCut(value) ? data.slice(from * row, to * row) : data;
   };
   return {
     ...program,
     values,
-    constants: new Map([...program.constants].map(([value, data]) => [value, ofBlock(data, value)])),
+    constants: new Map([...program.constants].map(([value, data]) => [value, ofShard(data, value)])),
     instructions: program.instructions.map((instruction) => {
       const output = instruction.outputs[0]!;
       return isCut(output)

@@ -30,7 +30,7 @@ export interface Roles {
 }
 
 /** A model that runs a program in rounds. Its inputs are named as in `encodeScan`. */
-export interface RoundsModel extends Pick<Model, 'inputs' | 'feeds' | 'release'> {
+export interface ScanModel extends Pick<Model, 'inputs' | 'feeds' | 'release'> {
   /** The rows of a scanned input, at least for so many rounds, to be filled before `run`. */
   rows(input: string, rounds: number): FloatData | undefined;
   /**
@@ -44,7 +44,7 @@ export interface RoundsModel extends Pick<Model, 'inputs' | 'feeds' | 'release'>
 }
 
 /** Compiles a program to be run in rounds within one call. */
-export function compileRounds(program: Program, roles: Roles, runtime: Runtime): RoundsModel {
+export function compileScan(program: Program, roles: Roles, runtime: Runtime): ScanModel {
   const { pool } = runtime;
   const graph = lowerProgram(program, createGraph(runtime.float));
   const carried: [Edge, Edge][] = graph.inputs.flatMap((input): [Edge, Edge][] => {
@@ -68,7 +68,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
       return graph.outputs.at(-1)!;
     });
   const scanned = graph.inputs.filter(({ name }) => roles.isScanned(name));
-  // Rounds are counted by the rows of some input.
+  // Scan are counted by the rows of some input.
   if (scanned.length === 0) scanned.push(graph.input(roles.counter, [1]));
   const wanted = [...carried.map(([, output]) => output), ...collected];
   graph.outputs.splice(0, graph.outputs.length, ...wanted);
@@ -98,7 +98,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
   }));
   // One buffer for each scanned input, as long as the longest call so far.
   const buffers = new Map<string, FloatData>();
-  const feeds = Object.fromEntries(starts) as RoundsModel['feeds'];
+  const feeds = Object.fromEntries(starts) as ScanModel['feeds'];
   const rowsOf = (x: FloatData, kind: ArrayKind, i: number): FloatData =>
     x.subarray(i * kind.size, (i + 1) * kind.size);
 
