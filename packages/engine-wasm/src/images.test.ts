@@ -78,7 +78,7 @@ const slope = (tf: TensorFlow, layer: Layer, x: tf.Tensor, w: tf.Tensor): tf.Ten
 function byEngine<A>(engine: FieldEngine<A>, layer: Layer, dtype: 'float32' | 'float64'): number[][] {
   const { x, w, c } = draw(7);
   const weights = tf.variable(tf.tensor1d(w));
-  const f: FlatField = (_, [y]) => [slope(tf, layer, y!, weights as unknown as tf.Tensor)];
+  const f: FlatField = (_, [y]) => [slope(tf, layer, y!, weights)];
   const [y0, c0] = [tf.tensor2d(x, [2, 60]), tf.tensor2d(c, [2, 60])];
   const { field, fromTensor, toTensor, toArray } = engine.prepare({
     f,
@@ -101,7 +101,7 @@ function inDoubles(layer: Layer): number[][] {
   const { x, w, c } = draw(7);
   const [y, weights] = [exact.tensor2d(x, [2, 60]), exact.tensor1d(w)];
   const f = (one: tf.Tensor, other: tf.Tensor): tf.Tensor => slope(exact, layer, one, other);
-  const gradients = exact.grads(f as (...xs: tf.Tensor[]) => tf.Tensor)(
+  const gradients = exact.grads(f)(
     [y, weights],
     exact.tensor2d(c, [2, 60]),
   );

@@ -1,4 +1,5 @@
-import { settings, type Editor } from '@odegrad/trace';
+import type { settings} from '@odegrad/trace';
+import { type Editor } from '@odegrad/trace';
 
 /** One spatial axis of a convolution or pooling. */
 export interface Axis {
