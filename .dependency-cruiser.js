@@ -52,7 +52,7 @@ export default {
     {
       name: 'what-browsers-run-is-nothing-of-node',
       severity: 'error',
-      from: { path: '^packages/(trace|engine-replay)/src', pathNot: test },
+      from: { path: '^packages/(trace|engine-replay|models)/src', pathNot: test },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -66,6 +66,12 @@ export default {
       severity: 'error',
       from: { path: '^packages/engine-onnx/src', pathNot: test },
       to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay|engine-onnx)/' },
+    },
+    {
+      name: 'models-stand-on-the-front-end',
+      severity: 'error',
+      from: { path: '^packages/models/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|models)/' },
     },
     {
       name: 'testkit-imports-only-core',
