@@ -230,7 +230,7 @@ describe('cnf', () => {
     const x = points(6, 5);
     const fresh: OdeOptions = { ...rk4, engine: onnx().engines![0]! };
     const gradient = (flow: Flow): void => {
-      tf.tidy(() => tf.variableGrads(() => tf.mean(logDensity(flow, x, { ode: fresh }))));
+      tf.tidy(() => void tf.variableGrads(() => tf.mean(logDensity(flow, x, { ode: fresh }))));
     };
     gradient(flows[0]!);
     const once = made;
