@@ -1,0 +1,64 @@
+import { escapeHtml } from './html.ts';
+
+/** A picture of numbers on a grid. */
+export interface Heatmap {
+  /** What stands for it where it cannot be seen. */
+  readonly description: string;
+  /** `values[row][column]`; the first row is drawn at the bottom. NaN is left out. */
+  readonly values: readonly (readonly number[])[];
+  /** The numbers of the darkest and the lightest colour. */
+  readonly range: readonly [number, number];
+  readonly x: string;
+  readonly y: string;
+}
+
+const LEVELS = 24;
+const SIZE = { width: 360, height: 240, left: 22, bottom: 24 };
+
+/** Dark blue over teal to yellow: of even steps in lightness, and so readable without colours. */
+const STOPS: readonly (readonly [number, number, number])[] = [
+  [38, 20, 72],
+  [52, 70, 135],
+  [35, 125, 140],
+  [75, 175, 110],
+  [190, 210, 60],
+  [252, 236, 120],
+];
+
+/** Draws a heatmap as SVG: one path for each of a few colours, in runs of columns. */
+export function heatmap({ description, values, range: [low, high], x, y }: Heatmap): string {
+  const [rows, columns] = [values.length, values[0]?.length ?? 0];
+  const [cell, line] = [SIZE.width / columns, SIZE.height / rows];
+  const paths = Array.from({ length: LEVELS }, () => '');
+  const level = (value: number): number =>
+    Math.max(0, Math.min(LEVELS - 1, Math.floor((LEVELS * (value - low)) / (high - low))));
+  values.forEach((row, i) => {
+    const top = (SIZE.height - (i + 1) * line).toFixed(1);
+    for (let from = 0; from < columns;) {
+      const value = row[from]!;
+      let to = from + 1;
+      if (!Number.isNaN(value)) {
+        const own = level(value);
+        while (to < columns && !Number.isNaN(row[to]!) && level(row[to]!) === own) to++;
+        // A little larger than they are, so that no background shows between them.
+        paths[own] +=
+          `M${(SIZE.left + from * cell).toFixed(1)} ${top}h${((to - from) * cell + 0.3).toFixed(1)}v${(line + 0.3).toFixed(1)}h-${((to - from) * cell + 0.3).toFixed(1)}z`;
+      }
+      from = to;
+    }
+  });
+  const drawn = paths.map((d, i) =>
+    d === '' ? '' : `<path shape-rendering="crispEdges" fill="${colorOf((i + 0.5) / LEVELS)}" d="${d}"/>`,
+  );
+  const [width, height] = [SIZE.left + SIZE.width + 2, SIZE.height + SIZE.bottom];
+  const text = `font-family="system-ui, sans-serif" font-size="12" fill="var(--muted)" text-anchor="middle"`;
+  return `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="0 0 ${width} ${height}">${drawn.join('')}<text ${text} x="${SIZE.left + SIZE.width / 2}" y="${height - 6}">${escapeHtml(x)}</text><text ${text} transform="translate(13 ${SIZE.height / 2}) rotate(-90)">${escapeHtml(y)}</text></svg>`;
+}
+
+/** The colour of a number between 0 and 1. */
+function colorOf(at: number): string {
+  const place = at * (STOPS.length - 1);
+  const i = Math.min(STOPS.length - 2, Math.floor(place));
+  const mixed = STOPS[i]!.map((from, k) => Math.round(from + (place - i) * (STOPS[i + 1]![k]! - from)));
+  return `rgb(${mixed.join(' ')})`;
+}
