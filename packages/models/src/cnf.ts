@@ -4,7 +4,9 @@ import {
   randomUniform,
   reshape,
   slice,
+  softplus,
   sub,
+  tanh,
   mul,
   cast,
   zeros,
@@ -23,6 +25,8 @@ export interface CnfOptions {
   readonly dimension: number;
   /** Widths of the hidden layers. Default `[64, 64]`. */
   readonly hidden?: readonly number[];
+  /** Between the layers; smooth, since it is differentiated twice. Default `'softplus'`. */
+  readonly activation?: 'softplus' | 'tanh';
   /** How the divergence is found. Default `'exact'` up to 3 dimensions, else `'hutchinson'`. */
   readonly trace?: 'exact' | 'hutchinson';
   /** Length of the flow in time. Default 1. */
@@ -56,6 +60,7 @@ const FEW = 3;
 export function cnf({
   dimension,
   hidden = [64, 64],
+  activation = 'softplus',
   trace = dimension > FEW ? 'hutchinson' : 'exact',
   time = 1,
   seed = 1,
@@ -64,7 +69,11 @@ export function cnf({
     if (!Number.isSafeInteger(size) || size < 1)
       throw new ArgumentError(`A flow has sizes from 1 on, not ${size}.`);
   if (!(time > 0 && time < Infinity)) throw new ArgumentError(`A flow takes a positive time, not ${time}.`);
-  const network = squashNetwork([dimension, ...hidden, dimension], seed);
+  const network = squashNetwork(
+    [dimension, ...hidden, dimension],
+    activation === 'tanh' ? tanh : softplus,
+    seed,
+  );
   const g = (t: Scalar, z: Tensor): Tensor => network.apply(t, z);
   const field: Cnf['field'] = (noise) => (noise ? hutchinsonField(g, noise) : exactField(g));
   return {

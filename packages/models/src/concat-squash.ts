@@ -1,4 +1,4 @@
-import { add, mul, sigmoid, softplus, type Rank, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { add, mul, sigmoid, type Rank, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { affine } from './dense.ts';
 import { initializer, type Initializer } from './initializer.ts';
 
@@ -28,13 +28,17 @@ export function concatSquash({ inputs, outputs, seed = 1 }: LayerOptions): TimeN
   return squashLayer(initializer(seed), inputs, outputs);
 }
 
-/** Concat-squash layers of the given widths with softplus between them: FFJORD's network for tables. */
-export function squashNetwork(widths: readonly number[], seed: number): TimeNetwork {
+/** Concat-squash layers of the given widths with `activation` between them. */
+export function squashNetwork(
+  widths: readonly number[],
+  activation: (x: Tensor) => Tensor,
+  seed: number,
+): TimeNetwork {
   const draw = initializer(seed);
   const layers = widths.slice(1).map((outputs, i) => squashLayer(draw, widths[i]!, outputs));
   return {
     variables: layers.flatMap(({ variables }) => variables),
-    apply: (t, x) => layers.reduce((h, layer, i) => layer.apply(t, i === 0 ? h : softplus(h)), x),
+    apply: (t, x) => layers.reduce((h, layer, i) => layer.apply(t, i === 0 ? h : activation(h)), x),
   };
 }
 

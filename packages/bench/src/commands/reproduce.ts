@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ArgumentError } from '@odegrad/core';
 import { Argument, Command, Option } from 'commander';
 import { engineName } from '../names.ts';
 import { oneOf } from '../parse.ts';
@@ -13,6 +14,7 @@ import { DEFAULT_ENGINE } from './defaults.ts';
 interface Options {
   readonly full?: true;
   readonly engine: string;
+  readonly data?: string;
   readonly report?: string;
   readonly json?: true;
 }
@@ -23,6 +25,7 @@ const ALL = 'all';
 export function reproduceCommand(streams: Streams): Command {
   const names = [...experiments.map(({ name }) => name), ALL];
   const list = experiments.map(({ name, summary }) => `  ${name.padEnd(15)} ${summary}`);
+  const learners = experiments.flatMap(({ name, takesData }) => (takesData ? [name] : [])).join(', ');
   return new Command('reproduce')
     .summary('run the experiments of the paper, claim by claim')
     .description(
@@ -40,6 +43,7 @@ export function reproduceCommand(streams: Streams): Command {
       engineName,
       DEFAULT_ENGINE,
     )
+    .option('--data <file.csv>', `a table of numbers for ${learners} to learn`)
     .option('--report <file>', 'write an HTML report with the figures')
     .option('--json', 'print JSON lines: one for each measurement, then one for each claim')
     .addHelpText(
@@ -47,6 +51,7 @@ export function reproduceCommand(streams: Streams): Command {
       `\nExperiments:\n${list.join('\n')}\n  ${ALL.padEnd(15)} all of them, on one page\n` +
         '\nExamples:\n' +
         '  odegrad reproduce memory\n' +
+        '  odegrad reproduce cnf --engine tfjs:wasm --json\n' +
         '  odegrad reproduce all --full --report paper.html',
     )
     .action(async (name: string, options: Options) => {
@@ -56,7 +61,9 @@ export function reproduceCommand(streams: Streams): Command {
 }
 
 async function run(chosen: readonly Experiment[], options: Options, streams: Streams): Promise<void> {
-  const { full = false, engine } = options;
+  const { full = false, engine, data } = options;
+  const deaf = data === undefined ? undefined : chosen.find(({ takesData }) => !takesData);
+  if (deaf) throw new ArgumentError(`Experiment '${deaf.name}' makes its own data. Leave --data out.`);
   const report = options.report === undefined ? undefined : await wholeFile(options.report);
   const outcomes: Outcome[] = [];
   for (const experiment of chosen) {
@@ -64,7 +71,7 @@ async function run(chosen: readonly Experiment[], options: Options, streams: Str
       remark(streams.err, `${experiment.name}: ${text}`);
     };
     const start = performance.now();
-    const outcome = await experiment.run({ full, engine, note });
+    const outcome = await experiment.run({ full, engine, note, ...(data === undefined ? {} : { data }) });
     note(`${((performance.now() - start) / 1000).toFixed(1)} s`);
     outcomes.push(outcome);
     if (options.json) printRecords(outcome, streams);

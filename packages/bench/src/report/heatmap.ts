@@ -10,10 +10,13 @@ export interface Heatmap {
   readonly range: readonly [number, number];
   readonly x: string;
   readonly y: string;
+  /** As high as wide, without room for names of axes. */
+  readonly square?: boolean;
 }
 
 const LEVELS = 24;
-const SIZE = { width: 360, height: 240, left: 22, bottom: 24 };
+const WIDE = { width: 360, height: 240, left: 22, bottom: 24, right: 2 };
+const SQUARE = { width: 300, height: 300, left: 0, bottom: 0, right: 0 };
 
 /** Dark blue over teal to yellow: of even steps in lightness, and so readable without colours. */
 const STOPS: readonly (readonly [number, number, number])[] = [
@@ -26,14 +29,15 @@ const STOPS: readonly (readonly [number, number, number])[] = [
 ];
 
 /** Draws a heatmap as SVG: one path for each of a few colours, in runs of columns. */
-export function heatmap({ description, values, range: [low, high], x, y }: Heatmap): string {
+export function heatmap({ description, values, range: [low, high], x, y, square = false }: Heatmap): string {
+  const size = square ? SQUARE : WIDE;
   const [rows, columns] = [values.length, values[0]?.length ?? 0];
-  const [cell, line] = [SIZE.width / columns, SIZE.height / rows];
+  const [cell, line] = [size.width / columns, size.height / rows];
   const paths = Array.from({ length: LEVELS }, () => '');
   const level = (value: number): number =>
     Math.max(0, Math.min(LEVELS - 1, Math.floor((LEVELS * (value - low)) / (high - low))));
   values.forEach((row, i) => {
-    const top = (SIZE.height - (i + 1) * line).toFixed(1);
+    const top = (size.height - (i + 1) * line).toFixed(1);
     for (let from = 0; from < columns;) {
       const value = row[from]!;
       let to = from + 1;
@@ -42,7 +46,7 @@ export function heatmap({ description, values, range: [low, high], x, y }: Heatm
         while (to < columns && !Number.isNaN(row[to]!) && level(row[to]!) === own) to++;
         // A little larger than they are, so that no background shows between them.
         paths[own] +=
-          `M${(SIZE.left + from * cell).toFixed(1)} ${top}h${((to - from) * cell + 0.3).toFixed(1)}v${(line + 0.3).toFixed(1)}h-${((to - from) * cell + 0.3).toFixed(1)}z`;
+          `M${(size.left + from * cell).toFixed(1)} ${top}h${((to - from) * cell + 0.3).toFixed(1)}v${(line + 0.3).toFixed(1)}h-${((to - from) * cell + 0.3).toFixed(1)}z`;
       }
       from = to;
     }
@@ -50,9 +54,13 @@ export function heatmap({ description, values, range: [low, high], x, y }: Heatm
   const drawn = paths.map((d, i) =>
     d === '' ? '' : `<path shape-rendering="crispEdges" fill="${colorOf((i + 0.5) / LEVELS)}" d="${d}"/>`,
   );
-  const [width, height] = [SIZE.left + SIZE.width + 2, SIZE.height + SIZE.bottom];
+  const [width, height] = [size.left + size.width + size.right, size.height + size.bottom];
   const text = `font-family="system-ui, sans-serif" font-size="12" fill="var(--muted)" text-anchor="middle"`;
-  return `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="0 0 ${width} ${height}">${drawn.join('')}<text ${text} x="${SIZE.left + SIZE.width / 2}" y="${height - 6}">${escapeHtml(x)}</text><text ${text} transform="translate(13 ${SIZE.height / 2}) rotate(-90)">${escapeHtml(y)}</text></svg>`;
+  const names = square
+    ? ''
+    : `<text ${text} x="${size.left + size.width / 2}" y="${height - 6}">${escapeHtml(x)}</text>` +
+      `<text ${text} transform="translate(13 ${size.height / 2}) rotate(-90)">${escapeHtml(y)}</text>`;
+  return `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="0 0 ${width} ${height}">${drawn.join('')}${names}</svg>`;
 }
 
 /** The colour of a number between 0 and 1. */

@@ -45,7 +45,7 @@ export function lineChart(
       x: {
         field: 'a',
         type: 'quantitative',
-        ...valueAxis(
+        ...lineAxis(
           xScale,
           x,
           values.map(({ a }) => a),
@@ -54,7 +54,7 @@ export function lineChart(
       y: {
         field: 'b',
         type: 'quantitative',
-        ...valueAxis(
+        ...lineAxis(
           yScale,
           y,
           values.map(({ b }) => b),
@@ -92,4 +92,15 @@ export function lineChart(
       order: { field: 'a', type: 'quantitative' },
     },
   };
+}
+
+/** As others, but small numbers as powers of ten: there is little room. */
+function lineAxis(
+  type: 'linear' | 'log',
+  title: string,
+  values: readonly number[],
+): ReturnType<typeof valueAxis> {
+  const made = valueAxis(type, title, values);
+  const small = type === 'log' && Math.min(...values) < 1e-3;
+  return small ? { ...made, axis: { ...made.axis, format: '.0e' } } : made;
 }

@@ -33,6 +33,8 @@ export interface Setting {
   readonly full: boolean;
   /** As `--engine` names it. */
   readonly engine: string;
+  /** A table of numbers to learn in place of the experiment's own data. */
+  readonly data?: string;
   /** Tells how far things are. */
   note(text: string): void;
 }
@@ -55,6 +57,8 @@ export interface Outcome {
 export interface Experiment {
   readonly name: string;
   readonly summary: string;
+  /** Whether it can learn a table. */
+  readonly takesData?: true;
   run(setting: Setting): Promise<Outcome>;
 }
 

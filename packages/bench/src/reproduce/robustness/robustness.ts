@@ -100,7 +100,7 @@ function tableOf({ name, title }: StudiedProblem, errors: readonly GradientError
 function figuresOf({ name, title }: StudiedProblem, errors: readonly GradientError[]): Promise<Figure>[] {
   return (['discrete', 'continuous'] as const).map(async (reference) => ({
     title: `From the ${reference} gradient`,
-    caption: `Relative error on ${title}, against tolerance.`,
+    caption: `Relative error on ${title}, against tolerance. Exact strategies lie on one another; where a line is missing, its solve could not go on.`,
     svg: await renderSvg(
       lineChart(
         METHODS.map((strategy) => ({
