@@ -31,7 +31,7 @@ export interface AugmentedOptions {
 
 /** A neural ODE in a space of more dimensions than its data. */
 export interface Augmented {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** For `odeint` and `solve`: states `[rows, dimension + extra]`. It depends on time. */
   field(t: Scalar, state: Tensor): Tensor;
   /** x `[rows, dimension]` → `[rows, dimension + extra]`, the new columns zero. */

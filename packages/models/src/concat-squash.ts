@@ -4,7 +4,7 @@ import { initializer, type Initializer } from './initializer.ts';
 
 /** A function of time and of the rows of x that learns. */
 export interface TimeNetwork {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** t a scalar, x `[rows, inputs]` → `[rows, outputs]`. */
   apply(t: Tensor, x: Tensor): Tensor;
 }

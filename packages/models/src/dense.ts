@@ -9,7 +9,7 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 
 /** A layer x W + b with W `[inputs, outputs]`. */
 export interface Dense {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** x `[rows, inputs]` → `[rows, outputs]`. */
   apply(x: Tensor): Tensor;
 }

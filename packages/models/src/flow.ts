@@ -29,7 +29,7 @@ export interface FlowOptions {
 /** An invertible map between data and points of a standard normal distribution. */
 export interface Flow {
   readonly dimension: number;
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** x `[rows, d]` → z `[rows, d]` and log |det ∂z/∂x| `[rows]`. Differentiable in x and in the variables. */
   toBase(x: Tensor, options?: FlowOptions): { readonly z: Tensor; readonly logDeterminant: Tensor };
   /** z `[rows, d]` → x `[rows, d]`. Differentiable in z and in the variables. */

@@ -4,7 +4,7 @@ import type { Initializer } from './initializer.ts';
 
 /** A gated recurrent unit. */
 export interface GatedCell {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** h `[rows, units]`, x `[rows, inputs]` → `[rows, units]`. */
   apply(h: Tensor, x: Tensor): Tensor;
 }

@@ -37,7 +37,7 @@ export interface Observed {
 
 /** A PDE u_t = D δH/δu whose energy H is learned. */
 export interface HamiltonianPde {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** Distance of neighbouring points. */
   readonly dx: number;
   /** ∫ H dx of each row of u: `[rows, points]` → `[rows]`. */

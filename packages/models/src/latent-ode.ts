@@ -46,7 +46,7 @@ export interface Posterior {
 
 /** A generative model of time series with irregular times. */
 export interface LatentOde {
-  readonly variables: readonly Variable[];
+  readonly variables: Variable[];
   /** Latent states `[rows, latent]`, for `odeint` and `solve`. */
   field(t: Scalar, z: Tensor): Tensor;
   /** xs `[rows, ts.length, dimension]`, read from the last time to the first. */

@@ -33,24 +33,20 @@ export function heatmap({ description, values, range: [low, high], x, y, square 
   const size = square ? SQUARE : WIDE;
   const [rows, columns] = [values.length, values[0]?.length ?? 0];
   const [cell, line] = [size.width / columns, size.height / rows];
-  const paths = Array.from({ length: LEVELS }, () => '');
   const level = (value: number): number =>
     Math.max(0, Math.min(LEVELS - 1, Math.floor((LEVELS * (value - low)) / (high - low))));
-  values.forEach((row, i) => {
-    const top = (size.height - (i + 1) * line).toFixed(1);
-    for (let from = 0; from < columns;) {
-      const value = row[from]!;
-      let to = from + 1;
-      if (!Number.isNaN(value)) {
-        const own = level(value);
-        while (to < columns && !Number.isNaN(row[to]!) && level(row[to]!) === own) to++;
-        // A little larger than they are, so that no background shows between them.
-        paths[own] +=
-          `M${(size.left + from * cell).toFixed(1)} ${top}h${((to - from) * cell + 0.3).toFixed(1)}v${(line + 0.3).toFixed(1)}h-${((to - from) * cell + 0.3).toFixed(1)}z`;
-      }
-      from = to;
-    }
-  });
+  const runs = values.flatMap((row, i) => runsOf(row.map(level), (rows - 1 - i) * line));
+  // A little larger than they are, so that no background shows between them.
+  const box = ({ from, to, top }: Run): string => {
+    const width = ((to - from) * cell + 0.3).toFixed(1);
+    return `M${(size.left + from * cell).toFixed(1)} ${top.toFixed(1)}h${width}v${(line + 0.3).toFixed(1)}h-${width}z`;
+  };
+  const paths = Array.from({ length: LEVELS }, (_, own) =>
+    runs
+      .filter((run) => run.level === own)
+      .map(box)
+      .join(''),
+  );
   const drawn = paths.map((d, i) =>
     d === '' ? '' : `<path shape-rendering="crispEdges" fill="${colorOf((i + 0.5) / LEVELS)}" d="${d}"/>`,
   );
@@ -61,6 +57,21 @@ export function heatmap({ description, values, range: [low, high], x, y, square 
     : `<text ${text} x="${size.left + size.width / 2}" y="${height - 6}">${escapeHtml(x)}</text>` +
       `<text ${text} transform="translate(13 ${size.height / 2}) rotate(-90)">${escapeHtml(y)}</text>`;
   return `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="0 0 ${width} ${height}">${drawn.join('')}${names}</svg>`;
+}
+
+/** Neighbours of one colour in a row. */
+interface Run {
+  readonly level: number;
+  readonly from: number;
+  readonly to: number;
+  readonly top: number;
+}
+
+function runsOf(levels: readonly number[], top: number): Run[] {
+  const starts = levels.flatMap((level, i) => (i === 0 || level !== levels[i - 1] ? [i] : []));
+  return starts
+    .map((from, k) => ({ level: levels[from]!, from, to: starts[k + 1] ?? levels.length, top }))
+    .filter(({ level }) => !Number.isNaN(level));
 }
 
 /** The colour of a number between 0 and 1. */

@@ -54,7 +54,7 @@ export const moons: Distribution = {
       random.below(2) === 0
         ? [Math.cos(angle) - 0.5, Math.sin(angle) - 0.25]
         : [0.5 - Math.cos(angle), 0.25 - Math.sin(angle)];
-    return [1.6 * x! + 0.12 * normal(random), 1.6 * y! + 0.12 * normal(random)];
+    return [1.6 * x + 0.12 * normal(random), 1.6 * y + 0.12 * normal(random)];
   },
 };
 

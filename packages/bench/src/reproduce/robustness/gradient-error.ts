@@ -35,7 +35,7 @@ export function gradientErrors(
       solver: 'dopri5',
       rtol: tolerance,
       atol: tolerance,
-      maxSteps: 20_000,
+      maxSteps: 2000,
     };
     const times = stepTimes(problem, ode);
     const discrete = times && inDoubles(problem, times, { solver: 'dopri5', numSteps: 1 });
@@ -83,13 +83,16 @@ function inFloats(problem: StudiedProblem, ode: OdeOptions): Flat | undefined {
   try {
     const found = tf.tidy(() => {
       const solution = solve(problem.f, start, [0, problem.end], options);
-      const end = tf.slice(solution.ys, 1);
-      const { y0, parameters } = solution.pullback(tf.concat([tf.zerosLike(end), tf.mul(2, end)]));
-      const parts = [y0, ...problem.variables.map(({ name }) => parameters[name]!)];
-      const flat = parts.flatMap((part) => [...part.dataSync<'float32'>()]);
-      tf.dispose(parts);
-      solution.dispose();
-      return flat;
+      try {
+        const end = tf.slice(solution.ys, 1);
+        const { y0, parameters } = solution.pullback(tf.concat([tf.zerosLike(end), tf.mul(2, end)]));
+        const parts = [y0, ...problem.variables.map(({ name }) => parameters[name]!)];
+        const flat = parts.flatMap((part) => [...part.dataSync<'float32'>()]);
+        tf.dispose(parts);
+        return flat;
+      } finally {
+        solution.dispose();
+      }
     });
     return Float64Array.from(found);
   } catch {

@@ -40,9 +40,8 @@ export function benign(rows: number): StudiedProblem {
 export function stiff(rows: number): StudiedProblem {
   const random = createRandom(12);
   const layers = [dense(random, WIDTH, 32, 1.5), dense(random, 32, WIDTH, 1.5)];
-  const rates = tf.variable(
-    tf.tensor1d(Array.from({ length: WIDTH }, (_, i) => 300 ** (i / (WIDTH - 1)))),
-    true,
+  const rates = tf.tidy(() =>
+    tf.variable(tf.tensor1d(Array.from({ length: WIDTH }, (_, i) => 300 ** (i / (WIDTH - 1))))),
   );
   return {
     name: 'stiff',
