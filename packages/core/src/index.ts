@@ -11,7 +11,7 @@ export {
   type SolveErrorCode,
   type SolveErrorDetails,
 } from './arguments/errors.ts';
-export { stageEvaluator } from './stepping/evaluator.ts';
+export { stageEvaluator, type Evaluations } from './stepping/evaluator.ts';
 export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './stepping/integrate.ts';
 export { createLedger } from './memory/ledger.ts';
 export { type Ledger, type Statistics } from './types/statistics.ts';
@@ -32,10 +32,10 @@ export { isFixed, type Proposal } from './stepping/pace.ts';
 export { createRegistry, registry, Registry } from './registry/registry.ts';
 export { isTableau, rungeKutta } from './solver/runge-kutta.ts';
 export type { BytesByLevel, Footprint } from './gradient/footprint.ts';
-export type { Measurement, Outlook, Retention } from './gradient/retention.ts';
+export type { Measurement, Outlook, Restored, Retention } from './gradient/retention.ts';
 export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
 export { solution, type Pullback } from './gradient/solution.ts';
-export { stagedStep, type StagedStep } from './gradient/staged-step.ts';
+export { sequentialKernel } from './gradient/sequential.ts';
 export { instant, sizeOf, stageTime } from './solver/span.ts';
 export { combineStates, dotStates, stateBytes } from './memory/state.ts';
 export { suggest } from './arguments/suggest.ts';
@@ -44,6 +44,8 @@ export { type ButcherTableau } from './types/tableau.ts';
 export type { Level, TrajectoryView } from './gradient/trajectory.ts';
 export type * from './types/engine.ts';
 export type * from './types/field.ts';
+export type * from './types/kernel.ts';
+export type * from './types/linearization.ts';
 export type * from './types/plugin.ts';
 export type * from './types/problem.ts';
 export type * from './types/solver.ts';

@@ -144,8 +144,8 @@ describe('without fusion', () => {
       return { field, values, ledger, keptStateBytes };
     };
     const [staged, fused] = [solve(onnxEngine({ fuse: false })), solve(onnxEngine())];
-    expect(staged.field.fuse).toBeUndefined();
-    expect(fused.field.fuse).toBeDefined();
+    expect(staged.field.compile).toBeUndefined();
+    expect(fused.field.compile).toBeDefined();
     expect(staged.ledger.activationBytesPeak).toBe(activations);
     expect(staged.keptStateBytes).toBe(kept);
     staged.values.forEach((value, i) => {
@@ -157,7 +157,7 @@ describe('without fusion', () => {
     const y0 = [tf.ones([16, 2])];
     const request = { f, key: f, t0: 0, y0, parameters: [w], dtype: 'float32' } as const;
     const { field, fromTensor } = onnxEngine({ fuse: false, blocks: 2 }).prepare(request);
-    expect(field.fuse).toBeUndefined();
+    expect(field.compile).toBeUndefined();
     const start = y0.map(fromTensor);
     const method = { solver, stepping: { numSteps: 2 } };
     expect(forward.solve({ field, y0: start, ts: [0, 1] }, method).ys).toHaveLength(2);

@@ -176,7 +176,7 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
 }
 
 /** The field without whole steps. */
-function stageByStage({ fuse: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
+function stageByStage({ compile: _, ...field }: VectorField<OnnxArray>): VectorField<OnnxArray> {
   return field;
 }
 

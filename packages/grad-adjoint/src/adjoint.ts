@@ -36,7 +36,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
         const { field, ts, y0, timeGradients = false } = problem;
         const { engine } = memory;
         const backward = backwardMethod(method, options);
-        const evaluator = stageEvaluator(problem, memory, false);
+        const evaluator = stageEvaluator(problem, memory, 'slopes');
         const ys: State<(typeof y0)[number]>[] = [];
         integrate(problem, method, memory, {
           wants: () => 'nothing',

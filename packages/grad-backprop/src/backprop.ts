@@ -7,9 +7,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const backprop: GradientStrategy = scheduled({
   name: 'backprop',
-  retention: () => ({
-    keep: () => 'activations',
-    restore: () => () => 'activations',
-    uniform: 'activations',
-  }),
+  keep: 'activations',
+  restore: 'activations',
 });

@@ -222,14 +222,14 @@ describe('an engine that is quicker at making activations again than at keeping 
 });
 
 describe('an engine that takes whole steps', () => {
-  it.each([[['linearize', 'adjoint']], [['adjoint']], [['linearize']], [[]]] as const)(
+  it.each([{ alive: 'step' }, { alive: 'stage' }] as const)(
     'by %j keeps to every budget, and larger ones never cost more evaluations',
-    (fuse) => {
+    (whole) => {
       for (const [ratio, method] of [0.5, 2].flatMap((r) => [
         [r, fixed(rk4, 15)] as const,
         [r, adaptive(dopri5, 1e-6)] as const,
       ])) {
-        const problem = trial(method, { fuse });
+        const problem = trial(method, { whole });
         const reference = runTrial(backprop, problem);
         let before = Infinity;
         for (

@@ -8,5 +8,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const checkpoint: GradientStrategy = scheduled({
   name: 'checkpoint',
-  retention: () => ({ keep: () => 'state', restore: () => () => 'activations', uniform: 'activations' }),
+  keep: 'state',
+  restore: 'activations',
 });

@@ -6,5 +6,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const recompute: GradientStrategy = scheduled({
   name: 'recompute',
-  retention: () => ({ keep: (n) => (n === 0 ? 'state' : 'nothing'), restore: () => () => 'activations' }),
+  keep: (n) => (n === 0 ? 'state' : 'nothing'),
+  restore: 'activations',
 });

@@ -7,8 +7,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const resolve: GradientStrategy = scheduled({
   name: 'resolve',
-  retention: () => ({
-    keep: (n) => (n === 0 ? 'state' : 'nothing'),
-    restore: (_, last) => (n) => (n === last ? 'stages' : 'state'),
-  }),
+  keep: (n) => (n === 0 ? 'state' : 'nothing'),
+  restore: (_, last) => (n) => (n === last ? 'stages' : 'state'),
 });

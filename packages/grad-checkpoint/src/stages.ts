@@ -11,9 +11,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const stages: GradientStrategy = scheduled({
   name: 'stages',
-  retention: ({ wholeSteps }) => ({
-    keep: () => (wholeSteps ? 'state' : 'stages'),
-    restore: () => () => 'stages',
-    uniform: wholeSteps ? 'stages' : undefined,
-  }),
+  keep: 'stages',
+  restore: 'stages',
 });

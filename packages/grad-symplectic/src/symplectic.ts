@@ -11,5 +11,6 @@ import { scheduled, type GradientStrategy } from '@odegrad/core';
  */
 export const symplectic: GradientStrategy = scheduled({
   name: 'symplectic',
-  retention: () => ({ keep: () => 'state', restore: () => () => 'stages', uniform: 'stages' }),
+  keep: 'state',
+  restore: 'stages',
 });

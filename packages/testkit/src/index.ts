@@ -19,7 +19,7 @@ export {
 } from './field.ts';
 export { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
 export { importsOf } from './imports.ts';
-export { fusedField, type FusedMethods } from './fused.ts';
+export { fusedField, type WholeSteps } from './fused.ts';
 export { describeGradient, logspace, type GradientContract } from './gradient-contract.ts';
 export { describeCost, measureCost, type Cost, type Shape } from './gradient-cost.ts';
 export {

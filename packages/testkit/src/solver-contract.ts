@@ -53,7 +53,7 @@ export function describeSolver(solver: Solver): void {
       const field = float64Field(createFloat64Engine(), spiral);
       const count = { evaluations: 0 };
       const evaluator = evaluatorOf(field, count);
-      const request = { error: solver.embeddedOrder !== undefined, stages: true };
+      const request = { error: solver.embeddedOrder !== undefined };
       const plain = solver.step(evaluator, span, y, request);
       const counted = count.evaluations;
       const first = evaluator.at(span, 0, y);

@@ -107,7 +107,7 @@ export function describeDifferentiation(solver: DifferentiableSolver): void {
       const field = float64Field(createFloat64Engine(), handWritten);
       const count = { evaluations: 0 };
       const evaluator = evaluatorOf(field, count);
-      const { stages } = solver.step(evaluator, span, [y], { error: false, stages: true });
+      const { stages } = solver.step(evaluator, span, [y], { error: false });
       count.evaluations = 0;
       const all = solver.restage(evaluator, span, [y], 'all');
       expect(all).toEqual(stages);

@@ -38,7 +38,7 @@ export function stepOf(
 ): Step<Float64Array> & { readonly evaluations: number } {
   const field = float64Field(createFloat64Engine(), handWritten);
   const count = { evaluations: 0 };
-  const step = solver.step(evaluatorOf(field, count), span, [y], { error: true, stages: true });
+  const step = solver.step(evaluatorOf(field, count), span, [y], { error: true });
   return { ...step, ...count };
 }
 

@@ -10,7 +10,7 @@ import {
 import { discreteSteps, type DiscreteGradient, type DiscreteStep } from './discrete.ts';
 import { createFloat64Engine } from './float64-engine.ts';
 import { float64Field, joinVectors, splitVector, type HandWrittenField } from './field.ts';
-import { fusedField, type FusedMethods } from './fused.ts';
+import { fusedField, type WholeSteps } from './fused.ts';
 import { noiseVector } from './problems.ts';
 
 /** A solve to differentiate: Σ ⟨cotangentᵢ, yᵢ⟩ over a hand-written field. */
@@ -25,9 +25,7 @@ export interface Trial {
   readonly parts?: readonly number[];
   readonly vjp?: boolean;
   /** What the engine does with whole steps; it has none by default. */
-  readonly fuse?: FusedMethods;
-  /** How many whole steps the engine takes in one call; 1 by default. */
-  readonly longest?: number;
+  readonly whole?: WholeSteps;
   /** Whether to ask for gradients of the output times; true by default. */
   readonly timeGradients?: boolean;
 }
@@ -56,23 +54,13 @@ export function cotangentsOf({ ts, y0, cotangents }: Trial): readonly (Float64Ar
 
 /** Solves and pulls back on a new float64 engine, twice, and releases everything. */
 export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
-  const {
-    field,
-    y0,
-    ts,
-    method,
-    parts = [y0.length],
-    vjp = false,
-    fuse,
-    longest,
-    timeGradients = true,
-  } = trial;
+  const { field, y0, ts, method, parts = [y0.length], vjp = false, whole, timeGradients = true } = trial;
   const engine = createFloat64Engine();
   let evaluations = 0;
   const before = (): void => void (evaluations += 1);
   const options = { parts, vjp, before };
   const problem: Problem<Float64Array> = {
-    field: fuse ? fusedField(engine, field, fuse, options, longest) : float64Field(engine, field, options),
+    field: whole ? fusedField(engine, field, whole, options) : float64Field(engine, field, options),
     y0: splitVector(y0, parts),
     ts,
     timeGradients,

@@ -1,4 +1,4 @@
-export { releasedOnce, tooLate } from './field/linearization.ts';
+export { releasedOnce } from './field/linearization.ts';
 export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
 export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';

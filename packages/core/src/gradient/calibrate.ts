@@ -1,6 +1,8 @@
 import { createLedger } from '../memory/ledger.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
-import type { FusedStep, Linearization } from '../types/field.ts';
+import type { WholeSteps } from './footprint.ts';
+import type { Segment, StepKernel } from '../types/kernel.ts';
+import type { Linearization } from '../types/linearization.ts';
 import type { Problem } from '../types/problem.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
@@ -8,52 +10,55 @@ import type { State } from '../types/engine.ts';
 /** Runs a third of these to warm up; then takes the median of the rest. */
 const RUNS = 6;
 
-const known = new WeakMap<object, Map<string, number>>();
+const known = new WeakMap<object, Map<string, unknown>>();
 
-/** A number that is found out once for each engine and key: budgets of one problem are to agree. */
-export function calibrated(engine: object, key: readonly unknown[], find: () => number): number {
-  let numbers = known.get(engine);
-  if (!numbers) known.set(engine, (numbers = new Map<string, number>()));
+/** What is found out once for each engine and key: budgets of one problem are to agree. */
+export function calibrated<T>(engine: object, key: readonly unknown[], find: () => T): T {
+  let found = known.get(engine);
+  if (!found) known.set(engine, (found = new Map<string, unknown>()));
   const name = JSON.stringify(key);
-  let value = numbers.get(name);
-  if (value === undefined) numbers.set(name, (value = find()));
-  return value;
+  if (!found.has(name)) found.set(name, find());
+  return found.get(name) as T;
 }
 
-/** Bytes of a whole step's linearization, from an engine that makes them. */
-export function linearizationBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
+/** What steps that an engine takes in one call hold, found out by one. */
+export function wholeSteps<A>({ field, y0, ts }: Problem<A>, kernel: StepKernel<A>): WholeSteps {
   const memory = createMemory(field.engine, createLedger());
+  const { alive, attempt } = kernel;
   return memory.scope(() => {
-    const { bytes, stateBytes = 0 } = memory.adoptLinearization(fused.linearize!(firstSpan(ts), y0));
-    return bytes + stateBytes;
-  });
-}
-
-/** Bytes of activations within a whole step's pullback, from an engine that makes it. */
-export function adjointBytes<A>({ field, y0, ts }: Problem<A>, fused: FusedStep<A>): number {
-  const memory = createMemory(field.engine, createLedger());
-  return memory.scope(() => {
-    const pulled = fused.adjoint!(firstSpan(ts), y0, y0);
+    const { bytes, stateBytes } = memory.scope(
+      () => linearized(memory, kernel, firstSpan(ts), y0).linearization!,
+    );
+    const pulled = kernel.adjoint([firstSpan(ts)], [y0], y0);
     adoptCotangents(memory, pulled);
-    return pulled.bytes;
+    return {
+      alive,
+      attempt: attempt !== undefined,
+      linearization: bytes + stateBytes,
+      adjoint: pulled.bytes + pulled.stateBytes,
+    };
   });
 }
 
-/** How a step is taken, and what of whole steps the engine has. */
+/** How a step is taken. */
 export interface Ways<A> {
   readonly stages: number;
   /** Whether attempts are taken stage by stage. */
   readonly adaptive: boolean;
-  readonly fused: FusedStep<A> | undefined;
+  readonly kernel: StepKernel<A> | undefined;
 }
 
 /**
  * How long a step takes, forward and backward, with activations that are kept, over one whose activations are
  * made again in the backward pass. 0 for an engine that makes them again in no faster way.
  */
-export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptive, fused }: Ways<A>): number {
+export function keepingRatio<A>(
+  { field, y0, ts }: Problem<A>,
+  { stages, adaptive, kernel }: Ways<A>,
+): number {
   const { vjp } = field;
-  if (!fused?.adjoint && !vjp) return 0;
+  const pullsBack = kernel?.alive === 'step';
+  if (!pullsBack && !vjp) return 0;
   // The books of this ledger are thrown away: what is tried once must not tell a first solve from a second.
   const memory = createMemory(field.engine, createLedger());
   const span = firstSpan(ts);
@@ -61,9 +66,10 @@ export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptiv
     for (let i = 0; i < stages; i++) memory.scope(work);
   };
   const kept = medianTime(() => {
-    if (fused?.linearize && !adaptive)
+    if (kernel && !adaptive)
       memory.scope(() => {
-        pullBack(memory, fused.linearize!(span, y0));
+        const { states, linearization } = linearized(memory, kernel, span, y0);
+        adoptCotangents(memory, linearization!.pullback(states));
       });
     else
       eachStage(() => {
@@ -71,11 +77,12 @@ export function keepingRatio<A>({ field, y0, ts }: Problem<A>, { stages, adaptiv
       });
   });
   const made = medianTime(() => {
-    if (fused && !adaptive) memory.scope(() => memory.adoptState(fused.advance(span, y0)));
+    if (kernel && !adaptive)
+      memory.scope(() => memory.adoptState(kernel.advance([span], y0, 'states').states[0]!));
     else eachStage(() => memory.adoptState(field.evaluate(span.t0, y0)));
-    if (fused?.adjoint)
+    if (pullsBack)
       memory.scope(() => {
-        adoptCotangents(memory, fused.adjoint!(span, y0, y0));
+        adoptCotangents(memory, kernel.adjoint([span], [y0], y0));
       });
     else {
       eachStage(() => {
@@ -92,6 +99,13 @@ const firstSpan = (ts: readonly number[]): Span => ({
   t0: ts[0]!,
   t1: ts.find((t) => t !== ts[0]) ?? ts[0]!,
 });
+
+function linearized<A>(memory: Memory<A>, kernel: StepKernel<A>, span: Span, y: State<A>): Segment<A> {
+  const segment = kernel.advance([span], y, 'activations');
+  segment.states.forEach(memory.adoptState);
+  memory.adoptLinearization(segment.linearization!);
+  return segment;
+}
 
 function pullBack<A>(memory: Memory<A>, made: Linearization<A>): void {
   const linearization = memory.adoptLinearization(made);

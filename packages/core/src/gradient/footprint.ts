@@ -1,4 +1,5 @@
 import type { Level } from './trajectory.ts';
+import type { StepKernel } from '../types/kernel.ts';
 
 /** What the bytes of a solve depend on. */
 export interface SolveShape {
@@ -19,17 +20,18 @@ export interface SolveShape {
   readonly outputs: number;
   /** Whether the field evaluates and pulls back in one go. */
   readonly vjp: boolean;
-  /**
-   * Where the engine takes whole steps, the bytes of a linearization and within a pullback, and whether it attempts
-   * them with their error estimate, as far as it has them.
-   */
-  readonly fused?:
-    | {
-        readonly linearize?: number | undefined;
-        readonly adjoint?: number | undefined;
-        readonly attempt?: boolean;
-      }
-    | undefined;
+  /** Where the engine takes whole steps. */
+  readonly whole: WholeSteps | undefined;
+}
+
+/** Bytes of steps that an engine takes in one call, and what it can do. */
+export interface WholeSteps extends Pick<StepKernel<never>, 'alive'> {
+  /** Of a linearization, with its states. */
+  readonly linearization: number;
+  /** Within a pullback. */
+  readonly adjoint: number;
+  /** Whether steps are attempted with their error estimate. */
+  readonly attempt: boolean;
 }
 
 /** Bytes by what is kept of a step. */
@@ -52,14 +54,15 @@ export interface Footprint {
  */
 export function footprint(shape: SolveShape): Footprint {
   const { stateBytes: x, stages: s, activationBytes, timeGradients, adaptive, outputs } = shape;
-  const { linearize: whole, adjoint } = shape.fused ?? {};
+  const { whole } = shape;
   const taped = (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0);
-  // Of adaptive steps only those taken again are whole, and with their activations only for want of `adjoint`.
-  const again = whole === undefined || adjoint !== undefined ? taped : Math.max(taped, whole);
+  // Of adaptive steps only those taken again are whole, and with their activations only where `adjoint` holds fewer.
+  const again = whole?.alive === 'stage' ? Math.max(taped, whole.linearization) : taped;
   const kept = {
     state: 0,
-    stages: (s - 1) * x,
-    activations: adaptive ? again : (whole ?? taped),
+    // Of no use where the engine pulls steps back from their states with as many evaluations.
+    stages: whole?.alive === 'step' ? 0 : (s - 1) * x,
+    activations: adaptive || !whole ? again : whole.linearization,
   };
   const [forward, backward] = [attempt(shape), pullback(shape)];
   // The last output state is made by the last attempt, and there from the first pullback on.
@@ -67,33 +70,46 @@ export function footprint(shape: SolveShape): Footprint {
     Math.max(0, outputs - 2) * x + Math.max(forward[level], x + backward[level]);
   return {
     kept,
-    working: { state: working('state'), stages: working('stages'), activations: working('activations') },
+    working: {
+      state: working('state'),
+      stages: working(whole?.alive === 'step' ? 'state' : 'stages'),
+      activations: working('activations'),
+    },
   };
 }
 
 function attempt(shape: SolveShape): BytesByLevel {
-  const { stateBytes: x, stages: s, errorStages, activationBytes, timeGradients, adaptive, fused } = shape;
+  const { stateBytes: x, stages: s, errorStages, activationBytes, timeGradients, adaptive, whole } = shape;
   const points = errorStages - Number(errorStages > 0 && shape.firstSameAsLast);
   // All slopes, the points of the error's stages, y₁, the error.
   const made = (s + errorStages + points + 1 + Number(adaptive)) * x;
   // The stage at the start may come with activations from before.
   const before = adaptive ? activationBytes : 0;
   // In one call: the slope at the start, y₁, the error, and the slope at the end.
-  const whole = (3 + Number(shape.firstSameAsLast)) * x;
+  const attempted = (3 + Number(shape.firstSameAsLast)) * x;
   return {
     state:
-      !fused || (adaptive && !fused.attempt) ? made + before + (s - 1) * x : adaptive ? whole + before : x,
+      !whole || (adaptive && !whole.attempt)
+        ? made + before + (s - 1) * x
+        : adaptive
+          ? attempted + before
+          : x,
     stages: made + before,
-    activations:
-      fused?.linearize !== undefined && !adaptive
-        ? x
-        : made + errorStages * activationBytes - (timeGradients ? s * x : 0),
+    activations: whole && !adaptive ? x : made + errorStages * activationBytes - (timeGradients ? s * x : 0),
   };
 }
 
 function pullback(shape: SolveShape): BytesByLevel {
-  const { stateBytes: x, stages: s, parameterBytes, activationBytes, timeGradients, adaptive, vjp } = shape;
-  const { linearize, adjoint } = shape.fused ?? {};
+  const {
+    stateBytes: x,
+    stages: s,
+    parameterBytes,
+    activationBytes,
+    timeGradients,
+    adaptive,
+    vjp,
+    whole,
+  } = shape;
   const sum = parameterBytes.reduce((total, part) => total + part, 0);
   // Of the summand what is not added yet, and the next part of the new sum.
   let [left, adding] = [sum, 0];
@@ -106,10 +122,10 @@ function pullback(shape: SolveShape): BytesByLevel {
   const slopes = timeGradients ? (s - 1) * x : 0;
   const results = 2 * x + adding;
   const stages = before + slopes + (vjp ? Math.max(activationBytes, results) : activationBytes + results);
-  const whole = Math.max(2 * x + 2 * sum, x + sum + adding);
+  const inOneCall = Math.max(2 * x + 2 * sum, x + sum + adding);
   return {
-    state: adjoint === undefined ? (s - 1) * x + stages : Math.max(x + sum + adjoint, whole),
+    state: whole ? Math.max(x + sum + whole.adjoint, inOneCall) : (s - 1) * x + stages,
     stages,
-    activations: linearize !== undefined && !adaptive ? whole : before + x + adding,
+    activations: whole && !adaptive ? inOneCall : before + x + adding,
   };
 }

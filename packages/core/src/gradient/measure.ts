@@ -1,7 +1,7 @@
-import { adjointBytes, calibrated, keepingRatio, linearizationBytes } from './calibrate.ts';
+import { calibrated, keepingRatio, wholeSteps } from './calibrate.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { footprint } from './footprint.ts';
-import { fusedStep } from '../stepping/fused-calls.ts';
+import { kernelOf } from '../stepping/stepper.ts';
 import type { Memory } from '../memory/memory.ts';
 import { isFixed } from '../stepping/pace.ts';
 import type { Measurement } from './retention.ts';
@@ -22,25 +22,20 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
   const { engine } = field;
   const { stages, tableau } = solver;
   const adaptive = !isFixed(stepping);
-  const fused = fusedStep(problem, tableau);
+  const kernel = kernelOf(problem, solver);
   const parameterBytes = field.parameters.map((x) => engine.bytes(x));
   const about = [solver.name, adaptive, stateBytes(engine, y0), ...parameterBytes];
-  const whole = fused && {
-    linearize:
-      fused.linearize &&
-      calibrated(engine, ['linearize', ...about], () => linearizationBytes(problem, fused)),
-    attempt: fused.attempt !== undefined,
-    adjoint: fused.adjoint && calibrated(engine, ['adjoint', ...about], () => adjointBytes(problem, fused)),
-  };
+  const whole = kernel && calibrated(engine, ['whole', ...about], () => wholeSteps(problem, kernel));
 
   // Nothing goes stage by stage, and nothing begins with a slope, where whole steps do everything.
   const first =
-    whole?.linearize !== undefined && whole.adjoint !== undefined && !adaptive
+    whole?.alive === 'step' && !adaptive
       ? undefined
-      : memory.scope(() =>
-          holdStage(memory, stageEvaluator(problem, memory, true).at(instant(ts[0]!), 0, y0)),
-        );
-  const activationBytes = first ? first.linearization!.bytes : whole!.linearize!;
+      : memory.scope(() => {
+          const evaluator = stageEvaluator(problem, memory, 'activations');
+          return holdStage(memory, evaluator.at(instant(ts[0]!), 0, y0));
+        });
+  const activationBytes = first ? first.linearization!.bytes : whole!.linearization;
   return {
     ...footprint({
       stateBytes: stateBytes(engine, y0),
@@ -55,13 +50,13 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       // A repeated time has the state of the one before.
       outputs: new Set(ts).size,
       vjp: field.vjp !== undefined,
-      fused: whole,
+      whole,
     }),
     ...(first ? { first } : {}),
-    evaluations: fused?.adjoint ? stages : 2 * stages - 1,
+    evaluations: kernel?.alive === 'step' ? stages : 2 * stages - 1,
     keepingPays: () =>
       calibrated(engine, ['ratio', activationBytes, ...about], () =>
-        keepingRatio(problem, { stages, adaptive, fused }),
+        keepingRatio(problem, { stages, adaptive, kernel }),
       ) < 1,
   };
 }

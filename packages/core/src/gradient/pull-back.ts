@@ -1,11 +1,11 @@
 import type { Sweep } from './work.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
-import { wholeAdjoint, wholePullback } from '../stepping/fused-calls.ts';
 import { bookTransient, countEvaluations } from '../memory/ledger.ts';
 import { instant } from '../solver/span.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Steps } from './trajectory.ts';
-import type { Cotangents, FusedStep, VectorJacobianProduct } from '../types/field.ts';
+import type { VectorJacobianProduct } from '../types/field.ts';
+import type { SegmentCotangents, SegmentLinearization } from '../types/kernel.ts';
 import type { Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
@@ -31,36 +31,36 @@ export function pullBackStage<A>(
   }
   const { linearization } = stage.linearization
     ? stage
-    : stageEvaluator(problem, memory, true).at(instant(stage.t), 0, stage.y, inner);
+    : stageEvaluator(problem, memory, 'activations').at(instant(stage.t), 0, stage.y, inner);
   const { value, bytes } = linearization!;
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
 }
 
-/**
- * Pulls ∂ℒ/∂y at the end of whole steps back to their start: through their activations where those were kept, by the
- * engine's adjoint where the states were.
- */
+/** Pulls cotangents at the ends of steps back through their activations, which the engine kept. */
+export function pullBackSegment<A>(
+  { memory, solver }: Pick<Sweep<A>, 'memory' | 'solver'>,
+  linearization: SegmentLinearization<A>,
+  cotangents: readonly (State<A> | undefined)[],
+): SegmentCotangents<A> {
+  memory.ledger.pullbacks += solver.stages * cotangents.length;
+  return adopted(memory, linearization.pullback(cotangents));
+}
+
+/** Pulls ∂ℒ/∂y at the end of steps back to their start, by the engine from the states that they start from. */
 export function pullBackSteps<A>(
-  work: Pick<Sweep<A>, 'memory' | 'solver' | 'retention'>,
-  fused: FusedStep<A>,
-  { spans, ys, linearizations }: Steps<A>,
+  { memory, solver, kernel }: Pick<Sweep<A>, 'memory' | 'solver' | 'kernel'>,
+  { spans, ys }: Steps<A>,
   cotangent: State<A>,
-): Pick<Cotangents<A>, 'y' | 'parameters'> {
-  const { memory, solver } = work;
-  memory.ledger.pullbacks += solver.stages * spans.length;
-  if (linearizations.length > 0)
-    return adopted(memory, wholePullback(fused).pullback(linearizations, cotangent));
-  const { evaluations, pullBack } = wholeAdjoint(work, fused)!;
-  countEvaluations(memory.ledger, evaluations * spans.length);
-  const pulled = pullBack(spans, ys, cotangent);
-  bookTransient(memory.ledger, pulled.bytes, pulled.stateBytes);
+): SegmentCotangents<A> {
+  const { ledger } = memory;
+  ledger.pullbacks += solver.stages * spans.length;
+  const pulled = kernel!.adjoint(spans, ys, cotangent);
+  countEvaluations(ledger, pulled.evaluations);
+  bookTransient(ledger, pulled.bytes, pulled.stateBytes);
   return adopted(memory, pulled);
 }
 
-function adopted<A, T extends { readonly y: State<A>; readonly parameters: State<A> }>(
-  memory: Memory<A>,
-  pulled: T,
-): T {
+function adopted<A, T extends SegmentCotangents<A>>(memory: Memory<A>, pulled: T): T {
   memory.adoptState(pulled.y);
   memory.adoptState(pulled.parameters);
   return pulled;

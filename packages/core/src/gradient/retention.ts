@@ -11,8 +11,6 @@ export interface Outlook {
   readonly t0: number;
   /** Bytes of a state. */
   readonly stateBytes: number;
-  /** Whether the engine pulls a step back from its state in one call, for one evaluation of each stage. */
-  readonly wholeSteps: boolean;
   /** The most bytes that the ledger is to show, where the user named a budget. */
   readonly maxBytes: number | undefined;
   /** Bytes that the ledger shows already: what other solves hold. */
@@ -33,23 +31,23 @@ export interface Measurement extends Footprint {
   keepingPays(): boolean;
 }
 
+/** What a step is pulled back with. */
+export type Restored = 'stages' | 'activations';
+
 /**
- * A retention schedule: all that tells one exact gradient from another. It decides; core holds, advances
- * again and releases.
+ * A retention schedule: all that tells one exact gradient from another. It decides; core holds, advances again and
+ * releases. Where it is data, an engine may take several steps in one call. Where an engine pulls a step back from its state
+ * in one call, with one evaluation of each stage, the states of its stages are of no use, and its state is kept instead.
  */
 export interface Retention {
-  /** How much of step `n`, about to be taken, is kept. May demote earlier steps. */
-  keep(n: number, trajectory: TrajectoryView): Level;
+  /** How much of each step, or of step `n`, about to be taken, is kept. May demote earlier steps. */
+  readonly keep: Level | ((n: number, trajectory: TrajectoryView) => Level);
   /**
    * The sweep has reached step `last`, and `from` is the nearest step whose state is kept. The steps between
    * are made again: how much of each is kept then? At least the stages of `last`. Asked in order of time.
    */
-  restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
-  /**
-   * What each step is pulled back with, where `keep` says the same of all, 'state' or 'activations', and `restore` makes each
-   * again by itself: an engine may then take several steps in one call, there and back.
-   */
-  readonly uniform?: 'stages' | 'activations' | undefined;
+  readonly restore:
+    Restored | ((from: number, last: number, trajectory: TrajectoryView) => (n: number) => Level);
   /** Whether the backward pass may forget what the forward pass kept as soon as it has been passed. */
   readonly consumes?: boolean;
 }

@@ -11,6 +11,7 @@ import {
   spiral,
   tangentGradient,
   type Trial,
+  type WholeSteps,
 } from '@odegrad/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -116,13 +117,13 @@ const trials: fc.Arbitrary<Trial> = fc
     timeGradients: fc.boolean(),
     vjp: fc.boolean(),
     parts: fc.constantFrom([2], [1, 1]),
-    fuse: fc.option(fc.subarray(['linearize', 'adjoint'] as const), { nil: undefined }),
+    whole: fc.option(fc.constantFrom<WholeSteps>({ alive: 'stage' }, { alive: 'step' }), { nil: undefined }),
     seed: fc.integer({ min: 1, max: 1000 }),
     cut: fc.integer({ min: 0, max: 7 }),
   })
-  .map(({ seed, cut, fuse, ...rest }) => ({
+  .map(({ seed, cut, whole, ...rest }) => ({
     ...rest,
-    ...(fuse ? { fuse } : {}),
+    ...(whole ? { whole } : {}),
     field: neuralField(2, 2, seed),
     y0: noiseVector(seed + 1, 2),
     cotangents: rest.ts.map((_, i) => (cut & (1 << i) ? undefined : noiseVector(seed + i, 2))),
@@ -137,9 +138,9 @@ describe('whatever a schedule keeps, demotes and makes again', () => {
         expect(outcome).toMatchObject({ live: 0, bytes: 0 });
         // Keeping and making again are the same arithmetic; a fused step adds its parameters up by itself.
         const reference = runTrial(everything, trial);
-        if (!trial.fuse) expect(outcome.gradient).toEqual(reference.gradient);
+        if (!trial.whole) expect(outcome.gradient).toEqual(reference.gradient);
         expect(relativeError(outcome.gradient, reference.gradient)).toBeLessThan(1e-14);
-        expect(outcome.repeated).toEqual(trial.fuse ? expect.anything() : outcome.gradient);
+        expect(outcome.repeated).toEqual(trial.whole ? expect.anything() : outcome.gradient);
         expect(relativeError(outcome.repeated, reference.gradient)).toBeLessThan(1e-14);
         const { field, y0, ts, method, timeGradients } = trial;
         const exact = tangentGradient(
@@ -191,8 +192,8 @@ describe('whatever a schedule keeps, demotes and makes again', () => {
         const { timeGradients: _, parts = [2], ...rest } = trial;
         const engine = createFloat64Engine();
         const y0 = parts.length === 1 ? [rest.y0] : [rest.y0.slice(0, 1), rest.y0.slice(1)];
-        const field = trial.fuse
-          ? fusedField(engine, rest.field, trial.fuse, { parts })
+        const field = trial.whole
+          ? fusedField(engine, rest.field, trial.whole, { parts })
           : float64Field(engine, rest.field, { parts });
         const problem = { field, y0, ts: rest.ts };
         const solution = strategy.solve(problem, { ...rest.method, ledger });

@@ -1,3 +1,4 @@
+import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integrate } from '../stepping/integrate.ts';
 import { shelvedStates } from './kept-states.ts';
@@ -6,26 +7,29 @@ import { isFixed, stepsOver } from '../stepping/pace.ts';
 import { callable, check, checkOptions, flag, text, type Rule } from '../arguments/options.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from '../memory/state.ts';
+import { planOf } from './plan.ts';
 import type { Outlook, Retention } from './retention.ts';
 import { isDifferentiable, type DifferentiableSolver } from '../solver/differentiable.ts';
-import { fusedStep } from '../stepping/fused-calls.ts';
+import { createStepper, kernelOf } from '../stepping/stepper.ts';
 import { sweep } from './sweep.ts';
-import { createTrajectory, includes, type Level } from './trajectory.ts';
+import { createTrajectory, includes, wantedFor, type Level } from './trajectory.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 import type { Solver } from '../types/solver.ts';
 
-/** An exact gradient strategy: a name and a retention schedule made for each solve. */
-export interface Schedule {
+/** An exact gradient strategy: a name and a retention schedule, the same for all solves or made for each. */
+export type Schedule = {
   readonly name: string;
   /** Whether the schedule heeds `Outlook.maxBytes`. */
   readonly keepsBudget?: boolean;
-  readonly retention: (outlook: Outlook) => Retention;
-}
+} & (Retention | { readonly retention: (outlook: Outlook) => Retention });
 
-const SCHEDULE_RULES: Readonly<Record<keyof Schedule, Rule>> = {
+const SCHEDULE_RULES: Readonly<Record<string, Rule>> = {
   name: text,
   keepsBudget: flag,
   retention: callable,
+  keep: levelOr(callable, ['nothing', 'state', 'stages', 'activations']),
+  restore: levelOr(callable, ['stages', 'activations']),
+  consumes: flag,
 };
 
 /**
@@ -35,9 +39,11 @@ const SCHEDULE_RULES: Readonly<Record<keyof Schedule, Rule>> = {
  */
 export function scheduled(options: Schedule): GradientStrategy {
   checkOptions('scheduled', options, SCHEDULE_RULES);
-  check('name', options.name, text);
-  check('retention', options.retention, callable);
-  const { name, keepsBudget = false, retention: schedule } = options;
+  const { name, keepsBudget = false } = options;
+  check('name', name, text);
+  if ('retention' in options) check('retention', options.retention, callable);
+  else for (const part of ['keep', 'restore'] as const) check(part, options[part], SCHEDULE_RULES[part]!);
+  const schedule = 'retention' in options ? options.retention : () => options;
   return {
     name,
     exact: true,
@@ -48,21 +54,17 @@ export function scheduled(options: Schedule): GradientStrategy {
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
         let trial: Trial<(typeof y0)[number]> | undefined;
-        const retention = checked(
-          name,
-          schedule({
-            steps: isFixed(stepping) ? stepsOver(ts, stepping) : undefined,
-            stages: solver.stages,
-            t0: ts[0]!,
-            stateBytes: stateBytes(field.engine, y0),
-            get wholeSteps() {
-              return fusedStep(problem, solver.tableau)?.adjoint !== undefined;
-            },
-            maxBytes: method.maxBytes,
-            heldBytes: memory.ledger.bytes,
-            measure: () => (trial ??= measure(problem, method, memory)),
-          }),
-        );
+        const kernel = kernelOf(problem, solver);
+        const retention = schedule({
+          steps: isFixed(stepping) ? stepsOver(ts, stepping) : undefined,
+          stages: solver.stages,
+          t0: ts[0]!,
+          stateBytes: stateBytes(field.engine, y0),
+          maxBytes: method.maxBytes,
+          heldBytes: memory.ledger.bytes,
+          measure: () => (trial ??= measure(problem, method, memory)),
+        });
+        const plan = planOf(name, retention, kernel);
         // What a budget pays for is counted to the byte, and so are arrays as they are.
         const shelf = trial ? undefined : field.engine.shelf?.(y0);
         const trajectory = createTrajectory(memory, timeGradients, shelf && shelvedStates(memory, shelf, y0));
@@ -71,16 +73,13 @@ export function scheduled(options: Schedule): GradientStrategy {
         let level: Level = 'nothing';
         const levelOf = (n: number): Level => {
           // A rejected step is attempted again; the schedule is asked once.
-          if (n !== asked) [asked, level] = [n, retention.keep(n, trajectory)];
+          if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
           return level;
         };
         integrate(problem, method, memory, {
           first: trial?.first,
-          ahead: retention.uniform !== undefined,
-          wants(n) {
-            const wanted = levelOf(n);
-            return wanted === 'activations' || wanted === 'stages' ? wanted : 'nothing';
-          },
+          ahead: plan.ahead,
+          wants: (n) => wantedFor(levelOf(n)),
           accepted: (step) => {
             // The way back always begins somewhere.
             const wanted = levelOf(step.index);
@@ -91,30 +90,10 @@ export function scheduled(options: Schedule): GradientStrategy {
             output(i, y);
           },
         });
+        const stepper = createStepper(problem, solver, memory);
         return (cotangents) =>
-          sweep({ problem, method, solver, memory, trajectory, retention, outputs }, cotangents);
+          sweep({ problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs }, cotangents);
       });
-    },
-  };
-}
-
-/** The schedule, held to what `restore` must give. */
-function checked(name: string, retention: Retention): Retention {
-  return {
-    ...retention,
-    keep: (n, trajectory) => retention.keep(n, trajectory),
-    restore(from, last, trajectory) {
-      const plan = retention.restore(from, last, trajectory);
-      return (n) => {
-        const level = plan(n);
-        if (n === last && !includes(level, 'stages')) {
-          throw new ArgumentError(
-            `Gradient '${name}': restore(${from}, ${last}) gives level '${level}' for step ${last}, which is about to be ` +
-              `differentiated. It needs 'stages' or 'activations'.`,
-          );
-        }
-        return level;
-      };
     },
   };
 }
@@ -139,4 +118,12 @@ function differentiable(solver: Solver, strategy: string): DifferentiableSolver 
     `Gradient '${strategy}' differentiates each step, which solver '${solver.name}' cannot. Take a Runge–Kutta ` +
       `solver, or \`gradient: 'adjoint'\`.`,
   );
+}
+
+/** A rule for a level, the same for every step, or a function that gives one. */
+function levelOr(rule: Rule, levels: readonly Level[]): Rule {
+  return (value) =>
+    levels.includes(value as Level) || rule(value) === undefined
+      ? undefined
+      : `must be a function or one of ${levels.map((level) => `'${level}'`).join(', ')}, not ${describe(value)}`;
 }

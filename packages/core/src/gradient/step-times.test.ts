@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { fixedPace } from '../stepping/pace.ts';
-import { createStepTimes, type StepTime } from './step-times.ts';
+import { fixedPace, type Proposal } from '../stepping/pace.ts';
+import { createStepTimes } from './step-times.ts';
 
 it('gives back what it was given, over several intervals and down in time', () => {
   for (const ts of [
@@ -8,11 +8,10 @@ it('gives back what it was given, over several intervals and down in time', () =
     [2, 0.1, -1],
   ]) {
     const pace = fixedPace<never>(ts, { numSteps: 3 });
-    const steps: StepTime[] = [];
-    for (let interval = 0; interval + 1 < ts.length; interval++) {
-      pace.enter(interval);
-      for (let j = 0; j < 3; j++) steps.push({ ...pace.propose(NaN, steps.length), interval });
-    }
+    const steps: Proposal[] = [];
+    for (let limit = 1; steps.length < 3 * (ts.length - 1); limit++)
+      steps.push(...pace.propose(NaN, steps.length, limit));
+    expect(pace.propose(NaN, steps.length, 1)).toEqual([]);
     const times = createStepTimes();
     for (const step of steps) times.add(step);
     expect(times.length).toBe(steps.length);
@@ -21,7 +20,7 @@ it('gives back what it was given, over several intervals and down in time', () =
 });
 
 it('knows ends that move with the landing alone', () => {
-  const steps: StepTime[] = [
+  const steps: Proposal[] = [
     { span: { t0: 0, t1: 0.4 }, moves: [0, 0], lands: false, interval: 0 },
     { span: { t0: 0.4, t1: 1 }, moves: [0, 1], lands: true, interval: 0 },
     { span: { t0: 1, t1: 2 }, moves: [0, 1], lands: true, interval: 1 },

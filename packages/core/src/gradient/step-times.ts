@@ -1,16 +1,10 @@
 import type { Proposal } from '../stepping/pace.ts';
 
-/** When a step was taken, and how it lies between output times. */
-export interface StepTime extends Proposal {
-  /** The step lies between output times `interval` and `interval + 1`. */
-  readonly interval: number;
-}
-
 /** The times of consecutive steps, in columns of numbers: of a million steps they are all that must be there. */
 export interface StepTimes {
   readonly length: number;
-  add(step: StepTime): void;
-  at(index: number): StepTime;
+  add(step: Proposal): void;
+  at(index: number): Proposal;
 }
 
 /** An empty list. */

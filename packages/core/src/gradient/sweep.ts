@@ -1,9 +1,8 @@
 import type { Sweep } from './work.ts';
 import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
-import { fusedStep } from '../stepping/fused-calls.ts';
-import { pullBackStage, pullBackSteps } from './pull-back.ts';
-import { hasCotangentAt, outputsAt } from './repeated-times.ts';
+import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
+import { outputsAt } from './repeated-times.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
@@ -12,37 +11,36 @@ import { includes } from './trajectory.ts';
 import type { Gradient } from '../types/problem.ts';
 import type { Stage, StageCotangents } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
-import { wholeSteps } from './whole-steps.ts';
+import { firstTogether } from './together.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
  * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
  */
 export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefined)[]): Gradient<A> {
-  const { problem, method, solver, memory, trajectory, retention, outputs } = work;
+  const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
-  const fused = fusedStep(problem, solver.tableau);
   const baseline = trajectory.levels();
   const tsBar = ts.map(() => 0);
   let lambda: State<A> | undefined;
   const parameters = runningSum(memory);
-  const replace = (old: State<A>, next: State<A>): State<A> => {
+  const carry = (next: State<A>): void => {
     memory.hold(next);
-    memory.drop(old);
-    return next;
+    if (lambda) memory.drop(lambda);
+    lambda = next;
   };
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
 
-  const evaluator = stageEvaluator(problem, memory, false);
+  const evaluator = stageEvaluator(problem, memory, 'slopes');
   /** Adds the cotangents of the outputs at the time of output `first` to λ, last first. */
   const inject = (first: number): void => {
     memory.scope(() => {
       let slope: State<A> | undefined;
       for (const i of outputsAt(ts, first)) {
         const injected = cotangents[i];
-        if (injected) lambda = lambda ? replace(lambda, plus(lambda, injected)) : memory.hold(injected);
+        if (injected) carry(lambda ? plus(lambda, injected) : injected);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
         slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
@@ -61,16 +59,36 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       return { y: pulled.y, t: pulled.t, ...(timeGradients ? { slope: memory.hold(pulled.value!) } : {}) };
     });
 
-  /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, which is n but where an engine takes several. */
-  const pullBack = (m: number, n: number, cotangent: State<A>): State<A> => {
-    if (!includes(trajectory.level(n), 'stages')) restore(work, n);
-    const { span, interval, moves, stages } = trajectory.entry(n);
-    if (!stages) {
-      const pulled = pullBackSteps(work, fused!, trajectory.steps(m, n), cotangent);
-      const next = replace(cotangent, pulled.y);
-      parameters.add(pulled.parameters);
-      return next;
+  /** ∂ℒ/∂y at the ends of steps m to n, as far as there are cotangents. */
+  const cotangentsFrom = (m: number, n: number): (State<A> | undefined)[] => {
+    const ends: (State<A> | undefined)[] = [];
+    for (let i = m; i < n; i++) {
+      const { lands, interval } = trajectory.entry(i);
+      const here = (lands ? [...outputsAt(ts, interval + 1)] : []).flatMap((output) => {
+        const cotangent = cotangents[output];
+        return cotangent ? [cotangent] : [];
+      });
+      ends.push(here.length > 0 ? here.reduce(plus) : undefined);
     }
+    ends.push(lambda);
+    return ends.slice(0, ends.findLastIndex((end) => end !== undefined) + 1);
+  };
+
+  /** Pulls ∂ℒ/∂y at the end of step n back to the start of step m, by way of the engine. */
+  const pullBackTogether = (m: number, n: number): void => {
+    const { segment } = trajectory.entry(n);
+    const ends = segment ? cotangentsFrom(m, n) : [];
+    if (!lambda && ends.length === 0) return;
+    const pulled = segment
+      ? pullBackSegment(work, segment.linearization, ends)
+      : pullBackSteps(work, trajectory.steps(m, n), lambda!);
+    carry(pulled.y);
+    parameters.add(pulled.parameters);
+  };
+
+  /** Pulls ∂ℒ/∂y back through a step of which the stages are there. */
+  const pullBackStages = (n: number, stages: readonly Stage<A>[], cotangent: State<A>): void => {
+    const { span, interval, moves } = trajectory.entry(n);
     const pulled: StageCotangents<A>[] = [];
     const step = solver.adjointStep({
       engine,
@@ -83,7 +101,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       },
       withTime: timeGradients,
     });
-    const next = replace(cotangent, step.y);
+    carry(step.y);
     for (const { y: g, slope } of pulled) {
       memory.drop(g);
       if (slope) memory.drop(slope);
@@ -91,7 +109,6 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     // The ends of a step move with the ends of its interval (`Proposal.moves`).
     tsBar[interval]! += step.t0 * (1 - moves[0]) + step.t1 * (1 - moves[1]);
     tsBar[interval + 1]! += step.t0 * moves[0] + step.t1 * moves[1];
-    return next;
   };
 
   const checkAborted = (n: number): void => {
@@ -110,11 +127,14 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
       if (lands) inject(interval + 1);
-      const m = lambda ? wholeSteps(work, fused, n, (i) => hasCotangentAt(ts, i, cotangents)) : n;
-      if (lambda) lambda = pullBack(m, n, lambda);
+      if (lambda && !includes(trajectory.level(n), 'stages')) restore(work, n);
+      const m = firstTogether(work, n, cotangents);
+      const { stages } = trajectory.entry(n);
+      if (!stages) pullBackTogether(m, n);
+      else if (lambda) pullBackStages(n, stages, lambda);
       for (let i = n; i >= m; i--) {
         checkAborted(i);
-        trajectory.demote(i, retention.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
+        trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
         if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h: sizeOf(span), steps });

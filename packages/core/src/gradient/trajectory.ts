@@ -4,9 +4,9 @@ import type { Memory } from '../memory/memory.ts';
 import type { Proposal } from '../stepping/pace.ts';
 import { stateBytes } from '../memory/state.ts';
 import { createStepTimes } from './step-times.ts';
-import type { Linearization } from '../types/field.ts';
 import type { Span } from '../types/span.ts';
-import type { Stage, Step } from '../types/solver.ts';
+import type { KeptSegment, TakenStep, Wanted } from '../stepping/stepper.ts';
+import type { Stage } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
 
 /**
@@ -22,18 +22,21 @@ export function includes(level: Level, needed: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
 }
 
+/** What a step is to leave behind so that `level` of it can be kept. */
+export function wantedFor(level: Level): Wanted {
+  return level === 'stages' || level === 'activations' ? level : 'nothing';
+}
+
 /** What is kept of a step besides its times, where that is more than the state it starts from. */
 interface Rich<A> {
   readonly y: State<A>;
   readonly stages?: readonly Stage<A>[];
-  /** The activations of the step as one, where the engine fuses steps. */
-  readonly linearization?: Linearization<A>;
+  /** The activations of this step, and of those before it that the engine took with it. */
+  readonly segment?: KeptSegment<A>;
 }
 
 /** One accepted step: when it was taken, and what is kept of it beyond the state that it starts from. */
-interface Entry<A> extends Proposal, Partial<Omit<Rich<A>, 'y'>> {
-  readonly interval: number;
-}
+interface Entry<A> extends Proposal, Omit<Rich<A>, 'y'> {}
 
 /** The accepted steps as a retention schedule sees them. */
 export interface TrajectoryView {
@@ -52,12 +55,10 @@ export interface Steps<A> {
   readonly spans: readonly Span[];
   /** The state at the start of each. */
   readonly ys: readonly State<A>[];
-  /** The activations of each as one, where they are kept; of the others nothing but the state is. */
-  readonly linearizations: readonly Linearization<A>[];
 }
 
 /** What a step was made of. */
-export type Made<A> = Pick<Step<A>, 'stages' | 'linearization'>;
+export type Made<A> = Pick<TakenStep<A>, 'stages' | 'segment'>;
 
 /** The accepted steps, and the only place that holds their states and activations. */
 export interface Trajectory<A> extends TrajectoryView {
@@ -104,14 +105,14 @@ export function createTrajectory<A>(
         : {}),
     }));
   /** Bytes beyond the state itself. */
-  const sizeOf = ({ y, stages = [], linearization: whole }: Rich<A>): number =>
+  const sizeOf = ({ y, stages = [], segment }: Rich<A>): number =>
     stages.reduce(
       (sum, { y: at, slope, linearization }) =>
         sum +
         (at === y ? 0 : stateBytes(engine, at)) +
         (slope ? stateBytes(engine, slope) : 0) +
         (linearization?.bytes ?? 0),
-      whole ? whole.bytes + (whole.stateBytes ?? 0) : 0,
+      segment ? segment.linearization.bytes + segment.linearization.stateBytes : 0,
     );
   const hold = (index: number, kept: Rich<A>): void => {
     rich.set(index, kept);
@@ -120,12 +121,12 @@ export function createTrajectory<A>(
     kept.stages?.forEach((stage) => {
       keepStage(memory, stage);
     });
-    if (kept.linearization) memory.holdLinearization(kept.linearization);
+    if (kept.segment) memory.holdLinearization(kept.segment.linearization);
   };
   const letGo = (kept: Rich<A>): void => {
     bytes -= sizeOf(kept);
     memory.forget(kept.y);
-    if (kept.linearization) memory.dropLinearization(kept.linearization);
+    if (kept.segment) memory.dropLinearization(kept.segment.linearization);
     kept.stages?.forEach((stage) => {
       forgetStage(memory, stage);
     });
@@ -135,13 +136,13 @@ export function createTrajectory<A>(
     index: number,
     wanted: Level,
     y: State<A> | undefined,
-    { stages, linearization }: Partial<Made<A>> = {},
+    { stages, segment }: Partial<Made<A>> = {},
   ): void => {
     const [before, richBefore] = [levelOf(index), rich.get(index)];
-    const whole = wanted === 'activations' ? linearization : undefined;
+    const whole = wanted === 'activations' ? segment : undefined;
     const points = stages?.length && includes(wanted, 'stages') ? trimmed(stages, wanted) : undefined;
     const isRich = points !== undefined || whole !== undefined;
-    // A step that an engine fused has no stages to fall back on below its activations.
+    // A step that an engine took in one call has no stages to fall back on below its activations.
     const level = includes(wanted, 'stages') && !isRich ? 'state' : wanted;
     levels[index] = LEVELS.indexOf(level);
     const [had, has] = [includes(before, 'state'), includes(level, 'state')];
@@ -152,7 +153,7 @@ export function createTrajectory<A>(
       hold(index, {
         y: y!,
         ...(points ? { stages: points } : {}),
-        ...(whole ? { linearization: whole } : {}),
+        ...(whole ? { segment: whole } : {}),
       });
     } else {
       rich.delete(index);
@@ -177,11 +178,11 @@ export function createTrajectory<A>(
       return (index) => LEVELS[now[index]!]!;
     },
     entry(index) {
-      const { stages, linearization } = rich.get(index) ?? {};
+      const { stages, segment } = rich.get(index) ?? {};
       return {
         ...times.at(index),
         ...(stages ? { stages } : {}),
-        ...(linearization ? { linearization } : {}),
+        ...(segment ? { segment } : {}),
       };
     },
     state: (index) => rich.get(index)?.y ?? states.get(index),
@@ -190,7 +191,6 @@ export function createTrajectory<A>(
       return {
         spans: indices.map((n) => times.at(n).span),
         ys: indices.map((n) => rich.get(n)?.y ?? states.peek(n)),
-        linearizations: indices.flatMap((n) => rich.get(n)?.linearization ?? []),
       };
     },
     nearest(index) {

@@ -1,7 +1,9 @@
 import type { DifferentiableSolver } from '../solver/differentiable.ts';
 import type { Memory } from '../memory/memory.ts';
-import type { Retention } from './retention.ts';
+import type { Plan } from './plan.ts';
+import type { Stepper } from '../stepping/stepper.ts';
 import type { Trajectory } from './trajectory.ts';
+import type { StepKernel } from '../types/kernel.ts';
 import type { Method, Problem } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
 
@@ -11,8 +13,10 @@ export interface Sweep<A> {
   readonly method: Method;
   readonly solver: DifferentiableSolver;
   readonly memory: Memory<A>;
+  readonly kernel: StepKernel<A> | undefined;
+  readonly stepper: Stepper<A>;
   readonly trajectory: Trajectory<A>;
-  readonly retention: Retention;
+  readonly plan: Plan;
   /** The state at each output time. */
   readonly outputs: readonly State<A>[];
 }

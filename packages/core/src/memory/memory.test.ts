@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLedger } from './ledger.ts';
 import { createMemory, type Memory } from './memory.ts';
 import type { Engine } from '../types/engine.ts';
-import type { Linearization } from '../types/field.ts';
+import type { Linearization } from '../types/linearization.ts';
 
 type A = Float64Array;
 
@@ -274,9 +274,7 @@ describe('linearizations', () => {
 
   it('are released with everything else, once', () => {
     const { engine, memory } = book();
-    const linearization = memory.adoptLinearization(linearizationOf(engine)) as ReturnType<
-      typeof linearizationOf
-    >;
+    const linearization = memory.adoptLinearization(linearizationOf(engine));
     memory.holdLinearization(linearization);
     memory.releaseAll();
     memory.releaseAll();

@@ -2,7 +2,8 @@ import { generations } from './generations.ts';
 import { bookBytes, bookKept } from './ledger.ts';
 import { type Ledger } from '../types/statistics.ts';
 import type { Engine, State } from '../types/engine.ts';
-import type { Linearization } from '../types/field.ts';
+import type { Linearization } from '../types/linearization.ts';
+import type { SegmentLinearization } from '../types/kernel.ts';
 
 /**
  * Who owns what, in one place. Every array and linearization made during a solve is adopted; it dies with
@@ -18,26 +19,27 @@ export interface Memory<A> {
   /** Takes over an array that was just made. */
   adopt(x: A): A;
   adoptState(x: State<A>): State<A>;
-  /** Takes over a linearization that was just made, its value included. */
-  adoptLinearization(x: Linearization<A>): Linearization<A>;
+  /** Takes over a linearization that was just made, the value of one at a point included. */
+  adoptLinearization<T extends Held<A>>(x: T): T;
   /** Keeps arrays alive until they are dropped as often. Arrays of the caller are never released. */
   hold(x: State<A>): State<A>;
   drop(x: State<A>): void;
-  /** Drops arrays of ours in favour of the scope that is open: they live at least as long as it. */
-  lend(x: State<A>): void;
   /** Holds states for the backward pass: `hold`, booked as kept. */
   keep(x: State<A>): void;
   forget(x: State<A>): void;
   /** Books so many bytes more of states that are kept apart from arrays (`Shelf`). */
   keepBytes(change: number): void;
-  holdLinearization(x: Linearization<A>): void;
-  dropLinearization(x: Linearization<A>): void;
-  lendLinearization(x: Linearization<A>): void;
+  holdLinearization(x: Held<A>): void;
+  dropLinearization(x: Held<A>): void;
   /** Hands arrays over to the caller: they are no longer ours. */
   escape(x: State<A>): State<A>;
   /** Releases everything that is still ours. */
-  releaseAll(): void;
+  readonly releaseAll: () => void;
 }
+
+/** What a linearization, at a point or of steps, is to its owner. */
+type Held<A> = Pick<Linearization<A>, 'bytes' | 'release'> &
+  Partial<Pick<Linearization<A>, 'value'> & Pick<SegmentLinearization<A>, 'stateBytes'>>;
 
 interface Holding {
   readonly bytes: number;
@@ -75,13 +77,6 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     const holding = holdings.get(x)!;
     holding.holds -= 1;
     if (holding.holds === 0 && !holding.scoped) end(x, holding, true);
-  };
-  const lend = (x: unknown): void => {
-    const holding = holdings.get(x)!;
-    holding.holds -= 1;
-    if (holding.scoped) return;
-    holding.scoped = true;
-    scopes.at(-1)!.push(x);
   };
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
   const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
@@ -127,7 +122,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     adopt,
     adoptState: (x) => (x.forEach(adopt), x),
     adoptLinearization(x) {
-      x.value.forEach(adopt);
+      x.value?.forEach(adopt);
       add(x, x.bytes + (x.stateBytes ?? 0), x.bytes, () => {
         x.release();
       });
@@ -139,9 +134,6 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     },
     drop(x) {
       x.forEach(drop);
-    },
-    lend(x) {
-      x.forEach(lend);
     },
     keep(x) {
       for (const part of x) {
@@ -166,7 +158,6 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       hold(x, holdings.get(x)!);
     },
     dropLinearization: drop,
-    lendLinearization: lend,
     escape(x) {
       for (const part of x) {
         const holding = holdings.get(part);

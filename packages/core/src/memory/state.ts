@@ -50,8 +50,8 @@ export function stateBytes<A>(engine: Engine<A>, y: State<A>): number {
   return y.reduce((sum, part) => sum + engine.bytes(part), 0);
 }
 
-/** Holds what a stage, or a whole step, consists of. */
-export function holdStage<A, T extends Omit<Stage<A>, 't'>>(memory: Memory<A>, stage: T): T {
+/** Holds what a stage consists of. */
+export function holdStage<A>(memory: Memory<A>, stage: Stage<A>): Stage<A> {
   memory.hold(stage.y);
   if (stage.slope) memory.hold(stage.slope);
   if (stage.linearization) memory.holdLinearization(stage.linearization);
@@ -59,7 +59,7 @@ export function holdStage<A, T extends Omit<Stage<A>, 't'>>(memory: Memory<A>, s
 }
 
 /** Drops what `holdStage` held. */
-export function dropStage<A>(memory: Memory<A>, stage: Omit<Stage<A>, 't'>): void {
+export function dropStage<A>(memory: Memory<A>, stage: Stage<A>): void {
   memory.drop(stage.y);
   if (stage.slope) memory.drop(stage.slope);
   if (stage.linearization) memory.dropLinearization(stage.linearization);

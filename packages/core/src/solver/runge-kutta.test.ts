@@ -43,7 +43,7 @@ describe.each(table)('the step of %s', (_, tableau) => {
     ]) {
       const seen: Stage<A>[] = [];
       const field = float64Field(createFloat64Engine(), spiral);
-      solver.step(evaluatorOf(field, seen), span, [noiseVector(1, 2)], { error: true, stages: true });
+      solver.step(evaluatorOf(field, seen), span, [noiseVector(1, 2)], { error: true });
       const order = [...solutionStages(tableau)];
       if (tableau.bError) tableau.b.forEach((_b, i) => order.includes(i) || order.push(i));
       const h = span.t1 - span.t0;
@@ -66,7 +66,6 @@ describe.each(table)('the step of %s', (_, tableau) => {
     const field = float64Field(createFloat64Engine(), linear(-2));
     const step = solver.step(evaluatorOf(field), { t0: 0, t1: 0.4 }, [Float64Array.of(1)], {
       error: false,
-      stages: false,
     });
     expect(step.y[0]![0]).toBeCloseTo(expected, 14);
   });
@@ -77,7 +76,6 @@ describe.each(table)('the step of %s', (_, tableau) => {
       const field = float64Field(createFloat64Engine(), spiral);
       const step = solver.step(evaluatorOf(field, seen), { t0: 0, t1: 0.1 }, [noiseVector(1, 2)], {
         error,
-        stages: true,
       });
       const all = error && tableau.bError !== undefined;
       expect(seen.length).toBe(all ? tableau.b.length : solver.stages);
@@ -179,7 +177,7 @@ describe('a Runge–Kutta solver', () => {
     const field = float64Field(createFloat64Engine(), jump);
     const y = [Float64Array.of(1)];
     const solver = rungeKutta(midpoint);
-    solver.step(evaluatorOf(field, seen), { t0: 0.5, t1: 1 }, y, { error: false, stages: false });
+    solver.step(evaluatorOf(field, seen), { t0: 0.5, t1: 1 }, y, { error: false });
     expect(seen[0]!.slope![0]![0]).toBeCloseTo(-0.7 * Math.sin(1), 14);
   });
 
@@ -190,7 +188,7 @@ describe('a Runge–Kutta solver', () => {
     const span = { t0: 1, t1: 1 };
     for (const tableau of [euler, rk4, dopri5]) {
       const solver = rungeKutta(tableau);
-      const step = solver.step(evaluatorOf(field), span, y, { error: true, stages: true });
+      const step = solver.step(evaluatorOf(field), span, y, { error: true });
       expect(step.y).toEqual(y);
       const stages = solver.restage(evaluatorOf(field), span, y, 'all');
       const pulled = solver.adjointStep({

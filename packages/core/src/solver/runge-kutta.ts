@@ -46,16 +46,7 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
     tableau,
     ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
 
-    step(evaluator, span, y, { first: known, error, stages: wanted }) {
-      let first = known;
-      if (!wanted && error && tableau.bError && evaluator.attempt) {
-        first ??= evaluator.at(span, c[0]!, y);
-        const whole = evaluator.attempt(tableau, span, first);
-        if (whole) return whole;
-      } else if (!wanted && !error) {
-        const whole = evaluator.fused?.(tableau, main.length, span, y);
-        if (whole) return whole;
-      }
+    step(evaluator, span, y, { first, error }) {
       const { engine } = evaluator;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {

@@ -10,14 +10,16 @@ import {
   noiseVector,
   relativeError,
   runTrial,
-  type FusedMethods,
   type Trial,
+  type WholeSteps,
 } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
 import { pi } from './controllers.ts';
-import type { FusedStep } from '../types/field.ts';
-import type { ButcherTableau } from '../types/tableau.ts';
+import type { StepKernel } from '../types/kernel.ts';
+import type { GradientStrategy } from '../types/plugin.ts';
+import type { Solver } from '../types/solver.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
+import type { Statistics } from '../types/statistics.ts';
 import { forward } from '../gradient/schedule.ts';
 
 const BYTES = 64;
@@ -35,8 +37,8 @@ describe.each([
     method: { solver, stepping: { numSteps: N / 2 } },
     timeGradients: false,
   };
-  const fused = (methods: FusedMethods): Trial => ({ ...trial, fuse: methods });
-  const all: readonly FusedMethods[] = [[], ['linearize'], ['adjoint'], ['linearize', 'adjoint']];
+  const fused = (whole: WholeSteps): Trial => ({ ...trial, whole });
+  const all: readonly WholeSteps[] = [{ alive: 'stage' }, { alive: 'step' }];
 
   it.each(
     [backprop, checkpoint, recompute, stages, symplectic].map(
@@ -44,8 +46,8 @@ describe.each([
     ),
   )('gives %s the gradient that stages give', (_name, strategy) => {
     const expected = runTrial(strategy, trial);
-    for (const methods of all) {
-      const outcome = runTrial(strategy, fused(methods));
+    for (const whole of all) {
+      const outcome = runTrial(strategy, fused(whole));
       expect(outcome.ys).toEqual(expected.ys);
       expect(relativeError(outcome.gradient, expected.gradient)).toBeLessThan(1e-14);
       expect(relativeError(outcome.repeated, expected.gradient)).toBeLessThan(1e-14);
@@ -55,30 +57,28 @@ describe.each([
   });
 
   it('lets the states of stages go where it pulls steps back from theirs', () => {
-    const keeping = (methods: FusedMethods): number | undefined =>
-      runTrial(stages, fused(methods)).forward.keptStateBytes;
-    expect(keeping(['linearize'])).toBe(16 * s * N);
-    for (const methods of [['adjoint'], ['linearize', 'adjoint']] as const) {
-      expect(keeping(methods)).toBe(16 * N);
-      const [one, other] = [stages, symplectic].map((strategy) => runTrial(strategy, fused(methods)));
-      expect(one!.stats).toEqual(other!.stats);
-      expect(one!.gradient).toEqual(other!.gradient);
-    }
+    const keeping = (whole: WholeSteps): number | undefined =>
+      runTrial(stages, fused(whole)).forward.keptStateBytes;
+    expect(keeping({ alive: 'stage' })).toBe(16 * s * N);
+    expect(keeping({ alive: 'step' })).toBe(16 * N);
+    const [one, other] = [stages, symplectic].map((strategy) => runTrial(strategy, fused({ alive: 'step' })));
+    expect(one!.stats).toEqual(other!.stats);
+    expect(one!.gradient).toEqual(other!.gradient);
     // Time gradients go stage by stage.
-    const timed = { ...fused(['adjoint']), timeGradients: true };
+    const timed = { ...fused({ alive: 'step' }), timeGradients: true };
     expect(runTrial(stages, timed).forward.keptStateBytes).toBe(16 * s * N);
   });
 
   it('lets a step with all its activations be kept as one, at the cost of its stages', () => {
-    for (const methods of [['linearize'], ['linearize', 'adjoint']] as const) {
-      const { stats, forward: after } = runTrial(backprop, fused(methods));
+    for (const whole of all) {
+      const { stats, forward: after } = runTrial(backprop, fused(whole));
       expect(after).toMatchObject({ keptStateBytes: 16 * N, activationBytes: s * N * BYTES });
       expect(stats).toMatchObject({ evaluationsForward: s * N, evaluationsBackward: 0 });
     }
   });
 
   it('lets a step be pulled back in one call from its state, holding the activations of all stages for the moment', () => {
-    const { stats, forward: after } = runTrial(symplectic, fused(['adjoint']));
+    const { stats, forward: after } = runTrial(symplectic, fused({ alive: 'step' }));
     expect(after).toMatchObject({ keptStateBytes: 16 * N, activationBytes: 0 });
     // Evaluated once more in the adjoint, not twice: the stages are never made by themselves.
     expect(stats).toMatchObject({ evaluationsForward: s * N, evaluationsBackward: s * N });
@@ -86,8 +86,8 @@ describe.each([
   });
 
   it('is not asked where it cannot serve: time gradients and error estimates', () => {
-    for (const methods of all) {
-      const timed = runTrial(symplectic, { ...trial, timeGradients: true, fuse: methods });
+    for (const whole of all) {
+      const timed = runTrial(symplectic, { ...trial, timeGradients: true, whole });
       expect(timed.gradient).toEqual(runTrial(symplectic, { ...trial, timeGradients: true }).gradient);
       expect(timed.stats.evaluationsBackward).toBe((2 * s - 1) * N);
     }
@@ -95,7 +95,7 @@ describe.each([
     const adaptive = { ...trial, method: { solver: rungeKutta(dopri5), stepping } };
     const [plain, whole] = [
       runTrial(checkpoint, adaptive),
-      runTrial(checkpoint, { ...adaptive, fuse: ['linearize'] }),
+      runTrial(checkpoint, { ...adaptive, whole: { alive: 'stage' } }),
     ];
     expect(whole.steps).toEqual(plain.steps);
     expect(whole.stats.evaluationsForward).toBe(plain.stats.evaluationsForward);
@@ -111,8 +111,8 @@ describe.each([
       const stepping = { rtol: 1e-6, atol: 1e-6, controller: pi, ...(firstStep ? { firstStep } : {}) };
       const adaptive = { ...trial, method: { solver, stepping } };
       for (const strategy of [symplectic, checkpoint, recompute, stages, backprop]) {
-        const plain = runTrial(strategy, { ...adaptive, fuse: ['adjoint'] });
-        const whole = runTrial(strategy, { ...adaptive, fuse: ['attempt', 'adjoint'] });
+        const plain = runTrial(strategy, { ...adaptive, whole: { alive: 'step' } });
+        const whole = runTrial(strategy, { ...adaptive, whole: { alive: 'step', attempt: true } });
         expect(whole.ys).toEqual(plain.ys);
         expect(whole.steps).toEqual(plain.steps);
         expect(relativeError(whole.gradient, plain.gradient)).toBeLessThan(1e-14);
@@ -129,26 +129,26 @@ describe.each([
   it('is not asked for a tableau that it does not know', () => {
     const strange = { ...solver, tableau: undefined } as unknown as typeof solver;
     const outcome = runTrial(symplectic, {
-      ...fused(['adjoint']),
+      ...fused({ alive: 'step' }),
       method: { ...trial.method, solver: strange },
     });
     expect(relativeError(outcome.gradient, runTrial(symplectic, trial).gradient)).toBeLessThan(1e-14);
   });
 
   describe('several in one call', () => {
-    const several = (longest: number, methods: FusedMethods = ['adjoint']): Trial => ({
+    const several = (longest: number, alive: WholeSteps['alive'] = 'step'): Trial => ({
       ...trial,
       ts: [0, 0.5, 2],
       method: { solver, stepping: { numSteps: 5 } },
-      fuse: methods,
-      longest,
+      whole: { alive, longest },
     });
     it.each(
-      [symplectic, checkpoint].flatMap((strategy) =>
-        [2, 3, 5, 64].map((longest) => [strategy.name, longest, strategy] as const),
+      [[symplectic, 'step'] as const, [symplectic, 'stage'] as const, [checkpoint, 'step'] as const].flatMap(
+        ([strategy, alive]) =>
+          [2, 3, 5, 64].map((longest) => [strategy.name, alive, longest, strategy] as const),
       ),
-    )('%s, up to %i, gives what single steps give', (_strategy, longest, strategy) => {
-      const [plain, outcome] = [1, longest].map((most) => runTrial(strategy, several(most)));
+    )('%s by %s, up to %i, gives what single steps give', (_strategy, alive, longest, strategy) => {
+      const [plain, outcome] = [1, longest].map((most) => runTrial(strategy, several(most, alive)));
       expect(outcome!.ys).toEqual(plain!.ys);
       expect(outcome!.steps).toEqual(plain!.steps);
       expect(relativeError(outcome!.gradient, plain!.gradient)).toBeLessThan(1e-14);
@@ -163,81 +163,114 @@ describe.each([
     });
 
     it.each([2, 3, 5, 64])('backprop, up to %i, keeps and gives what it does of single steps', (longest) => {
-      for (const methods of [['linearize'], ['linearize', 'adjoint']] as const) {
-        const [plain, outcome] = [1, longest].map((most) => runTrial(backprop, several(most, methods)));
+      for (const { alive } of all) {
+        const [plain, outcome] = [1, longest].map((most) => runTrial(backprop, several(most, alive)));
         expect(outcome!.ys).toEqual(plain!.ys);
         expect(outcome!.steps).toEqual(plain!.steps);
         expect(relativeError(outcome!.gradient, plain!.gradient)).toBeLessThan(1e-14);
         expect(relativeError(outcome!.repeated, plain!.gradient)).toBeLessThan(1e-14);
         expect(outcome).toMatchObject({ live: 0, bytes: 0, evaluations: plain!.evaluations });
-        expect(outcome!.stats).toEqual(plain!.stats);
+        // Steps that are pulled back in one call are added up within it.
+        expectCounts(outcome!.stats, plain!.stats);
         expect(outcome!.forward).toEqual(plain!.forward);
       }
     });
 
-    it.each([
-      ['adjoint', symplectic],
-      ['pullback', backprop],
-    ] as const)(
-      '%s does not pass an output time with a cotangent, and passes one without',
-      (name, strategy) => {
-        const calls: number[] = [];
-        for (const middle of [undefined, noiseVector(5, 2)]) {
-          const cotangents = [undefined, middle, noiseVector(6, 2)];
-          const engine = createFloat64Engine();
-          const field = fusedField(engine, neuralField(2, 2), ['linearize', 'adjoint'], {}, 64);
-          const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
-            const fused = field.fuse!(tableau)!;
-            const several = fused.several!;
-            const counted = {
-              adjoint: (...args: Parameters<NonNullable<typeof several.adjoint>>) => {
-                calls.push(args[0].length);
-                return several.adjoint!(...args);
-              },
-              pullback: (...args: Parameters<NonNullable<typeof several.pullback>>) => {
-                calls.push(args[0].length);
-                return several.pullback!(...args);
-              },
-            };
-            return { ...fused, several: { ...several, [name]: counted[name] } };
-          };
-          const problem = { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
-          const solution = strategy.solve(problem, { solver, stepping: { numSteps: 5 } });
-          solution.pullback(cotangents.map((x) => x && [x]));
-          solution.release();
-        }
-        expect(calls).toEqual([10, 5, 5]);
-      },
-    );
+    /** The same in every count, and no more bytes at most. */
+    const expectCounts = (
+      { bytesPeak, ...found }: Statistics,
+      { bytesPeak: most, ...wanted }: Statistics,
+    ) => {
+      expect(found).toEqual(wanted);
+      expect(bytesPeak).toBeLessThanOrEqual(most);
+    };
+    /** A field whose kernel tells of its calls. */
+    const watched = (
+      longest: number,
+      watch: (kernel: StepKernel<Float64Array>) => StepKernel<Float64Array>,
+    ) => {
+      const whole = { alive: 'step', longest } as const;
+      const field = fusedField(createFloat64Engine(), neuralField(2, 2), whole);
+      return { ...field, compile: (solver: Solver) => watch(field.compile!(solver)!) };
+    };
+    const pullBackTwice = (strategy: GradientStrategy, field: ReturnType<typeof watched>): void => {
+      for (const middle of [undefined, noiseVector(5, 2)]) {
+        const cotangents = [undefined, middle, noiseVector(6, 2)];
+        const problem = { field, y0: [noiseVector(1, 2)], ts: [0, 0.5, 2] };
+        const solution = strategy.solve(problem, { solver, stepping: { numSteps: 5 } });
+        solution.pullback(cotangents.map((x) => x && [x]));
+        solution.release();
+      }
+    };
 
-    it.each([
-      ['advance', symplectic],
-      ['linearize', backprop],
-    ] as const)('%s goes on past output times', (name, strategy) => {
+    it('does not pull back past an output time with a cotangent from states, and passes one without', () => {
       const calls: number[] = [];
-      const field = fusedField(createFloat64Engine(), neuralField(2, 2), ['linearize', 'adjoint'], {}, 4);
-      const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
-        const fused = field.fuse!(tableau)!;
-        const several = fused.several!;
-        const counted = {
-          advance: (...args: Parameters<typeof several.advance>) => {
-            calls.push(args[0].length);
-            return several.advance(...args);
-          },
-          linearize: (...args: Parameters<NonNullable<typeof several.linearize>>) => {
-            calls.push(args[0].length);
-            return several.linearize!(...args);
-          },
-        };
-        return { ...fused, several: { ...several, [name]: counted[name] } };
-      };
+      const field = watched(64, (kernel) => ({
+        ...kernel,
+        adjoint(...args) {
+          calls.push(args[0].length);
+          return kernel.adjoint(...args);
+        },
+      }));
+      pullBackTwice(symplectic, field);
+      expect(calls).toEqual([10, 5, 5]);
+    });
+
+    it('takes cotangents at output times along through activations', () => {
+      const calls: boolean[][] = [];
+      const field = watched(64, (kernel) => ({
+        ...kernel,
+        advance(...args) {
+          const segment = kernel.advance(...args);
+          const linearization = segment.linearization!;
+          return {
+            ...segment,
+            linearization: {
+              ...linearization,
+              pullback(cotangents) {
+                calls.push(Array.from(cotangents, (x) => x !== undefined));
+                return linearization.pullback(cotangents);
+              },
+            },
+          };
+        },
+      }));
+      pullBackTwice(backprop, field);
+      const at = (...ends: number[]): boolean[] => Array.from({ length: 10 }, (_, n) => ends.includes(n));
+      expect(calls).toEqual([at(9), at(4, 9)]);
+    });
+
+    it('pulls back no further than from the last cotangent', () => {
+      const { stats, gradient } = runTrial(backprop, {
+        ...several(64),
+        cotangents: [undefined, noiseVector(5, 2), undefined],
+      });
+      const plain = runTrial(backprop, {
+        ...trial,
+        ...several(1),
+        cotangents: [undefined, noiseVector(5, 2), undefined],
+      });
+      expect(relativeError(gradient, plain.gradient)).toBeLessThan(1e-14);
+      expectCounts(stats, plain.stats);
+      expect(stats.pullbacks).toBe(5 * s);
+    });
+
+    it.each([symplectic, backprop])('goes on past output times', (strategy) => {
+      const calls: number[] = [];
+      const field = watched(4, (kernel) => ({
+        ...kernel,
+        advance(...args) {
+          calls.push(args[0].length);
+          return kernel.advance(...args);
+        },
+      }));
       const ts = [0, 1, 1.5, 3, 3.25, 4];
       const solution = strategy.solve(
-        { field: { ...field, fuse }, y0: [noiseVector(1, 2)], ts },
+        { field, y0: [noiseVector(1, 2)], ts },
         { solver, stepping: { stepSize: 0.5 } },
       );
-      // 2 + 1 + 3 + 1 + 2 steps, the last of them by itself.
-      expect(calls).toEqual([4, 4]);
+      // 2 + 1 + 3 + 1 + 2 steps.
+      expect(calls).toEqual([4, 4, 1]);
       expect(solution.stats.accepted).toBe(9);
       expect(solution.stats.evaluationsForward).toBe(9 * s);
       solution.release();
@@ -246,14 +279,14 @@ describe.each([
     it('is for schedules that keep the same of every step; others step one by one', () => {
       for (const strategy of [backprop, recompute]) {
         const [one, many] = [1, 64].map((longest) => runTrial(strategy, several(longest)));
-        expect(many!.stats).toEqual(one!.stats);
+        expectCounts(many!.stats, one!.stats);
         expect(many!.gradient).toEqual(one!.gradient);
       }
     });
 
     it.each([symplectic, backprop])('stops when the solve is aborted, and leaves nothing', (strategy) => {
       const engine = createFloat64Engine();
-      const field = fusedField(engine, neuralField(2, 2), ['linearize', 'adjoint'], {}, 64);
+      const field = fusedField(engine, neuralField(2, 2), { alive: 'step', longest: 64 });
       const abort = new AbortController();
       let steps = 0;
       const onStep = (): void => {
@@ -268,7 +301,7 @@ describe.each([
   });
 
   it('solves forward in whole steps', () => {
-    expect(() => runTrial(forward, fused([]))).toThrow('nothing to go back with');
+    expect(() => runTrial(forward, fused({ alive: 'stage' }))).toThrow('nothing to go back with');
   });
 });
 

@@ -20,6 +20,8 @@ export interface Proposal {
   readonly span: Span;
   /** How far the step's two ends move with the end of the output interval (and 1 − that with its start). */
   readonly moves: readonly [number, number];
+  /** The step lies between output times `interval` and `interval + 1`. */
+  readonly interval: number;
   /** Whether the step ends on the output time. */
   readonly lands: boolean;
 }
@@ -27,11 +29,8 @@ export interface Proposal {
 /** Where steps begin and end: by count, or by error. One for each solve. */
 export interface Pace<A> {
   readonly adaptive: boolean;
-  /** Begins the interval between output times `interval` and `interval + 1`. */
-  enter(interval: number): void;
-  propose(t: number, steps: number): Proposal;
-  /** The spans after the one proposed last, up to so many, as far as they are known. */
-  upcoming(limit: number): readonly Span[];
+  /** The next steps, up to `limit` as far as they are known: one at least where the last output time is not reached. */
+  propose(t: number, steps: number, limit: number): readonly Proposal[];
   /** Whether the attempted step is accepted. */
   judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
   /** Scaled error of the last attempt. */
@@ -68,25 +67,19 @@ export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pa
   return {
     adaptive: false,
     errorNorm: undefined,
-    enter(next) {
-      [interval, index] = [next, 0];
-    },
-    propose() {
-      const j = index++;
-      const count = countOf(interval);
-      return {
-        span: spanOf(interval, j),
-        moves: [j / count, (j + 1) / count],
-        lands: j + 1 === count,
-      };
-    },
-    upcoming(limit) {
-      const spans: Span[] = [];
-      for (let [i, j] = [interval, index]; spans.length < limit && i + 1 < ts.length;) {
-        if (j < countOf(i)) spans.push(spanOf(i, j++));
-        else [i, j] = [i + 1, 0];
+    propose(_t, _steps, limit) {
+      const proposals: Proposal[] = [];
+      while (proposals.length < limit && interval + 1 < ts.length) {
+        const count = countOf(interval);
+        if (index === count) {
+          [interval, index] = [interval + 1, 0];
+          continue;
+        }
+        const j = index++;
+        const moves = [j / count, (j + 1) / count] as const;
+        proposals.push({ span: spanOf(interval, j), moves, interval, lands: j + 1 === count });
       }
-      return spans;
+      return proposals;
     },
     judge: () => true,
   };
@@ -119,7 +112,7 @@ export function adaptivePace<A>(
   let h = bound(
     stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
   );
-  let tb = 0;
+  let interval = 0;
   let norms: readonly number[] = [];
   let errorNorm: number | undefined;
   let rejected = false;
@@ -129,10 +122,9 @@ export function adaptivePace<A>(
     get errorNorm() {
       return errorNorm;
     },
-    enter(interval) {
-      tb = ts[interval + 1]!;
-    },
     propose(t, steps) {
+      while (ts[interval + 1] === t) interval += 1;
+      const tb = ts[interval + 1]!;
       const left = Math.abs(tb - t);
       const wall = errorNorm === Infinity ? barrier.before(t) : undefined;
       if (wall !== undefined) {
@@ -145,7 +137,7 @@ export function adaptivePace<A>(
         );
       }
       // A step one per cent longer beats a sliver of a step after it.
-      if (left <= bound(h * 1.01)) return { span: { t0: t, t1: tb }, moves: [0, 1], lands: true };
+      if (left <= bound(h * 1.01)) return [{ span: { t0: t, t1: tb }, moves: [0, 1], interval, lands: true }];
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
       const smallest = Math.max(
         stepping.minStep ?? 0,
@@ -164,9 +156,8 @@ export function adaptivePace<A>(
           { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) },
         );
       }
-      return { span: { t0: t, t1: t + sign * h }, moves: [0, 0], lands: false };
+      return [{ span: { t0: t, t1: t + sign * h }, moves: [0, 0], interval, lands: false }];
     },
-    upcoming: () => [],
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
       errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);

@@ -1,5 +1,5 @@
 import type { State, Engine } from './engine.ts';
-import type { Linearization } from './field.ts';
+import type { Linearization } from './linearization.ts';
 import type { Span } from './span.ts';
 import type { ButcherTableau } from './tableau.ts';
 
@@ -20,10 +20,6 @@ export interface StageEvaluator<A> {
    * points for f are made (`VectorField.read`).
    */
   at(span: Span, node: number, y: State<A>, inner?: boolean): Stage<A>;
-  /** A whole step in one call, where the engine can; it may take later ones along. */
-  fused?(tableau: ButcherTableau, stages: number, span: Span, y: State<A>): Step<A> | undefined;
-  /** A whole step with its error estimate in one call, from the stage at its start, where the engine can. */
-  attempt?(tableau: ButcherTableau, span: Span, first: Stage<A>): Step<A> | undefined;
 }
 
 /** What one attempted step gives. */
@@ -35,8 +31,6 @@ export interface Step<A> {
   readonly error?: State<A>;
   /** f at the end of the step, where the method evaluates it anyway (FSAL). */
   readonly last?: Stage<A>;
-  /** The step's activations as one, from an engine that fuses steps; there are no stages then. */
-  readonly linearization?: Linearization<A>;
 }
 
 /**
@@ -68,7 +62,7 @@ export interface Solver {
   readonly stages: number;
   /** The order of the embedded solution; `undefined` where the method estimates no error. */
   readonly embeddedOrder?: number;
-  /** For Runge–Kutta methods, the tableau: what `VectorField.fuse` takes. */
+  /** For Runge–Kutta methods, the tableau. */
   readonly tableau?: ButcherTableau;
   /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */
   step<A>(evaluator: StageEvaluator<A>, span: Span, y: State<A>, request: StepRequest<A>): Step<A>;
@@ -106,6 +100,4 @@ export interface StepRequest<A> {
   readonly first?: Stage<A> | undefined;
   /** Whether the error estimate is wanted, and with it `last`. */
   readonly error: boolean;
-  /** Whether the stages' states are wanted; without them a step may be a single call of the engine. */
-  readonly stages: boolean;
 }

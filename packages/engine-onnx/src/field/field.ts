@@ -2,15 +2,15 @@ import {
   type ButcherTableau,
   type Cotangents,
   type Engine,
-  type FusedStep,
   type State,
+  type StepKernel,
   type VectorField,
 } from '@odegrad/core';
 
 import { bytesOfFloat, floats } from '@odegrad/trace';
 import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
-import { fusedStep, prepareStep, type StepModels } from '../steps/fuse.ts';
+import { prepareStep, stepKernel, type StepModels } from '../steps/fuse.ts';
 import { releasedOnce } from '@odegrad/trace';
 import { createPreludes, type Preludes } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
@@ -169,7 +169,7 @@ export function vectorField(
     const feeder = feederOf(model);
     for (const [names, arrays] of inputs) feeder(names, arrays);
   };
-  const fused = new Map<ButcherTableau, FusedStep<OnnxArray> | undefined>();
+  const kernels = new Map<ButcherTableau, StepKernel<OnnxArray> | undefined>();
 
   const atPoints = (
     models: () => PointModels,
@@ -203,18 +203,18 @@ export function vectorField(
     },
   });
 
+  const points = { engine, parameters, ...atPoints(() => field), read: atPoints(() => field.read) };
   return {
-    engine,
-    parameters,
-    fuse(tableau) {
-      if (!fused.has(tableau)) {
+    ...points,
+    compile(solver) {
+      const { tableau } = solver;
+      if (!tableau) return undefined;
+      if (!kernels.has(tableau)) {
         const models = field.step(tableau);
-        fused.set(tableau, models && fusedStep(tableau, models, parameters, shapes.length, feed));
+        kernels.set(tableau, models && stepKernel(solver, models, points, shapes.length, feed));
       }
-      return fused.get(tableau);
+      return kernels.get(tableau);
     },
-    ...atPoints(() => field),
-    read: atPoints(() => field.read),
   };
 }
 

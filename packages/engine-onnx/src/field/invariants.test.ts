@@ -283,7 +283,7 @@ describe('a field with values of its variables alone', () => {
     'has one gradient, in whole steps, stages and blocks, with $name',
     (strategy) => {
       const { field, start } = opened(1);
-      const { fuse: _, ...staged } = field;
+      const { compile: _, ...staged } = field;
       const wanted = gradient(staged, start, strategy);
       const inBlocks = opened(2);
       for (const found of [

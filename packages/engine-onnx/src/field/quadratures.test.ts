@@ -30,8 +30,8 @@ const f: FlatField = (t, [z, energy]) => {
 function opened(): { field: VectorField<OnnxArray>; start: OnnxArray[] } {
   const y0 = [tf.tensor2d([0.5, -0.4, 0.2, 0.9], [2, 2]), tf.tensor1d([0.7, -0.1]), tf.tensor1d([0.4, 0.6])];
   const { field, fromTensor } = engine.prepare({ f, key: f, t0: 0, y0, parameters: [w], dtype: 'float64' });
-  const { fuse, ...plain } = field;
-  expect(fuse).toBeDefined();
+  const { compile, ...plain } = field;
+  expect(compile).toBeDefined();
   return { field: plain, start: y0.map(fromTensor) };
 }
 
@@ -63,8 +63,8 @@ describe('parts of y that f does not read', () => {
     const y0 = [tf.tensor1d([0.5]), tf.tensor1d([0])];
     const request = { f: drift, key: drift, t0: 0, y0, parameters: [], dtype: 'float64' } as const;
     const { field, fromTensor } = engine.prepare(request);
-    const { fuse, ...stagewise } = field;
-    expect(fuse).toBeDefined();
+    const { compile, ...stagewise } = field;
+    expect(compile).toBeDefined();
     const start = y0.map(fromTensor);
     for (const of of [field, stagewise]) {
       const problem = { field: of, y0: start, ts: [0, 1] };

@@ -46,10 +46,10 @@ export const failed = 2;
 /** What is answered before the thread runs. */
 export const STARTING = -1;
 
-/** Numbers of a result, and of a call before its times and handles. */
+/** Numbers of a result, and of a call before its times and ends. */
 const ANSWER = 3;
-const CALL = ANSWER + 7;
-/** Times and handles of a call, at most. */
+const CALL = ANSWER + 8;
+/** Times and ends of a call, at most. */
 const LISTED = 2 * MOST_STEPS + 1;
 
 export function openLine(): Line {
@@ -88,30 +88,25 @@ export function signal(signals: Int32Array, index: number, value: number): void 
 export function writeCall(
   { numbers }: Line,
   field: number,
-  { operation, times, read, withTime, handles }: BlockCall,
+  { operation, times, read, withTime, handle, ends }: BlockCall,
   tableau: number,
   inputs: number,
 ): void {
   const code = operations.indexOf(operation);
   const flags = Number(read) + 2 * Number(withTime);
-  numbers.set([field, code, flags, tableau, inputs, times.length, handles.length], ANSWER);
+  numbers.set([field, code, flags, tableau, inputs, handle, times.length, ends.length], ANSWER);
   numbers.set(times, CALL);
-  numbers.set(handles, CALL + times.length);
+  numbers.set(ends, CALL + times.length);
 }
 
 export function readCall(
   { numbers }: Line,
   tableaus: ReadonlyMap<number, ButcherTableau>,
 ): { field: number; call: BlockCall; inputs: number } {
-  const [field, code, flags, tableau, inputs, times, handles] = numbers.subarray(ANSWER, CALL) as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [field, code, flags, tableau, inputs, handle, times, ends] = numbers.subarray(
+    ANSWER,
+    CALL,
+  ) as unknown as [number, number, number, number, number, number, number, number];
   return {
     field,
     inputs,
@@ -120,7 +115,8 @@ export function readCall(
       times: [...numbers.subarray(CALL, CALL + times)],
       read: (flags & 1) !== 0,
       withTime: (flags & 2) !== 0,
-      handles: [...numbers.subarray(CALL + times, CALL + times + handles)],
+      handle,
+      ends: [...numbers.subarray(CALL + times, CALL + times + ends)],
       tableau: tableaus.get(tableau),
     },
   };

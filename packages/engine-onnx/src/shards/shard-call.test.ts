@@ -1,4 +1,3 @@
-import type { Linearization } from '@odegrad/core';
 import type { FieldRequest, FlatField } from '@odegrad/engine-tfjs';
 import { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
@@ -6,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
 import type { OnnxArray } from '../runtime/array.ts';
-import { perform, type BlockCall, type BlockResult } from './shard-call.ts';
+import { perform, type BlockCall, type BlockResult, type Kept } from './shard-call.ts';
 import { onnxEngine } from '../onnx.ts';
 
 beforeAll(async () => {
@@ -31,7 +30,8 @@ describe('a call of a block that has no models of steps', () => {
     times: [0, 0.5, 1, 1.5],
     read: false,
     withTime: false,
-    handles: [],
+    handle: 4,
+    ends: [],
     tableau: rk4,
   };
   const numbers = ({ states, parameters }: BlockResult): number[] =>
@@ -46,24 +46,25 @@ describe('a call of a block that has no models of steps', () => {
 
   test('gives what one with models gives', () => {
     const { field, y } = prepare();
-    const without = { ...field, fuse: () => undefined };
+    const without = { ...field, compile: () => undefined };
     const starts = [y, ...perform(field, new Map(), usual, [y]).states.slice(0, -1)];
-    const by = (operation: 'advance' | 'adjoint' | 'stagedAdjoint', own: typeof field): BlockResult =>
+    const by = (operation: 'advance' | 'adjoint', own: typeof field): BlockResult =>
       perform(own, new Map(), { ...usual, operation }, operation === 'advance' ? [y] : [...starts, y]);
     expectSame(by('advance', without), by('advance', field));
-    expectSame(by('stagedAdjoint', without), by('adjoint', field));
+    expectSame(by('adjoint', without), by('adjoint', field));
+    expect(by('adjoint', without).evaluations).toBe(7 * 3);
+    expect(by('adjoint', field).evaluations).toBe(4 * 3);
 
     const [one, other] = [field, without].map((own) => {
-      const kept = new Map<number, Linearization<OnnxArray>>();
-      const handles = [4, 5, 6];
-      const made = perform(own, kept, { ...usual, operation: 'linearizeSteps', handles }, [y]);
-      const pulled = perform(own, kept, { ...usual, operation: 'pullback', handles }, [y]);
-      perform(own, kept, { ...usual, operation: 'release', handles }, []);
+      const kept = new Map<number, Kept>();
+      const made = perform(own, kept, { ...usual, operation: 'linearizeSteps' }, [y]);
+      const pulled = perform(own, kept, { ...usual, operation: 'pullbackSteps', ends: [0, 2] }, [y, y]);
+      perform(own, kept, { ...usual, operation: 'release' }, []);
       expect(kept.size).toBe(0);
       return { made, pulled };
     });
     expectSame(other!.made, one!.made);
     expectSame(other!.pulled, one!.pulled);
-    expect(other!.made.bytes).toBe(4 * field.linearize(0, y).bytes);
+    expect(other!.made.bytes).toBe(3 * 4 * field.linearize(0, y).bytes);
   });
 });

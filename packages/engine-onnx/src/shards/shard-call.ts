@@ -1,16 +1,17 @@
 import {
-  stagedStep,
+  rungeKutta,
+  sequentialKernel,
   type ButcherTableau,
-  type Cotangents,
-  type FusedAdjoint,
-  type FusedStep,
   type Linearization,
+  type SegmentCotangents,
+  type SegmentLinearization,
+  type Solver,
   type Span,
   type State,
   type VectorField,
 } from '@odegrad/core';
 
-import { addInto, release, type OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/array.ts';
 
 /** Steps that one call takes, at most. */
 export const MOST_STEPS = 32;
@@ -24,8 +25,8 @@ export const operations = [
   'attempt',
   'linearizeSteps',
   'adjoint',
-  'stagedAdjoint',
   'pullback',
+  'pullbackSteps',
   'release',
 ] as const;
 
@@ -37,8 +38,10 @@ export interface BlockCall {
   /** Whether `VectorField.read` is asked. */
   readonly read: boolean;
   readonly withTime: boolean;
-  /** The linearizations that are made, pulled back through (in order of time) or released. */
-  readonly handles: readonly number[];
+  /** The linearization that is made, pulled back through or released. */
+  readonly handle: number;
+  /** At the ends of which steps there are cotangents, counted from 0. */
+  readonly ends: readonly number[];
   readonly tableau: ButcherTableau | undefined;
 }
 
@@ -48,19 +51,39 @@ export interface BlockResult {
   /** Summands of the parameters' cotangents. */
   readonly parameters: State<OnnxArray>;
   readonly t: number;
-  /** Of each linearization, or held in between. */
+  /** Of the linearization, or held in between. */
   readonly bytes: number;
   readonly stateBytes: number;
+  /** Of f, in an adjoint. */
+  readonly evaluations: number;
 }
 
-const nothing: BlockResult = { states: [], parameters: [], t: 0, bytes: 0, stateBytes: 0 };
+/** A linearization that stays with the block. */
+export type Kept = Linearization<OnnxArray> | SegmentLinearization<OnnxArray>;
 
-const pulled = ({ t, y, parameters }: Cotangents<OnnxArray>): BlockResult => ({
+const nothing: BlockResult = {
+  states: [],
+  parameters: [],
+  t: 0,
+  bytes: 0,
+  stateBytes: 0,
+  evaluations: 0,
+};
+
+const pulled = ({ y, parameters }: SegmentCotangents<OnnxArray>): BlockResult => ({
   ...nothing,
   states: [y],
   parameters,
-  t,
 });
+
+/** The solvers of tableaus, each made once. */
+const solvers = new WeakMap<ButcherTableau, Solver>();
+
+function solverOf(tableau: ButcherTableau): Solver {
+  let solver = solvers.get(tableau);
+  if (!solver) solvers.set(tableau, (solver = rungeKutta(tableau)));
+  return solver;
+}
 
 /**
  * Does what a call of a block's field asks. Linearizations stay with the block, under handles that the caller chooses: they
@@ -68,88 +91,60 @@ const pulled = ({ t, y, parameters }: Cotangents<OnnxArray>): BlockResult => ({
  */
 export function perform(
   field: VectorField<OnnxArray>,
-  linearizations: Map<number, Linearization<OnnxArray>>,
-  { operation, times, read, withTime, handles, tableau }: BlockCall,
+  linearizations: Map<number, Kept>,
+  { operation, times, read, withTime, handle, ends, tableau }: BlockCall,
   inputs: readonly State<OnnxArray>[],
 ): BlockResult {
   const points = read ? field.read! : field;
   const [t] = times as readonly [number];
   const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];
   const spans = times.slice(1).map((t1, i): Span => ({ t0: times[i]!, t1 }));
-  const fused = () => field.fuse!(tableau!);
-  const staged = () => stagedStep(field, tableau!);
-  const adjoint = (pull: NonNullable<FusedStep<OnnxArray>['adjoint']>): BlockResult => {
-    const {
-      bytes,
-      stateBytes = 0,
-      ...result
-    } = back(spans.length, inputs.at(-1)!, (n, cotangent) => pull(spans[n]!, inputs[n]!, cotangent));
-    return { ...pulled({ t: 0, ...result }), bytes, stateBytes };
-  };
-  const kept = (made: readonly Linearization<OnnxArray>[]): BlockResult => {
-    made.forEach((linearization, i) => linearizations.set(handles[i]!, linearization));
-    const { bytes, stateBytes = 0 } = made[0]!;
-    return { ...nothing, states: made.map(({ value }) => value), bytes, stateBytes };
-  };
+  const solver = () => solverOf(tableau!);
+  const kernel = () => sequentialKernel(field, solver(), MOST_STEPS);
   switch (operation) {
     case 'evaluate':
       return { ...nothing, states: [points.evaluate(t, y)] };
-    case 'linearize':
-      return kept([points.linearize(t, y)]);
+    case 'linearize': {
+      const made = points.linearize(t, y);
+      linearizations.set(handle, made);
+      return { ...nothing, states: [made.value], bytes: made.bytes };
+    }
     case 'vjp': {
       const { value, bytes, ...cotangents } = points.vjp!(t, y, second, withTime);
-      return { ...pulled(cotangents), states: [cotangents.y, ...(value ? [value] : [])], bytes };
+      const states = [cotangents.y, ...(value ? [value] : [])];
+      return { ...pulled(cotangents), t: cotangents.t, states, bytes };
     }
-    case 'advance': {
-      const { advance } = fused() ?? staged();
-      const states: State<OnnxArray>[] = [];
-      for (const span of spans) states.push(advance(span, states.at(-1) ?? y));
-      return { ...nothing, states };
-    }
+    case 'advance':
+      return { ...nothing, states: kernel().advance(spans, y, 'states').states };
     case 'attempt': {
-      const { y: y1, error, last } = fused()!.attempt!(spans[0]!, y, second);
+      const { y: y1, error, last } = field.compile!(solver())!.attempt!(spans[0]!, y, second);
       return { ...nothing, states: [y1, error, ...(last ? [last] : [])] };
     }
     case 'linearizeSteps': {
-      const { linearize } = fused() ?? staged();
-      const made: Linearization<OnnxArray>[] = [];
-      for (const span of spans) made.push(linearize!(span, made.at(-1)?.value ?? y));
-      return kept(made);
+      const { states, linearization } = kernel().advance(spans, y, 'activations');
+      const { bytes, stateBytes } = linearization!;
+      linearizations.set(handle, linearization!);
+      return { ...nothing, states, bytes, stateBytes };
     }
-    case 'adjoint':
-      return adjoint(fused()!.adjoint!);
-    case 'stagedAdjoint':
-      return adjoint(staged().adjoint);
-    case 'pullback':
-      return pulled(
-        back(handles.length, y, (n, cotangent) =>
-          linearizations.get(handles[n]!)!.pullback(cotangent, withTime),
-        ),
+    case 'adjoint': {
+      const { evaluations, bytes, stateBytes, ...result } = kernel().adjoint(
+        spans,
+        inputs.slice(0, -1),
+        inputs.at(-1)!,
       );
+      return { ...pulled(result), evaluations, bytes, stateBytes };
+    }
+    case 'pullback': {
+      const result = (linearizations.get(handle) as Linearization<OnnxArray>).pullback(y, withTime);
+      return { ...pulled(result), t: result.t };
+    }
+    case 'pullbackSteps': {
+      const cotangents = Array.from({ length: ends.at(-1)! + 1 }, (_, n) => inputs[ends.indexOf(n)]);
+      return pulled((linearizations.get(handle) as SegmentLinearization<OnnxArray>).pullback(cotangents));
+    }
     case 'release':
-      for (const handle of handles) {
-        linearizations.get(handle)?.release();
-        linearizations.delete(handle);
-      }
+      linearizations.get(handle)?.release();
+      linearizations.delete(handle);
       return nothing;
   }
-}
-
-/** Pulls a cotangent back over so many steps, the last first, and adds up what they give of the parameters. */
-function back<T extends Pick<FusedAdjoint<OnnxArray>, 'y' | 'parameters'>>(
-  count: number,
-  cotangent: State<OnnxArray>,
-  pull: (n: number, cotangent: State<OnnxArray>) => T,
-): T {
-  let all = pull(count - 1, cotangent);
-  for (let n = count - 2; n >= 0; n--) {
-    const { y, parameters } = all;
-    all = pull(n, y);
-    y.forEach(release);
-    all.parameters.forEach((sum, i) => {
-      addInto(sum, parameters[i]!.data);
-      release(parameters[i]!);
-    });
-  }
-  return all;
 }

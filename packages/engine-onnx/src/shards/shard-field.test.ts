@@ -1,4 +1,4 @@
-import { createRegistry, type Registry, type State } from '@odegrad/core';
+import { createRegistry, rungeKutta, sequentialKernel, type Registry, type State } from '@odegrad/core';
 import {
   solve,
   type FieldRequest,
@@ -157,16 +157,18 @@ describe('a field in blocks of rows', () => {
     };
     const stepsOf = (blocks: number) => {
       const { field: compiled, y } = prepare(blocks);
-      return { compiled, y, step: compiled.fuse!(rk4)! };
+      return { compiled, y, step: compiled.compile!(rungeKutta(rk4))! };
     };
+    const stagedKernel = ({ compile: _, ...field }: ReturnType<typeof prepare>['field']) =>
+      sequentialKernel(field, rungeKutta(rk4));
     const wanted = () => {
       const { y, step } = stepsOf(1);
       const states: State<OnnxArray>[] = [y];
-      for (const span of spans) states.push(step.advance(span, states.at(-1)!));
+      for (const span of spans) states.push(step.advance([span], states.at(-1)!, 'states').states[0]!);
       let cotangent: State<OnnxArray> = y;
       let parameters: number[][] | undefined;
       for (let n = spans.length - 1; n >= 0; n--) {
-        const pulled = step.adjoint!(spans[n]!, states[n]!, cotangent);
+        const pulled = step.adjoint([spans[n]!], [states[n]!], cotangent);
         cotangent = pulled.y;
         const before = parameters;
         parameters = values(pulled.parameters).map((x, i) =>
@@ -179,21 +181,21 @@ describe('a field in blocks of rows', () => {
     test('forward, and back by each of the ways, are those of the whole one by one', () => {
       const { states, cotangent, parameters } = wanted();
       const { compiled, y, step } = stepsOf(2);
-      const several = step.several!;
-      expect(several.longest).toBeGreaterThan(spans.length);
-      several.advance(spans, y).forEach((state, n) => {
+      expect(step.longest).toBeGreaterThan(spans.length);
+      step.advance(spans, y, 'states').states.forEach((state, n) => {
         close(state, states[n + 1]!);
       });
-      const linearizations = several.linearize!(spans, y);
-      linearizations.forEach(({ value }, n) => {
-        close(value, states[n + 1]!);
+      const { states: ends, linearization } = step.advance(spans, y, 'activations');
+      ends.forEach((state, n) => {
+        close(state, states[n + 1]!);
       });
       const starts = states.slice(0, -1);
+      const last = spans.map((_, n) => (n === spans.length - 1 ? y : undefined));
       const ways = [
-        several.pullback!(linearizations, y),
-        several.pullback!(linearizations, y),
-        several.adjoint!(spans, starts, y),
-        several.stagedAdjoint!(spans, starts, y),
+        linearization!.pullback(last),
+        linearization!.pullback(last),
+        step.adjoint(spans, starts, y),
+        stagedKernel(compiled).adjoint(spans, starts, y),
       ];
       for (const pulled of ways) {
         close(pulled.y, cotangent);
@@ -201,20 +203,37 @@ describe('a field in blocks of rows', () => {
           expectClose(x, parameters[i]!, 1e-5);
         });
       }
-      for (const linearization of linearizations) linearization.release();
-      expect(() => several.pullback!(linearizations, y)).toThrow(/was released/);
+      linearization!.release();
+      linearization!.release();
+      expect(() => linearization!.pullback(last)).toThrow(/was released/);
       expect(values([compiled.evaluate(0, y)[0]!])[0]).toHaveLength(ROWS * COLUMNS);
+    });
+
+    test('back from the ends of some of them is back from each', () => {
+      const { y, step } = stepsOf(2);
+      const { linearization } = step.advance(spans, y, 'activations');
+      const [both, one, other] = [[y, undefined, y], [y], [undefined, undefined, y]].map((ends) =>
+        linearization!.pullback(ends),
+      );
+      const sum = (found: State<OnnxArray>, more: State<OnnxArray>): number[][] =>
+        values(found).map((x, i) => x.map((entry, e) => entry + values(more)[i]![e]!));
+      for (const part of ['y', 'parameters'] as const) {
+        const wanted = sum(one![part], other![part]);
+        values(both![part]).forEach((x, i) => {
+          expectClose(x, wanted[i]!, 1e-5);
+        });
+      }
+      linearization!.release();
     });
 
     test('hold the activations of a step, or of a stage, and the states that they start from', () => {
       const { y, step } = stepsOf(2);
       const { compiled, step: whole } = stepsOf(1);
       const starts = spans.map(() => y);
-      const { adjoint, stagedAdjoint } = step.several!;
       const one = compiled.linearize(0.5, y);
-      expect(stagedAdjoint!(spans, starts, y).bytes).toBe(one.bytes);
-      const all = adjoint!(spans, starts, y);
-      expect(all.bytes).toBe(whole.adjoint!(spans[0]!, y, y).bytes);
+      expect(stagedKernel(compiled).adjoint(spans, starts, y).bytes).toBe(one.bytes);
+      const all = step.adjoint(spans, starts, y);
+      expect(all.bytes).toBe(whole.adjoint([spans[0]!], [y], y).bytes);
       expect(all.stateBytes).toBe(spans.length * y[0]!.kind.bytes);
       one.release();
     });
@@ -240,7 +259,14 @@ describe('a field in blocks of rows', () => {
 
   test('passes on what goes wrong in a thread, which serves on', () => {
     const [hand] = crew(1);
-    const call = { operation: 'evaluate', times: [0], read: false, withTime: false, handles: [] } as const;
+    const call = {
+      operation: 'evaluate',
+      times: [0],
+      read: false,
+      withTime: false,
+      handle: 0,
+      ends: [],
+    } as const;
     hand!.ask(-1, { ...call, tableau: undefined }, 1);
     expect(() => hand!.answer()).toThrow(/undefined/);
     const { field: compiled, y } = prepare(2);

@@ -176,5 +176,12 @@ function joined(
     bytes += other.value.bytes;
     stateBytes += other.value.stateBytes;
   }
-  return { states: states.map(sideBySide), parameters: parameters.map(added), t, bytes, stateBytes };
+  return {
+    ...mine.value,
+    states: states.map(sideBySide),
+    parameters: parameters.map(added),
+    t,
+    bytes,
+    stateBytes,
+  };
 }

@@ -1,8 +1,8 @@
-import type { Linearization, State, VectorField } from '@odegrad/core';
+import type { State, VectorField } from '@odegrad/core';
 
 import { release, take, type OnnxArray } from '../runtime/array.ts';
 import { type FloatData } from '@odegrad/trace';
-import { perform, type BlockCall, type BlockResult } from './shard-call.ts';
+import { perform, type BlockCall, type BlockResult, type Kept } from './shard-call.ts';
 import { compileField, vectorField, type CompiledField } from '../field/field.ts';
 import type { Recorded } from './shards.ts';
 
@@ -30,7 +30,7 @@ export function prepareBlock(
   const compiled = compileField(programs, { ...shapes, ...about });
   const { pool, float } = about.runtime;
   const kinds = compiled.shapes.map((shape) => pool.kind(shape, float));
-  const linearizations = new Map<number, Linearization<OnnxArray>>();
+  const linearizations = new Map<number, Kept>();
   return {
     solve(parameters, others) {
       const field = vectorField(compiled, parameters, others);

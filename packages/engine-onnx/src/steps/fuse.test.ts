@@ -5,6 +5,7 @@ import {
   stageTime,
   type ButcherTableau,
   type GradientStrategy,
+  type StepKernel,
   type VectorField,
 } from '@odegrad/core';
 import type { FlatField } from '@odegrad/engine-tfjs';
@@ -79,8 +80,8 @@ describe('a fused step', () => {
     ),
   )('%s with %s gives what stages one by one give', (_, __, strategy, tableau) => {
     const { field, start } = opened();
-    const { fuse, ...plain } = field;
-    expect(fuse?.(tableau)).toBeDefined();
+    const { compile, ...plain } = field;
+    expect(compile?.(rungeKutta(tableau))).toBeDefined();
     const whole = solve(field, start, strategy, tableau);
     const staged = solve(plain, start, strategy, tableau);
     for (const [i, x] of whole.numbers.entries())
@@ -91,20 +92,18 @@ describe('a fused step', () => {
   });
 
   const large: FlatField = (_, [y]) => [tf.tanh(tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D))];
-  const fuse = (size: number, tableau = rk4): ReturnType<NonNullable<VectorField<OnnxArray>['fuse']>> => {
+  const kernel = (size: number, tableau = rk4): StepKernel<OnnxArray> | undefined => {
     const y0 = [tf.zeros([size, size])];
     const { field } = engine.prepare({ f: large, key: large, t0: 0, y0, parameters: [], dtype: 'float32' });
-    return field.fuse?.(tableau);
+    return field.compile?.(rungeKutta(tableau));
   };
 
   test('holds the activations of all stages at once up to 4 MiB', () => {
     // One evaluation keeps one array: 4 size² bytes.
-    expect(fuse(320)?.adjoint).toBeDefined();
-    expect(fuse(320, dopri8)?.linearize).toBeDefined();
-    expect(fuse(320, dopri8)?.adjoint).toBeUndefined();
-    expect(fuse(600)?.linearize).toBeDefined();
-    expect(fuse(600)?.adjoint).toBeUndefined();
-    expect(fuse(1024)).toBeUndefined();
+    expect(kernel(320)?.alive).toBe('step');
+    expect(kernel(320, dopri8)?.alive).toBe('stage');
+    expect(kernel(600)?.alive).toBe('stage');
+    expect(kernel(1024)).toBeUndefined();
   });
 
   const square = (y: tf.Tensor): tf.Tensor => tf.matMul(tf.tanh(y), y);
@@ -124,7 +123,8 @@ describe('a fused step', () => {
       dtype: 'float32',
     });
     const start = y0.map(fromTensor);
-    const [one, whole] = [field.linearize(0, start), field.fuse!(rk4)!.linearize!({ t0: 0, t1: 1 }, start)];
+    const step = field.compile!(rungeKutta(rk4))!.advance([{ t0: 0, t1: 1 }], start, 'activations');
+    const [one, whole] = [field.linearize(0, start), step.linearization!];
     expect(one.bytes).toBe(16 * 16 * 4);
     expect(whole.bytes).toBe(4 * one.bytes);
     expect(whole.stateBytes).toBe(states * 16 * 16 * 4);
@@ -155,9 +155,9 @@ describe('a fused step', () => {
     const start = y0.map(fromTensor);
     const single: VectorField<OnnxArray> = {
       ...field,
-      fuse: (tableau) => ({ ...field.fuse!(tableau)!, several: undefined }),
+      compile: (solver) => ({ ...field.compile!(solver)!, longest: 1 }),
     };
-    expect(field.fuse!(rk4)!.several!.longest).toBeGreaterThan(3);
+    expect(field.compile!(rungeKutta(rk4))!.longest).toBeGreaterThan(3);
     const [many, one] = [field, single].map((each) => solve(each, start, symplectic, rk4));
     for (const [i, x] of many!.numbers.entries()) expect(Math.abs(x - one!.numbers[i]!)).toBeLessThan(1e-15);
     const { bytesPeak, ...counts } = many!.ledger;
@@ -181,9 +181,9 @@ describe('a fused step', () => {
       },
       span,
       start,
-      { first, error: true, stages: true },
+      { first, error: true },
     );
-    const whole = field.fuse!(tableau)!.attempt!(span, start, first.slope);
+    const whole = field.compile!(solver)!.attempt!(span, start, first.slope);
     const numbers = (state: readonly OnnxArray[] | undefined): number[] =>
       (state ?? []).flatMap((x) => Array.from(x.data as FloatData));
     for (const [found, expected] of [
@@ -215,8 +215,8 @@ describe('a fused step', () => {
         strategy.solve({ field: of, y0: start, ts: [0, 3] }, { solver, stepping, onStep }).release();
         return sizes;
       };
-      const { fuse: whole, ...plain } = field;
-      expect(whole?.(tableau)?.attempt).toBeDefined();
+      const { compile, ...plain } = field;
+      expect(compile?.(rungeKutta(tableau))?.attempt).toBeDefined();
       expect(steps(backprop, field).length).toBeGreaterThan(3);
       expect(steps(symplectic, field)).toEqual(steps(backprop, field));
       expect(steps(symplectic, field)).toEqual(steps(symplectic, plain));

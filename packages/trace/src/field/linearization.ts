@@ -1,16 +1,22 @@
-import { EngineError, type Linearization } from '@odegrad/core';
+import { EngineError } from '@odegrad/core';
 
 /** What is thrown by a pullback that comes too late. */
-export const tooLate = (): EngineError => new EngineError('This linearization was released.');
+const tooLate = (): EngineError => new EngineError('This linearization was released.');
+
+/** A linearization, at a point or of steps. */
+interface Releasable<Asked extends unknown[]> {
+  pullback(...asked: Asked): unknown;
+  release(): void;
+}
 
 /** The linearization, released once however often it is told, and not pulled back through afterwards. */
-export function releasedOnce<A>(linearization: Linearization<A>): Linearization<A> {
+export function releasedOnce<Asked extends unknown[], T extends Releasable<Asked>>(linearization: T): T {
   let alive = true;
   return {
     ...linearization,
-    pullback(cotangent, withTime) {
+    pullback(...asked: Asked) {
       if (!alive) throw tooLate();
-      return linearization.pullback(cotangent, withTime);
+      return linearization.pullback(...asked);
     },
     release() {
       if (!alive) return;

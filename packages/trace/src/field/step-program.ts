@@ -23,7 +23,7 @@ const ANY = { t0: 0, t1: 1 };
 export function stepForward(solver: Solver, f: Program, shapes: Shapes): Program {
   const scene = createScene(f, shapes);
   const evaluator = scene.evaluator((at) => scene.slopes(at, f));
-  const { y } = solver.step(evaluator, ANY, scene.y, { error: false, stages: true });
+  const { y } = solver.step(evaluator, ANY, scene.y, { error: false });
   return scene.builder.finish(ports('f', y));
 }
 
@@ -35,7 +35,7 @@ export function stepAttempt(solver: Solver, f: Program, shapes: Shapes): Program
   const scene = createScene(f, shapes);
   const slope = shapes.map((shape, k) => scene.builder.input(`k${k}`, shape));
   const evaluator = scene.evaluator((at) => scene.slopes(at, f));
-  const request: StepRequest<number> = { first: { t: ANY.t0, y: scene.y, slope }, error: true, stages: true };
+  const request: StepRequest<number> = { first: { t: ANY.t0, y: scene.y, slope }, error: true };
   const { y, error, last } = solver.step(evaluator, ANY, scene.y, request);
   return scene.builder.finish([
     ...ports('f', y),
@@ -63,7 +63,7 @@ export function stepGradient(solver: DifferentiableSolver, gradient: Program, sh
     points.push(at);
     return scene.slopes(new Map([...at, ...unseen]), value);
   });
-  const { y } = solver.step(evaluator, ANY, scene.y, { error: false, stages: true });
+  const { y } = solver.step(evaluator, ANY, scene.y, { error: false });
   const parameters = new Map<string, number[]>();
   const pulled = solver.adjointStep({
     engine: evaluator.engine,

@@ -14,37 +14,33 @@ import { describe, expect, it } from 'vitest';
 import { createLedger } from '../memory/ledger.ts';
 import { type Ledger } from '../types/statistics.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
-import { stagedStep } from './staged-step.ts';
-import type { FusedStep, VectorField } from '../types/field.ts';
+import { sequentialKernel } from './sequential.ts';
+import type { VectorField } from '../types/field.ts';
+import type { StepKernel } from '../types/kernel.ts';
+import type { Solver } from '../types/solver.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
-import type { ButcherTableau } from '../types/tableau.ts';
 
 const BYTES = 64;
 const N = 6;
 
-/** A field whose engine takes steps by `stagedStep`, with those that it took in one call. */
+/** A field whose engine takes steps by `sequentialKernel`, with those that it took in one call. */
 function stagedField(
   engine: Float64Engine,
   vjp: boolean,
 ): { readonly field: VectorField<Float64Array>; readonly calls: number[] } {
   const field = float64Field(engine, neuralField(2, 2), { vjp });
   const calls: number[] = [];
-  const fuse = (tableau: ButcherTableau): FusedStep<Float64Array> => {
-    const { advance, linearize, adjoint } = stagedStep(field, tableau);
+  const compile = (solver: Solver): StepKernel<Float64Array> => {
+    const kernel = sequentialKernel(field, solver);
     return {
-      advance,
-      linearize,
-      several: {
-        longest: 1,
-        advance: ([span], y) => [advance(span!, y)],
-        stagedAdjoint([span], [y], cotangent) {
-          calls.push(1);
-          return adjoint(span!, y!, cotangent);
-        },
+      ...kernel,
+      adjoint(spans, ys, cotangent) {
+        calls.push(spans.length);
+        return kernel.adjoint(spans, ys, cotangent);
       },
     };
   };
-  return { field: { ...field, fuse }, calls };
+  return { field: { ...field, compile }, calls };
 }
 
 describe.each([
@@ -106,13 +102,17 @@ describe.each([
       if (--left < 0) throw new Error('stop');
     };
     const field = float64Field(engine, neuralField(2, 2), { before });
-    const { advance, linearize, adjoint } = stagedStep(field, solver.tableau!);
+    const kernel = sequentialKernel(field, solver);
     const y = [noiseVector(1, 2)];
-    const span = { t0: 0, t1: 0.5 };
-    for (const call of [advance, linearize, (_span: typeof span, at: typeof y) => adjoint(span, at, at)]) {
-      for (let evaluations = 0; evaluations < s; evaluations++) {
+    const spans = [0, 0.5].map((t0) => ({ t0, t1: t0 + 0.5 }));
+    for (const call of [
+      () => kernel.advance(spans, y, 'states'),
+      () => kernel.advance(spans, y, 'activations'),
+      () => kernel.adjoint(spans, [y, y], y),
+    ]) {
+      for (let evaluations = 0; evaluations < 2 * s; evaluations++) {
         left = evaluations;
-        expect(() => call(span, y)).toThrow('stop');
+        expect(call).toThrow('stop');
         expect(engine.live()).toBe(0);
       }
     }
