@@ -5,7 +5,7 @@ import { ArgumentError } from '@odegrad/core';
 export type Structure = (g: Tensor) => Tensor;
 
 /** Shifts the columns of a matrix round by one, to the right (1) or to the left (−1). */
-export function roll(x: Tensor, by: 1 | -1): Tensor {
+function roll(x: Tensor, by: 1 | -1): Tensor {
   const [rows, columns] = x.shape as [number, number];
   const cut = by === 1 ? columns - 1 : 1;
   return concat([slice(x, [0, cut], [rows, columns - cut]), slice(x, [0, 0], [rows, cut])], 1);

@@ -86,7 +86,7 @@ export async function sweepLedger(points: Points, engineLabel: string): Promise<
 }
 
 /** What a quantity is proportional to along an axis. */
-export const sizeOn: Readonly<Record<Axis, (row: Counted) => number>> = {
+const sizeOn: Readonly<Record<Axis, (row: Counted) => number>> = {
   N: (row) => row.steps,
   s: (row) => row.stages,
   L: (row) => row.layers,

@@ -118,7 +118,7 @@ function figuresOf({ name, title }: StudiedProblem, errors: readonly GradientErr
 const ROUNDING = 2e-6;
 
 /** The claims, and what was found of each. */
-export function claimsOf(errors: readonly GradientError[]): Claim[] {
+function claimsOf(errors: readonly GradientError[]): Claim[] {
   // Of the points at which a solve in float32 could go on.
   const points = METHODS.map((strategy) =>
     errors.filter((row) => row.strategy === strategy && row.steps > 0),
