@@ -31,6 +31,12 @@ export default defineConfig(
     },
   },
   {
+    // A file holds one concept.
+    files: ['packages/*/src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'max-lines': ['error', 250] },
+  },
+  {
     files: ['**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-empty-function': 'off',

@@ -13,6 +13,8 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    // Every program is verified as it is made.
+    env: { ODEGRAD_VERIFY: '1' },
   },
 });
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { onnxEngine } from './onnx.ts';
 import { replayEngine } from '@odegrad/engine-replay';
-import { rowLayouts } from '@odegrad/trace';
+import { shardings } from '@odegrad/trace';
 import { traceGradient } from '@odegrad/trace';
 
 beforeAll(async () => {
@@ -378,7 +378,7 @@ describe('random functions of the supported operations', () => {
       const { f, parameters, dispose } = sample(seed);
       const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters });
       dispose();
-      return rowLayouts(program, ROWS);
+      return shardings(program, ROWS);
     }).filter(Boolean);
     expect(cut.length).toBeGreaterThan(COUNT / 3);
     expect(cut.length).toBeLessThan(COUNT);

@@ -1,9 +1,7 @@
 import { checkAlive, requireFloat32, tfjsEngine, type FieldEngine } from '@odegrad/engine-tfjs';
+import { checkMissed, checkGuards, createTraceCache, findReads } from '@odegrad/trace';
 import { dispose, engine, type Tensor } from '@tensorflow/tfjs-core';
 
-import { createTraceCache } from '@odegrad/trace';
-import { checkMissed, findReads } from '@odegrad/trace';
-import { checkPurity } from '@odegrad/trace';
 import { prepareReplays, replayedField, type ReplayField } from './field.ts';
 
 const traces = createTraceCache<ReplayField>((traced) =>
@@ -22,7 +20,7 @@ export const replayEngine: FieldEngine<Tensor> = {
     checkAlive(others);
     checkMissed(request, others);
     const field = replayedField(replays, eager.field, others, shapes, request.within);
-    checkPurity(request, forward, () => {
+    checkGuards(request, forward, () => {
       const slope = field.evaluate(request.t0, request.y0);
       const values = slope.map((x) => x.dataSync());
       dispose([...slope]);

@@ -1,6 +1,15 @@
-import { edit, type Editor } from '@odegrad/trace';
-import { countUses, sizeOf, type Instruction, type Program } from '@odegrad/trace';
-import { multiplications } from '@odegrad/trace';
+import {
+  countUses,
+  edit,
+  kernels,
+  makersOf,
+  multiplications,
+  settings,
+  sizeOf,
+  type Instruction,
+  type Pass,
+  type Program,
+} from '@odegrad/trace';
 
 /** Multiplications of a product from which on it pays to transpose its operands first. */
 const TRANSPOSED = 2 ** 11;
@@ -10,16 +19,14 @@ const BIASED = 2 ** 17;
 const COMPOSED = 2 ** 12;
 
 /**
- * The same program in kernels that TensorFlow.js' wasm backend runs fast. There a product with a transposed
- * operand takes ten times the time of a transposition and a plain product, and adding a bias is nearly free
- * when it is done by the product.
+ * Products without transposed operands, with which they take ten times the time of a transposition and a plain product.
+ *
+ *     BatchMatMul(a, b; transposeB)  →  BatchMatMul(a, Transpose(b))
  */
-export function rewriteForWasm(program: Program): Program {
+function plainProducts(program: Program): Program {
   const editor = edit(program);
-  const { shape, instructions } = editor;
-  const uses = countUses(program);
+  const { shape } = editor;
   const transposed = new Map<number, number>();
-
   const transposedOf = (value: number): number => {
     const known = transposed.get(value);
     if (known !== undefined) return known;
@@ -30,24 +37,83 @@ export function rewriteForWasm(program: Program): Program {
     transposed.set(value, result);
     return result;
   };
+  for (const instruction of program.instructions) {
+    const { kernel, attrs, inputs } = instruction;
+    const across = settings.transposesOf(attrs);
+    const isProduct = kernels[kernel]?.contracts === 'matrices' && (across.a || across.b);
+    if (!isProduct || multiplications(instruction, shape) < TRANSPOSED) {
+      editor.keep(instruction);
+      continue;
+    }
+    const turns = (name: string): boolean => (name === 'a' || name === 'b') && across[name];
+    editor.keep({
+      ...instruction,
+      attrs: { ...attrs, transposeA: false, transposeB: false },
+      inputs: inputs.map(({ name, value }) => ({ name, value: turns(name) ? transposedOf(value) : value })),
+    });
+  }
+  return editor.finish();
+}
 
-  /** The fused kernel reads three axes, whatever it is given. */
-  const fuse = ({ product, bias }: Fusion, output: number): void => {
-    instructions.splice(instructions.indexOf(product), 1);
-    const [a, b] = product.inputs.map(({ value }) => editor.view(value, { shape: [1, ...shape(value)] }));
-    const attrs = { ...product.attrs, activation: 'linear' };
-    const result = { shape: [1, ...shape(output)] };
-    editor.view(editor.call('_FusedMatMul', { a: a!, b: b!, bias }, result, attrs), { output });
+/**
+ * Rows added by large products, which costs them next to nothing, where these are used for nothing else. The fused kernel reads three
+ * axes, whatever it is given.
+ *
+ *     Add(BatchMatMul(a, b), row)  →  Reshape(_FusedMatMul(Reshape(a), Reshape(b), row))
+ */
+function biasesInProducts(program: Program): Program {
+  const editor = edit(program);
+  const { instructions, shape } = editor;
+  const makers = makersOf(program);
+  const uses = countUses(program);
+  const productOf = (value: number, row: number): Instruction | undefined => {
+    const product = makers.get(value);
+    if (product?.kernel !== 'BatchMatMul' || uses.get(value) !== 1) return undefined;
+    if (multiplications(product, shape) < BIASED) return undefined;
+    const isFlat = product.inputs.every((operand) => shape(operand.value).length === 2);
+    return isFlat && shape(row).length === 1 && shape(row)[0] === shape(value).at(-1) ? product : undefined;
   };
+  for (const instruction of program.instructions) {
+    const [a, b] = instruction.inputs.map(({ value }) => value) as [number, number];
+    const isSum = instruction.kernel === 'Add';
+    const product = isSum ? (productOf(a, b) ?? productOf(b, a)) : undefined;
+    if (!product) {
+      editor.keep(instruction);
+      continue;
+    }
+    const [output] = instruction.outputs as [number];
+    instructions.splice(instructions.indexOf(product), 1);
+    const [x, w] = product.inputs.map(({ value }) => editor.view(value, { shape: [1, ...shape(value)] }));
+    const operands = { a: x!, b: w!, bias: product.outputs[0] === a ? b : a };
+    const fused = editor.call(
+      '_FusedMatMul',
+      operands,
+      { shape: [1, ...shape(output)] },
+      { ...product.attrs, activation: 'linear' },
+    );
+    editor.view(fused, { output });
+  }
+  return editor.finish();
+}
 
-  /**
-   * tanh x = (n − p) / (2 + n + p) with p = e^−2 max(x, 0) − 1 and n = e^2 min(x, 0) − 1, one of which is 0: elu
-   * gives both to full relative precision, ten times as fast as the kernel of tanh.
-   */
-  const composeTanh = (x: number, output: number): void => {
-    const like = { shape: shape(output) };
+/**
+ * Large hyperbolic tangents by faster kernels: with p = e^−2 max(x, 0) − 1 and n = e^2 min(x, 0) − 1, one of which is 0 and both of
+ * which `Elu` gives to full relative precision, ten times as fast as the kernel of tanh is.
+ *
+ *     Tanh(x)  →  RealDiv(Sub(n, p), Add(Add(n, p), 2))
+ */
+function composedTanh(program: Program): Program {
+  const editor = edit(program);
+  for (const instruction of program.instructions) {
+    const [output] = instruction.outputs as [number];
+    const like = { shape: editor.shape(output) };
+    if (instruction.kernel !== 'Tanh' || sizeOf(like.shape) < COMPOSED) {
+      editor.keep(instruction);
+      continue;
+    }
     const call = (kernel: string, operands: Readonly<Record<string, number>>): number =>
       editor.call(kernel, operands, like);
+    const x = instruction.inputs[0]!.value;
     const twice = call('Add', { a: x, b: x });
     const above = call('Relu', { x: twice });
     const below = call('Sub', { a: twice, b: above });
@@ -56,79 +122,43 @@ export function rewriteForWasm(program: Program): Program {
     const two = editor.constant(Float32Array.of(2), []);
     const denominator = call('Add', { a: call('Add', { a: n, b: p }), b: two });
     editor.call('RealDiv', { a: call('Sub', { a: n, b: p }), b: denominator }, { output });
-  };
-
-  /** The sum over rows as a product with a row of ones: the kernel of sums transposes first. */
-  const sumByProduct = (x: number, output: number, keepDims: boolean): void => {
-    const [rows, columns] = shape(x) as [number, number];
-    const ones = editor.constant(new Float32Array(rows).fill(1), [1, rows]);
-    const result = keepDims ? { output } : { shape: [1, columns] };
-    const product = { transposeA: false, transposeB: false };
-    const sum = editor.call('BatchMatMul', { a: ones, b: x }, result, product);
-    if (!keepDims) editor.view(sum, { output });
-  };
-
-  for (const instruction of program.instructions) {
-    const { kernel, attrs, inputs, outputs } = instruction;
-    const output = outputs[0]!;
-    const fusion = kernel === 'Add' ? biasedProduct(instruction, editor, uses) : undefined;
-    if (fusion) fuse(fusion, output);
-    else if (kernel === 'Tanh' && sizeOf(shape(output)) >= COMPOSED) composeTanh(inputs[0]!.value, output);
-    else if (sumsRows(instruction, editor))
-      sumByProduct(inputs[0]!.value, output, attrs['keepDims'] === true);
-    else editor.keep(/MatMul$/.test(kernel) ? untransposed(instruction, shape, transposedOf) : instruction);
   }
   return editor.finish();
 }
 
-function sumsRows({ kernel, attrs, inputs }: Instruction, { value }: Editor): boolean {
-  if (kernel !== 'Sum') return false;
-  const { shape, dtype } = value(inputs[0]!.value);
-  return shape.length === 2 && dtype === 'float32' && [attrs['axis']].flat().join() === '0';
-}
-
-function untransposed(
-  product: Instruction,
-  shape: Editor['shape'],
-  transposedOf: (value: number) => number,
-): Instruction {
-  const { attrs, inputs } = product;
-  const swap = { a: attrs['transposeA'] === true, b: attrs['transposeB'] === true };
-  if (!(swap.a || swap.b) || multiplications(product, shape) < TRANSPOSED) return product;
-  return {
-    ...product,
-    attrs: { ...attrs, transposeA: false, transposeB: false },
-    inputs: inputs.map(({ name, value }) => ({
-      name,
-      value: (name === 'a' || name === 'b') && swap[name] ? transposedOf(value) : value,
-    })),
-  };
-}
-
-interface Fusion {
-  readonly product: Instruction;
-  readonly bias: number;
-}
-
-/** A large product of two matrices plus a row, where the product is used for nothing else. */
-function biasedProduct(
-  sum: Instruction,
-  { instructions, shape }: Editor,
-  uses: ReadonlyMap<number, number>,
-): Fusion | undefined {
-  for (const [own, other] of [
-    [0, 1],
-    [1, 0],
-  ] as const) {
-    const value = sum.inputs[own]!.value;
-    const bias = sum.inputs[other]!.value;
-    const product = instructions.find(
-      ({ kernel, outputs }) => kernel === 'BatchMatMul' && outputs[0] === value,
+/**
+ * Sums over the rows of a matrix as products: the kernel of sums transposes first.
+ *
+ *     Sum(x; axis 0)  →  BatchMatMul(ones, x)
+ */
+function rowSums(program: Program): Program {
+  const editor = edit(program);
+  for (const instruction of program.instructions) {
+    const { kernel, attrs, inputs, outputs } = instruction;
+    const [output] = outputs as [number];
+    const { shape, dtype } = kernel === 'Sum' ? editor.value(inputs[0]!.value) : { shape: [], dtype: 'bool' };
+    const [rows, columns] = shape as [number, number];
+    if (shape.length !== 2 || dtype !== 'float32' || settings.axesOf(attrs, 2).join() !== '0') {
+      editor.keep(instruction);
+      continue;
+    }
+    const ones = editor.constant(new Float32Array(rows).fill(1), [1, rows]);
+    const keepDims = settings.keepsDims(attrs);
+    const sum = editor.call(
+      'BatchMatMul',
+      { a: ones, b: inputs[0]!.value },
+      keepDims ? { output } : { shape: [1, columns] },
+      { transposeA: false, transposeB: false },
     );
-    if (!product || uses.get(value) !== 1 || multiplications(product, shape) < BIASED) continue;
-    const row = shape(bias);
-    const flat = product.inputs.every((operand) => shape(operand.value).length === 2);
-    if (flat && row.length === 1 && row[0] === shape(value).at(-1)) return { product, bias };
+    if (!keepDims) editor.view(sum, { output });
   }
-  return undefined;
+  return editor.finish();
 }
+
+/** What leaves kernels that TensorFlow.js' wasm backend runs fast. */
+export const wasmPasses: readonly Pass[] = [
+  { name: 'plain products', run: plainProducts },
+  { name: 'biases in products', run: biasesInProducts },
+  { name: 'composed tanh', run: composedTanh },
+  { name: 'row sums', run: rowSums },
+];

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { prepareReplay } from './replay.ts';
 import { replayEngine } from './engine.ts';
-import { rewriteForWasm } from './passes.ts';
-import { traceField, traceGradient } from '@odegrad/trace';
+import { wasmPasses } from './passes.ts';
+import { runPasses, traceField, traceGradient } from '@odegrad/trace';
 
 const require = createRequire(import.meta.url);
 let weights: tf.Variable[];
@@ -46,7 +46,7 @@ describe('replay on wasm', () => {
 
   test('rewrites transposed products and row additions, and leaves small ones', () => {
     const { program } = traceGradient({ f: network, shapes: [[128, 32]], parameters: weights });
-    const rewritten = rewriteForWasm(program);
+    const rewritten = runPasses(wasmPasses, program);
     const products = rewritten.instructions.filter(({ kernel }) => /MatMul/.test(kernel));
     // Six of the network and its gradient, and two sums over the batch.
     expect(products).toHaveLength(8);
@@ -58,7 +58,7 @@ describe('replay on wasm', () => {
       shapes: [[3, 2]],
       parameters: [],
     });
-    expect(rewriteForWasm(small).instructions).toEqual(small.instructions);
+    expect(runPasses(wasmPasses, small).instructions).toEqual(small.instructions);
   });
 
   test.each([1, 128])('agrees with eager TensorFlow.js for a batch of %i, and leaves nothing', (batch) => {

@@ -1,6 +1,6 @@
 import type { DataId, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
 
-import { sizeOf, type Instruction, type Program, type Value } from '@odegrad/trace';
+import { settings, sizeOf, type Instruction, type Program, type Value } from '@odegrad/trace';
 
 /** The part of TensorFlow.js' wasm backend that its own kernels call. */
 interface WasmBackend extends KernelBackend {
@@ -141,9 +141,9 @@ export function directCall(
   const flat = operands.every(({ shape }) => shape.length === 2);
   if (kernel === 'BatchMatMul' && run.length === parameters.BatchMatMul && flat) {
     const [aShape, bShape] = operands.map(({ shape }) => memory.pointer([1, ...shape])) as [number, number];
-    const [transA, transB] = [attrs['transposeA'] === true ? 1 : 0, attrs['transposeB'] === true ? 1 : 0];
+    const { a: transA, b: transB } = settings.transposesOf(attrs);
     return call((given, out) => {
-      run(id(given['a']!), aShape, 3, id(given['b']!), bShape, 3, transA, transB, out);
+      run(id(given['a']!), aShape, 3, id(given['b']!), bShape, 3, Number(transA), Number(transB), out);
     });
   }
   if (

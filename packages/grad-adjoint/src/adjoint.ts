@@ -34,6 +34,10 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
     solve: (problem, method) =>
       solution(problem, method, (memory, output) => {
         const { field, ts, y0, timeGradients = false } = problem;
+        if (problem.between?.length)
+          throw new ArgumentError(
+            "Gradient 'adjoint' restarts backward at every output, so none lies between its steps. Give those times in `ts`.",
+          );
         const { engine } = memory;
         const backward = backwardMethod(method, options);
         const evaluator = stageEvaluator(problem, memory, 'slopes');

@@ -18,4 +18,14 @@ export const cashKarp: ButcherTableau = {
   // b̂ = 2825/27648, 0, 18575/48384, 13525/55296, 277/14336, 1/4
   bError: [-277 / 64512, 0, 6925 / 370944, -6925 / 202752, -277 / 14336, 277 / 7084],
   embeddedOrder: 4,
+  // Own: of the quartics of order 4 the one with the least residuals of order 5 (scripts/quartics.mjs).
+  dense: {
+    order: 4,
+    bumps: [
+      [
+        -1.3459987536200015, 0, 3.7817751192587985, -3.1310506916742438, -1.4141372484328605,
+        -0.3905884255316989, 2.5,
+      ],
+    ],
+  },
 };

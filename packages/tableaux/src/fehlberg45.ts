@@ -22,4 +22,14 @@ export const fehlberg45: ButcherTableau = {
   // b̂ = 25/216, 0, 1408/2565, 2197/4104, −1/5, 0
   bError: [1 / 360, 0, -128 / 4275, -2197 / 75240, 1 / 50, 2 / 55],
   embeddedOrder: 4,
+  // Own: of the quartics of order 4 the one with the least residuals of order 5 (scripts/quartics.mjs).
+  dense: {
+    order: 4,
+    bumps: [
+      [
+        -0.9341760809400647, 0, 4.23083831806275, -4.195925758411511, 1.1739322172315205, -2.7746686959426854,
+        2.5,
+      ],
+    ],
+  },
 };

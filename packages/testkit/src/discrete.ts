@@ -1,5 +1,6 @@
 import type { ButcherTableau } from '@odegrad/core';
 import type { HandWrittenField } from './field.ts';
+import { interpolationWeights } from './interpolation.ts';
 
 /** One accepted step, and how far its ends move with the end of its output interval (1 − that with the start). */
 export interface DiscreteStep {
@@ -14,7 +15,18 @@ export interface DiscreteGradient {
   readonly y0: Float64Array;
   readonly parameters: readonly Float64Array[];
   readonly ts: readonly number[];
+  /** Of the times that are read off steps. */
+  readonly between?: readonly number[];
 }
+
+/** Times that are read off steps, and cotangents of the states there. */
+export interface Readings {
+  readonly times: readonly number[];
+  readonly cotangents: readonly (Float64Array | undefined)[];
+}
+
+const isWithin = (t: number, { t0, t1 }: DiscreteStep): boolean =>
+  Math.sign(t1 - t0) * (t - t0) > 0 && Math.sign(t1 - t0) * (t1 - t) >= 0;
 
 /**
  * The steps of a solve from the times where its accepted steps end. Equal steps share their interval; of adaptive
@@ -69,11 +81,14 @@ export function discreteSolution(
   field: HandWrittenField,
   y0: Float64Array,
   steps: readonly DiscreteStep[],
-): Float64Array[] {
+  between: readonly number[] = [],
+  within: readonly number[] = between.map((t) => steps.findIndex((step) => isWithin(t, step))),
+): Float64Array[] & { between?: Float64Array[] } {
   const { a, b, c } = tableau;
-  const ys = [y0];
+  const ys: Float64Array[] & { between?: Float64Array[] } = [y0];
+  const read: Float64Array[] = [];
   let y = y0;
-  for (const { t0, t1, interval } of steps) {
+  for (const [n, { t0, t1, interval }] of steps.entries()) {
     const h = t1 - t0;
     const k: Float64Array[] = [];
     const along = (weights: readonly number[]): Float64Array =>
@@ -82,9 +97,16 @@ export function discreteSolution(
     b.forEach((_, i) =>
       k.push(field.value(c[i] === 1 ? t1 : t0 + c[i]! * h, along(a[i]!), field.parameters)),
     );
-    y = along(b);
+    const y1 = along(b);
+    between.forEach((t, o) => {
+      if (within[o] !== n) return;
+      k[b.length] = field.value(t1, y1, field.parameters);
+      read[o] = along(interpolationWeights(tableau, (t - t0) / h).weights);
+    });
+    y = y1;
     ys[interval + 1] = y;
   }
+  ys.between = read;
   return ys;
 }
 
@@ -100,15 +122,15 @@ export function tangentGradient(
   ts: readonly number[],
   steps: readonly DiscreteStep[],
   cotangents: readonly (Float64Array | undefined)[],
+  { times: between, cotangents: readCotangents }: Readings = { times: [], cotangents: [] },
 ): DiscreteGradient {
   const { a, b, c } = tableau;
   const n = y0.length;
   const sizes = field.parameters.map((p) => p.length);
   const weights = n + sizes.reduce((sum, size) => sum + size, 0);
-  const directions = weights + ts.length;
+  const directions = weights + ts.length + between.length;
   const gradient = new Float64Array(directions);
-  const inject = (index: number, tangents: readonly Float64Array[]): void => {
-    const cotangent = cotangents[index];
+  const inject = (cotangent: Float64Array | undefined, tangents: readonly Float64Array[]): void => {
     if (cotangent)
       tangents.forEach((dy, d) => (gradient[d]! += dy.reduce((s, x, m) => s + x * cotangent[m]!, 0)));
   };
@@ -117,8 +139,9 @@ export function tangentGradient(
   let tangents: Float64Array[] = Array.from({ length: directions }, (_, d) =>
     y0.map((_x, m) => (m === d ? 1 : 0)),
   );
-  inject(0, tangents);
-  for (const { t0, t1, interval, moves } of steps) {
+  inject(cotangents[0], tangents);
+  for (const step of steps) {
+    const { t0, t1, interval, moves } = step;
     const h = t1 - t0;
     const end = (d: number, weight: number): number =>
       (d === weights + interval ? 1 - weight : 0) + (d === weights + interval + 1 ? weight : 0);
@@ -132,8 +155,9 @@ export function tangentGradient(
         (x, m) => x + row.reduce((sum, w, i) => sum + w * (dh * k[i]![m]! + h * dk[i]![d]![m]!), 0),
       );
     };
-    for (const [i, row] of a.entries()) {
-      const t = c[i] === 1 ? t1 : t0 + c[i]! * h;
+    /** One slope more, with its tangents: at `node` of the step, where the state is `row` along the slopes so far. */
+    const evaluate = (node: number, row: readonly number[]): void => {
+      const t = node === 1 ? t1 : t0 + node * h;
       const at = along(row);
       // Row m of the Jacobian of f is what the m-th unit cotangent pulls back to.
       const rows = Array.from({ length: n }, (_, m) => {
@@ -144,7 +168,7 @@ export function tangentGradient(
       dk.push(
         tangents.map((_, d) => {
           const dy = tangentAlong(row, d);
-          const dt = end(d, moves[0]) * (1 - c[i]!) + end(d, moves[1]) * c[i]!;
+          const dt = end(d, moves[0]) * (1 - node) + end(d, moves[1]) * node;
           return Float64Array.from(rows, ({ ft, fy, fp }) => {
             const own = d >= n && d < weights ? fp[d - n]! : 0;
             return own + ft * dt + fy.reduce((sum, x, l) => sum + x * dy[l]!, 0);
@@ -152,16 +176,34 @@ export function tangentGradient(
         }),
       );
       k.push(field.value(t, at, field.parameters));
-    }
+    };
+    a.forEach((row, i) => {
+      evaluate(c[i]!, row);
+    });
+    between.forEach((t, o) => {
+      if (!readCotangents[o] || !isWithin(t, step)) return;
+      if (k.length === b.length) evaluate(1, b);
+      const x = (t - t0) / h;
+      const { weights: w, rates } = interpolationWeights(tableau, x);
+      const read = tangents.map((_, d) => {
+        const own = d === weights + ts.length + o ? 1 : 0;
+        const dx = (own - end(d, moves[0]) - x * (end(d, moves[1]) - end(d, moves[0]))) / h;
+        return tangentAlong(w, d).map(
+          (v, m) => v + h * dx * rates.reduce((sum, rate, i) => sum + rate * k[i]![m]!, 0),
+        );
+      });
+      inject(readCotangents[o], read);
+    });
     const next = along(b);
     tangents = tangents.map((_, d) => tangentAlong(b, d));
     y = next;
-    if (t1 === ts[interval + 1]) inject(interval + 1, tangents);
+    if (t1 === ts[interval + 1]) inject(cotangents[interval + 1], tangents);
   }
   let start = n;
   return {
     y0: gradient.slice(0, n),
     parameters: sizes.map((size) => gradient.slice(start, (start += size))),
-    ts: [...gradient.slice(weights)],
+    ts: [...gradient.slice(weights, weights + ts.length)],
+    ...(between.length > 0 ? { between: [...gradient.slice(weights + ts.length)] } : {}),
   };
 }

@@ -8,13 +8,29 @@ import {
   type DiscreteStep,
 } from './discrete.ts';
 import { neuralField, noiseVector } from './problems.ts';
-import { cotangentsOf, type Trial } from './trial.ts';
+import { cotangentsOf, readingsOf, type Trial } from './trial.ts';
 
 /** The gradient of the discrete solution over `steps`, by forward differentiation. */
 export function exactGradient(trial: Trial, steps: readonly DiscreteStep[]): DiscreteGradient {
   const { method, field, y0, ts, timeGradients = true } = trial;
-  const gradient = tangentGradient(method.solver.tableau!, field, y0, ts, steps, cotangentsOf(trial));
-  return timeGradients ? gradient : { ...gradient, ts: ts.map(() => 0) };
+  const gradient = tangentGradient(
+    method.solver.tableau!,
+    field,
+    y0,
+    ts,
+    steps,
+    cotangentsOf(trial),
+    readingsOf(trial),
+  );
+  return timeGradients ? gradient : withoutTimes(gradient);
+}
+
+function withoutTimes({ between, ...gradient }: DiscreteGradient): DiscreteGradient {
+  return {
+    ...gradient,
+    ts: gradient.ts.map(() => 0),
+    ...(between ? { between: between.map(() => 0) } : {}),
+  };
 }
 
 /** The same by central differences of the solution over the same steps, moved with the output times. */

@@ -20,6 +20,7 @@ export {
 export { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
 export { importsOf } from './imports.ts';
 export { fusedField, type WholeSteps } from './fused.ts';
+export { exactGradient } from './gradient-trials.ts';
 export { describeGradient, logspace, type GradientContract } from './gradient-contract.ts';
 export { describeCost, measureCost, type Cost, type Shape } from './gradient-cost.ts';
 export {
@@ -37,6 +38,14 @@ export {
   spiralSolution,
 } from './problems.ts';
 export { describeSolver } from './solver-contract.ts';
-export { cotangentsOf, flatten, relativeError, runTrial, type Outcome, type Trial } from './trial.ts';
+export {
+  cotangentsOf,
+  flatten,
+  readingsOf,
+  relativeError,
+  runTrial,
+  type Outcome,
+  type Trial,
+} from './trial.ts';
 export { Draws, type Draw } from './operations/draws.ts';
 export { operations } from './operations/operations.ts';

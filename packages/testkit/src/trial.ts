@@ -7,7 +7,7 @@ import {
   type Problem,
   type Statistics,
 } from '@odegrad/core';
-import { discreteSteps, type DiscreteGradient, type DiscreteStep } from './discrete.ts';
+import { discreteSteps, type DiscreteGradient, type DiscreteStep, type Readings } from './discrete.ts';
 import { createFloat64Engine } from './float64-engine.ts';
 import { float64Field, joinVectors, splitVector, type HandWrittenField } from './field.ts';
 import { fusedField, type WholeSteps } from './fused.ts';
@@ -21,6 +21,9 @@ export interface Trial {
   readonly method: Method;
   /** One for each output time, `undefined` for none; noise by default. */
   readonly cotangents?: readonly (Float64Array | undefined)[];
+  /** Times that are read off steps, and cotangents there; noise by default. */
+  readonly between?: readonly number[];
+  readonly betweenCotangents?: readonly (Float64Array | undefined)[];
   /** Lengths of the arrays that the state is cut into. */
   readonly parts?: readonly number[];
   readonly vjp?: boolean;
@@ -33,6 +36,7 @@ export interface Trial {
 /** What came of a trial, on plain vectors that nobody owns. */
 export interface Outcome {
   readonly ys: readonly Float64Array[];
+  readonly between: readonly Float64Array[];
   readonly gradient: DiscreteGradient;
   readonly steps: readonly DiscreteStep[];
   /** Statistics after the forward pass, and after the pullback. */
@@ -52,6 +56,11 @@ export function cotangentsOf({ ts, y0, cotangents }: Trial): readonly (Float64Ar
   return cotangents ?? ts.map((_, i) => noiseVector(20 + i, y0.length));
 }
 
+/** What a trial reads off steps. */
+export function readingsOf({ y0, between: times = [], betweenCotangents }: Trial): Readings {
+  return { times, cotangents: betweenCotangents ?? times.map((_, i) => noiseVector(50 + i, y0.length)) };
+}
+
 /** Solves and pulls back on a new float64 engine, twice, and releases everything. */
 export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
   const { field, y0, ts, method, parts = [y0.length], vjp = false, whole, timeGradients = true } = trial;
@@ -64,6 +73,7 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
     y0: splitVector(y0, parts),
     ts,
     timeGradients,
+    ...(trial.between ? { between: trial.between } : {}),
   };
   const ends: number[] = [];
   const ledger: Ledger = method.ledger ?? createLedger();
@@ -76,22 +86,28 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
     },
   });
   const forward = { ...solution.stats };
-  const result = solution.pullback(cotangentsOf(trial).map((k) => k && splitVector(k, parts)));
-  const gradientOf = ({ y0: a, parameters, ts: times }: typeof result): DiscreteGradient => ({
+  const cut = (list: readonly (Float64Array | undefined)[]): (readonly Float64Array[] | undefined)[] =>
+    list.map((k) => k && splitVector(k, parts));
+  const pullBack = (): ReturnType<typeof solution.pullback> =>
+    solution.pullback(cut(cotangentsOf(trial)), cut(readingsOf(trial).cotangents));
+  const result = pullBack();
+  const gradientOf = ({ y0: a, parameters, ts: times, between }: typeof result): DiscreteGradient => ({
     y0: joinVectors(a),
     parameters: parameters.map((p) => p.slice()),
     ts: [...times],
+    ...(between ? { between: [...between] } : {}),
   });
   const gradient = gradientOf(result);
   const outcome = {
     ys: solution.ys.map(joinVectors),
+    between: solution.between.map(joinVectors),
     gradient,
     steps: discreteSteps(ts, ends, !isFixed(method.stepping)),
     forward,
     stats: { ...solution.stats },
     evaluations,
   };
-  const again = solution.pullback(cotangentsOf(trial).map((k) => k && splitVector(k, parts)));
+  const again = pullBack();
   const repeated = gradientOf(again);
   solution.release();
   for (const x of [result, again].flatMap(({ y0: a, parameters }) => [...a, ...parameters]))
@@ -100,8 +116,8 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
 }
 
 /** The entries of a gradient, in order. */
-export function flatten({ y0, parameters, ts }: DiscreteGradient): number[] {
-  return [...y0, ...joinVectors(parameters), ...ts];
+export function flatten({ y0, parameters, ts, between = [] }: DiscreteGradient): number[] {
+  return [...y0, ...joinVectors(parameters), ...ts, ...between];
 }
 
 /** Largest difference of two gradients relative to the largest entry of the second (or to 1). */

@@ -1,10 +1,11 @@
-export { releasedOnce } from './field/linearization.ts';
-export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';
+// ir: what programs and kernels are, how programs are put together, what they cost, and whether they are sound.
+export * as settings from './ir/attributes.ts';
 export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';
 export { type Editor, edit } from './ir/editor.ts';
 export { type FloatData, type FloatType, bytesOfFloat, bytesPerElement, floats } from './ir/floats.ts';
-export { resultTypes } from './ir/kernel-shapes.ts';
+export { type Kernel } from './ir/kernel.ts';
+export { kernels, resultTypes } from './ir/kernels.ts';
 export {
   type Attributes,
   type ConstantData,
@@ -26,18 +27,29 @@ export {
   sameShape,
   sizeOf,
 } from './ir/program.ts';
+export { verified } from './ir/verify.ts';
+
+// passes: programs in, programs out, or what is found in them.
 export { flatten } from './passes/flatten.ts';
-export { hoist } from './passes/invariants.ts';
-export { type Activations, type Split, split } from './passes/partition.ts';
-export { readParts } from './passes/quadratures.ts';
-export { regroup } from './passes/reassociate.ts';
-export { type Layout, rowLayouts } from './passes/sharding.ts';
+export { hoistInvariants } from './passes/invariants.ts';
+export { lerp } from './passes/lerp.ts';
+export { type Activations, type Partition, partition } from './passes/partition.ts';
+export { type Pass, runPasses } from './passes/pass.ts';
+export { withoutQuadratures } from './passes/quadratures.ts';
+export { reassociate } from './passes/reassociate.ts';
+export { type Sharding, shardings } from './passes/sharding.ts';
 export { simplify } from './passes/simplify.ts';
 export { sumOf } from './passes/sum-terms.ts';
-export { createTraceCache, gradientIn } from './tracing/cache.ts';
+
+// tracing: from f to its programs, what it reads, and guards that it still is what was recorded.
+export { type TracedField, createTraceCache } from './tracing/cache.ts';
 export { checkMissed, findReads, recordingFor } from './tracing/found-reads.ts';
-export { checkPurity } from './tracing/guards.ts';
+export { checkGuards } from './tracing/guards.ts';
 export { type ExactKernel, type KnownOperand, computeNumbersBy } from './tracing/numbers.ts';
 export { countCompilation } from './tracing/recompilation.ts';
 export { traceField, traceGradient } from './tracing/trace.ts';
 export { recovered } from './tracing/written.ts';
+
+// field: from programs of f to programs of whole steps.
+export { releasedOnce } from './field/linearization.ts';
+export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';

@@ -16,6 +16,7 @@ import {
 } from '../arguments/options.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
 import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
+import type { Solver } from '../types/solver.ts';
 
 /** The settings of a method, one by one. */
 type MethodOption =
@@ -59,6 +60,7 @@ export function checkProblem<A>(problem: Problem<A>, method: Method): void {
   checkTimes(ts);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
+  checkBetween(problem, solver);
   checkSettings(others);
   check(
     'stepping',
@@ -128,6 +130,21 @@ export function checkTimes(ts: readonly number[]): void {
     }
     direction ||= change;
   }
+}
+
+/** Refuses times between the output times that no step can be read at. */
+function checkBetween<A>({ ts, between }: Problem<A>, solver: Solver): void {
+  if (between === undefined || between.length === 0) return;
+  checkTimes([ts[0]!, ...between, ts.at(-1)!]);
+  const atStart = between.findIndex((t) => t === ts[0]);
+  if (atStart >= 0)
+    throw new ArgumentError(
+      `\`between[${atStart}]\` is the start, t = ${ts[0]!}; the state there is y0, which \`ts[0]\` gives.`,
+    );
+  if (!solver.interpolant)
+    throw new ArgumentError(
+      `Solver '${solver.name}' has no interpolant to read states between its steps; give those times in \`ts\`.`,
+    );
 }
 
 const isObject = (value: unknown): boolean => hasMembers(value, {});

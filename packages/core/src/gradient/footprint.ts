@@ -18,6 +18,10 @@ export interface SolveShape {
   readonly timeGradients: boolean;
   /** Output times that differ. */
   readonly outputs: number;
+  /** Times that are read off steps. */
+  readonly between: number;
+  /** Bumps of the interpolant that they are read off. */
+  readonly bumps: number;
   /** Whether the field evaluates and pulls back in one go. */
   readonly vjp: boolean;
   /** Where the engine takes whole steps. */
@@ -50,11 +54,27 @@ export interface Footprint {
 
 /**
  * What a solve holds, read off the loops: `integrate` and a solver's `step` forward; `restore`, `adjointStep` and
- * the sums of `sweep` backward. For Runge–Kutta solvers with two output times it is what the ledger shows.
+ * the sums of `sweep` backward. For Runge–Kutta solvers with two output times it is what the ledger shows, and where states are read off
+ * steps no less.
  */
 export function footprint(shape: SolveShape): Footprint {
+  const { between, whole } = shape;
+  if (between === 0 || !whole) return footprintOf(shape);
+  // Steps that are read off go stage by stage, the others in calls of the engine.
+  const [a, b] = [footprintOf(shape), footprintOf({ ...shape, whole: undefined })];
+  const larger = (x: BytesByLevel, y: BytesByLevel): BytesByLevel => ({
+    state: Math.max(x.state, y.state),
+    stages: Math.max(x.stages, y.stages),
+    activations: Math.max(x.activations, y.activations),
+  });
+  return { kept: larger(a.kept, b.kept), working: larger(a.working, b.working) };
+}
+
+function footprintOf(shape: SolveShape): Footprint {
   const { stateBytes: x, stages: s, activationBytes, timeGradients, adaptive, outputs } = shape;
-  const { whole } = shape;
+  const { whole, between, bumps } = shape;
+  // Forward the bumps and the base of a state; backward what of y₀, y₁ and the slopes is read, of the step and the one before.
+  const [readOff, readBack] = between > 0 ? [(bumps + 2) * x, (2 * bumps + 9) * x] : [0, 0];
   const taped = (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0);
   // Of adaptive steps only those taken again are whole, and with their activations only where `adjoint` holds fewer.
   const again = whole?.alive === 'stage' ? Math.max(taped, whole.linearization) : taped;
@@ -67,7 +87,8 @@ export function footprint(shape: SolveShape): Footprint {
   const [forward, backward] = [attempt(shape), pullback(shape)];
   // The last output state is made by the last attempt, and there from the first pullback on.
   const working = (level: keyof BytesByLevel): number =>
-    Math.max(0, outputs - 2) * x + Math.max(forward[level], x + backward[level]);
+    (Math.max(0, outputs - 2) + between) * x +
+    Math.max(forward[level] + readOff, x + backward[level] + readBack);
   return {
     kept,
     working: {

@@ -6,8 +6,11 @@ import type { StepKernel } from '../types/kernel.ts';
 /** A retention schedule as core follows it. */
 export interface Plan {
   keep(n: number, trajectory: TrajectoryView): Level;
-  /** As `Retention.restore`; of the last step 'state' is enough where the engine pulls it back from there. */
-  restore(from: number, last: number, trajectory: TrajectoryView): (n: number) => Level;
+  /**
+   * As `Retention.restore`; of the last step 'state' is enough where the engine pulls it back from there, unless it is to be pulled
+   * back by its stages.
+   */
+  restore(from: number, last: number, trajectory: TrajectoryView, byStages?: boolean): (n: number) => Level;
   /** Whether the same is kept of every step, known before. */
   readonly ahead: boolean;
   /** Whether every step is made again alike. */
@@ -29,13 +32,13 @@ export function planOf<A>(name: string, retention: Retention, kernel: StepKernel
     alike: typeof restore === 'string',
     consumes,
     keep: (n, trajectory) => useful(typeof keep === 'string' ? keep : keep.call(retention, n, trajectory)),
-    restore(from, last, trajectory) {
+    restore(from, last, trajectory, byStages = false) {
       const levels =
         typeof restore === 'string' ? () => restore : restore.call(retention, from, last, trajectory);
       return (n) => {
         const level = levels(n);
         if (n < last) return useful(level);
-        if (includes(level, 'stages')) return usefulLast(level);
+        if (includes(level, 'stages')) return byStages ? level : usefulLast(level);
         throw new ArgumentError(
           `Gradient '${name}': restore(${from}, ${last}) gives level '${level}' for step ${last}, which is about to be ` +
             `differentiated. It needs 'stages' or 'activations'.`,

@@ -1,20 +1,39 @@
 import type { Sweep } from './work.ts';
+import { isRead } from '../stepping/between.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { includes, wantedFor, type Level, type Made } from './trajectory.ts';
 import type { State } from '../types/engine.ts';
 
+/** What a step is made again for. */
+export interface Use {
+  /** Whether it is to be pulled back by its stages, though the engine could do it in one call. */
+  readonly byStages: boolean;
+  /** Whether cotangents come to its slopes from states that were read off it or off the step before. */
+  readonly read: boolean;
+}
+
 /** Brings step `last` to a level at which it can be pulled back, from the nearest state that is kept. */
-export function restore<A>(work: Sweep<A>, last: number): void {
+export function restore<A>(work: Sweep<A>, last: number, use: Use): void {
   const { memory, stepper, trajectory, plan } = work;
   const from = trajectory.nearest(last);
-  const levelOf = plan.restore(from, last, trajectory);
+  const levelOf = plan.restore(from, last, trajectory, use.byStages);
+  const { between = [] } = work.problem;
+  /** Whether something was read off slopes of step n: its own, or the one at its start. */
+  const isReadBy = (n: number): boolean =>
+    between.length > 0 && [n, n - 1].some((i) => i >= 0 && isRead(between, trajectory.entry(i).span));
   // Held, from the first that is made.
   let y: State<A> | undefined;
   for (let n = from; n < last; n++) {
     const level = levelOf(n);
     const start = y ?? trajectory.state(from);
     const next = memory.scope(() => {
-      const [step] = stepper.advance([trajectory.entry(n).span], start, wantedFor(level));
+      const [step] = stepper.advance(
+        [trajectory.entry(n).span],
+        start,
+        wantedFor(level),
+        undefined,
+        isReadBy(n),
+      );
       memory.ledger.extraSteps += 1;
       if (includes(level, 'state')) trajectory.promote(n, level, start, step!);
       return memory.hold(step!.y);
@@ -26,7 +45,7 @@ export function restore<A>(work: Sweep<A>, last: number): void {
   if (!y && level === 'state') return;
   const start = y ?? trajectory.state(last);
   memory.scope(() => {
-    trajectory.promote(last, level, start, remake(work, last, start, level));
+    trajectory.promote(last, level, start, remake(work, last, start, level, use));
   });
   if (y) memory.drop(y);
 }
@@ -37,12 +56,13 @@ function remake<A>(
   n: number,
   y: State<A>,
   level: Level,
+  { byStages, read }: Use,
 ): Made<A> {
   if (level === 'state') return { stages: [] };
   const { span } = trajectory.entry(n);
   const activations = level === 'activations';
-  if (kernel && activations) return stepper.advance([span], y, 'activations')[0]!;
+  if (kernel && activations && !byStages) return stepper.advance([span], y, 'activations')[0]!;
   // Of the slopes without activations only the points of later stages are made, and there f is pulled back.
   const evaluator = stageEvaluator(problem, memory, activations ? 'activations' : 'points');
-  return { stages: solver.restage(evaluator, span, y, activations ? 'all' : 'needed') };
+  return { stages: solver.restage(evaluator, span, y, activations ? 'all' : 'needed', read) };
 }

@@ -49,7 +49,7 @@ export function scheduled(options: Schedule): GradientStrategy {
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
     solve(problem, method) {
-      return solution(problem, method, (memory, output) => {
+      return solution(problem, method, (memory, output, between) => {
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
@@ -89,10 +89,11 @@ export function scheduled(options: Schedule): GradientStrategy {
             outputs[i] = y;
             output(i, y);
           },
+          between,
         });
         const stepper = createStepper(problem, solver, memory);
-        return (cotangents) =>
-          sweep({ problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs }, cotangents);
+        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs };
+        return (cotangents, inner) => sweep(work, cotangents, inner);
       });
     },
   };
@@ -103,8 +104,8 @@ export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
   solve: (problem, method) =>
-    solution(problem, method, (memory, output) => {
-      integrate(problem, method, memory, { wants: () => 'nothing', ahead: true, output });
+    solution(problem, method, (memory, output, between) => {
+      integrate(problem, method, memory, { wants: () => 'nothing', ahead: true, output, between });
       return () => {
         throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
       };

@@ -7,21 +7,27 @@ import type { Gradient, Method, Problem, Solution } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
 
 /** Computes the gradient from the cotangents of the output states. The results are handed over with `escape`. */
-export type Pullback<A> = (cotangents: readonly (State<A> | undefined)[]) => Gradient<A>;
+export type Pullback<A> = (
+  cotangents: readonly (State<A> | undefined)[],
+  between: readonly (State<A> | undefined)[],
+) => Gradient<A>;
+
+/** Takes the state at an output time. */
+export type Output<A> = (index: number, y: State<A>) => void;
 
 /**
  * Runs a strategy's forward pass, `body`, with a memory of its own, and wraps what comes of it. `body` gives
- * the states at the output times to `output` and returns the way back. Whatever fails leaves nothing alive.
+ * the states at the output times to `output` and `between`, and returns the way back. Whatever fails leaves nothing alive.
  */
 export function solution<A>(
   problem: Problem<A>,
   method: Method,
-  body: (memory: Memory<A>, output: (index: number, y: State<A>) => void) => Pullback<A>,
+  body: (memory: Memory<A>, output: Output<A>, between: Output<A>) => Pullback<A>,
 ): Solution<A> {
   checkProblem(problem, method);
   const stats = method.ledger ?? createLedger();
   const memory = createMemory(problem.field.engine, stats);
-  const ys: State<A>[] = [];
+  const [ys, between]: [State<A>[], State<A>[]] = [[], []];
   let released = false;
   const release = (): void => {
     released = true;
@@ -42,31 +48,39 @@ export function solution<A>(
   };
 
   const pullback = guarded('forward', () =>
-    body(memory, (index, y) => {
-      ys[index] = memory.hold(y);
-    }),
+    body(
+      memory,
+      (index, y) => {
+        ys[index] = memory.hold(y);
+      },
+      (index, y) => {
+        between[index] = memory.hold(y);
+      },
+    ),
   );
   return {
     ys,
+    between,
     stats,
-    pullback(cotangents) {
+    pullback(cotangents, inner = []) {
       if (released)
         throw new ArgumentError('The solution was released, or its last pullback failed; solve again.');
-      checkCotangents(cotangents, problem);
-      return guarded('backward', () => pullback(cotangents));
+      checkCotangents('cotangents', cotangents, problem.ts.length, problem);
+      if (inner.length > 0) checkCotangents('between', inner, problem.between?.length ?? 0, problem);
+      return guarded('backward', () => pullback(cotangents, inner));
     },
     release,
   };
 }
 
-function checkCotangents<A>(cotangents: unknown, { ts, y0 }: Problem<A>): void {
-  const wanted = `The pullback takes \`cotangents\`, one for each of the ${ts.length} output times (undefined for zero)`;
+function checkCotangents<A>(name: string, cotangents: unknown, count: number, { y0 }: Problem<A>): void {
+  const wanted = `The pullback takes \`${name}\`, one for each of the ${count} output times (undefined for zero)`;
   if (!Array.isArray(cotangents)) throw new ArgumentError(`${wanted}, not ${describe(cotangents)}.`);
-  if (cotangents.length !== ts.length) throw new ArgumentError(`${wanted}, got ${cotangents.length}.`);
+  if (cotangents.length !== count) throw new ArgumentError(`${wanted}, got ${cotangents.length}.`);
   cotangents.forEach((state: unknown, i) => {
     if (state === undefined || (Array.isArray(state) && state.length === y0.length)) return;
     throw new ArgumentError(
-      `\`cotangents[${i}]\` must be undefined or a list of ${y0.length} arrays, like y0, not ${describe(state)}.`,
+      `\`${name}[${i}]\` must be undefined or a list of ${y0.length} arrays, like y0, not ${describe(state)}.`,
     );
   });
 }

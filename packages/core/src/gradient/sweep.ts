@@ -3,13 +3,14 @@ import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { outputsAt } from './repeated-times.ts';
+import { isReadBack, readBack, type ReadBack } from './read-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { instant, sizeOf } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient } from '../types/problem.ts';
-import type { Stage, StageCotangents } from '../types/solver.ts';
+import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
 import { firstTogether } from './together.ts';
 
@@ -17,12 +18,28 @@ import { firstTogether } from './together.ts';
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
  * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
  */
-export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefined)[]): Gradient<A> {
+export function sweep<A>(
+  work: Sweep<A>,
+  cotangents: readonly (State<A> | undefined)[],
+  between: readonly (State<A> | undefined)[] = [],
+): Gradient<A> {
   const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
   const baseline = trajectory.levels();
   const tsBar = ts.map(() => 0);
+  const betweenBar = problem.between?.map(() => 0) ?? [];
+  const hasBetween = between.some((cotangent) => cotangent !== undefined);
+  /** The cotangents of what was read off step n; for as long as the scope that is open. */
+  const readOff = (n: number): ReadBack<A> | undefined =>
+    hasBetween && n >= 0 ? readBack(work, trajectory.entry(n).span, between) : undefined;
+  /** The slope at the end of the step that is next, held, where times are differentiated. */
+  let endSlope: State<A> | undefined;
+  const keepEndSlope = (slope: State<A> | undefined): void => {
+    if (slope) memory.hold(slope);
+    if (endSlope) memory.drop(endSlope);
+    endSlope = slope;
+  };
   let lambda: State<A> | undefined;
   const parameters = runningSum(memory);
   const carry = (next: State<A>): void => {
@@ -33,6 +50,12 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
 
+  const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
+
+  const joinLambda = (summand: State<A> | undefined): void => {
+    if (summand) carry(lambda ? plus(lambda, summand) : summand);
+  };
+
   const evaluator = stageEvaluator(problem, memory, 'slopes');
   /** Adds the cotangents of the outputs at the time of output `first` to λ, last first. */
   const inject = (first: number): void => {
@@ -40,7 +63,7 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       let slope: State<A> | undefined;
       for (const i of outputsAt(ts, first)) {
         const injected = cotangents[i];
-        if (injected) carry(lambda ? plus(lambda, injected) : injected);
+        joinLambda(injected);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
         slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
@@ -86,10 +109,37 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
     parameters.add(pulled.parameters);
   };
 
-  /** Pulls ∂ℒ/∂y back through a step of which the stages are there. */
-  const pullBackStages = (n: number, stages: readonly Stage<A>[], cotangent: State<A>): void => {
-    const { span, interval, moves } = trajectory.entry(n);
+  /** Adds ∂ℒ/∂t of the two ends of step n to those of the output times that they move with (`Proposal.moves`). */
+  const addTimes = (n: number, { t0, t1 }: Pick<StepCotangents<A>, 't0' | 't1'>): void => {
+    const { interval, moves } = trajectory.entry(n);
+    tsBar[interval]! += t0 * (1 - moves[0]) + t1 * (1 - moves[1]);
+    tsBar[interval + 1]! += t0 * moves[0] + t1 * moves[1];
+  };
+
+  /** Pulls the cotangent of the slope at the end of step n back by itself, at the state there: where no step takes it along. */
+  const pullBackEnd = (n: number, end: State<A>, cotangent: State<A> | undefined): void => {
+    if (!cotangent) return;
+    memory.scope(() => {
+      const { t1 } = trajectory.entry(n).span;
+      const pulled = pullBackStage(problem, memory, { t: t1, y: end }, cotangent);
+      joinLambda(pulled.y);
+      parameters.add(pulled.parameters);
+      addTimes(n, { t0: 0, t1: pulled.t });
+      if (timeGradients) keepEndSlope(pulled.value);
+    });
+  };
+
+  /** Pulls ∂ℒ/∂y back through step n, of which the stages are there, and the slope at its start for the step before. */
+  const pullBackStages = (
+    n: number,
+    stages: readonly Stage<A>[],
+    cotangent: State<A>,
+    read: ReadBack<A> | undefined,
+    shared: State<A> | undefined,
+  ): void => {
+    const { span } = trajectory.entry(n);
     const pulled: StageCotangents<A>[] = [];
+    const slopes = new Array<State<A> | undefined>(stages.length + 1);
     const step = solver.adjointStep({
       engine,
       span,
@@ -97,18 +147,26 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       pullback(index, slopeCotangent, inner) {
         const result = pullbackAt(stages[index]!, slopeCotangent, inner);
         pulled.push(result);
+        slopes[index] = result.slope;
         return result;
       },
       withTime: timeGradients,
+      read: read || shared ? { terms: (index) => read?.terms(index) ?? [], first: shared } : undefined,
     });
     carry(step.y);
+    joinLambda(read?.start());
+    addTimes(n, step);
+    if (read && timeGradients) {
+      slopes[stages.length] = endSlope;
+      const times = read.times(slopes);
+      addTimes(n, times);
+      for (const [index, rate] of times.read) betweenBar[index] = rate;
+    }
+    if (timeGradients) keepEndSlope(shared && slopes[0]);
     for (const { y: g, slope } of pulled) {
       memory.drop(g);
       if (slope) memory.drop(slope);
     }
-    // The ends of a step move with the ends of its interval (`Proposal.moves`).
-    tsBar[interval]! += step.t0 * (1 - moves[0]) + step.t1 * (1 - moves[1]);
-    tsBar[interval + 1]! += step.t0 * moves[0] + step.t1 * moves[1];
   };
 
   const checkAborted = (n: number): void => {
@@ -127,11 +185,29 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
       if (lands) inject(interval + 1);
-      if (lambda && !includes(trajectory.level(n), 'stages')) restore(work, n);
-      const m = firstTogether(work, n, cotangents);
+      const read = readOff(n);
+      if (read) joinLambda(read.end());
+      if (n === trajectory.length - 1) pullBackEnd(n, outputs.at(-1)!, read?.last());
+      const before = readOff(n - 1);
+      if (!lambda && before?.last()) carry(zeros(y0));
+      if (lambda && !includes(trajectory.level(n), 'stages')) {
+        restore(work, n, { byStages: read !== undefined, read: read !== undefined || before !== undefined });
+      }
       const { stages } = trajectory.entry(n);
-      if (!stages) pullBackTogether(m, n);
-      else if (lambda) pullBackStages(n, stages, lambda);
+      const m = stages
+        ? n
+        : firstTogether(
+            work,
+            n,
+            cotangents,
+            (i) => hasBetween && isReadBack(problem, trajectory.entry(i).span, between),
+          );
+      if (stages) {
+        if (lambda) pullBackStages(n, stages, lambda, read, before?.last());
+      } else {
+        pullBackTogether(m, n);
+        if (m > 0) pullBackEnd(m - 1, trajectory.state(m), readOff(m - 1)?.last());
+      }
       for (let i = n; i >= m; i--) {
         checkAborted(i);
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
@@ -144,13 +220,13 @@ export function sweep<A>(work: Sweep<A>, cotangents: readonly (State<A> | undefi
 
   return memory.scope(() => {
     for (let n = trajectory.length - 1; n >= 0;) n = back(n);
-    const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
     lambda ??= memory.hold(zeros(y0));
     inject(0);
     return {
       y0: memory.escape(lambda),
       parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
       ts: tsBar,
+      ...(problem.between ? { between: betweenBar } : {}),
     };
   });
 }

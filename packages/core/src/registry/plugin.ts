@@ -4,7 +4,7 @@ import { ofKind, uncalled, type Kind, type Registered } from './kinds.ts';
 import { hasMembers, text, valueThat } from '../arguments/options.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { suggest } from '../arguments/suggest.ts';
-import { verifyTableau } from '../solver/tableau.ts';
+import { verifyTableau } from '../solver/verify-tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
 import type { Plugin } from '../types/plugin.ts';
 import type { Solver } from '../types/solver.ts';

@@ -12,7 +12,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { isTableau, rungeKutta } from './runge-kutta.ts';
 import { stageTime } from './span.ts';
-import { solutionStages, verifyTableau } from './tableau.ts';
+import { solutionStages } from './tableau.ts';
+import { verifyTableau } from './verify-tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
 import type { Span } from '../types/span.ts';
 import type { Stage, StageEvaluator } from '../types/solver.ts';

@@ -1,5 +1,6 @@
 import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
+import { interpolantOf } from './interpolant.ts';
 import { sizeOf, stageTime } from './span.ts';
 import { checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
@@ -23,6 +24,9 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
   const main = solutionStages(tableau);
   const rest = b.map((_, i) => i).filter((i) => !main.includes(i));
   const fsal = isFirstSameAsLast(tableau);
+  const interpolant = interpolantOf(tableau);
+  /** Whether states within a step are read off the slope of solution stage `index`. */
+  const isRead = (index: number): boolean => index === 0 || interpolant.bumps.some((d) => d[index] !== 0);
 
   /** `base + h Σ weights[i] k_i` over the slopes that are known. */
   const along = <A>(
@@ -44,13 +48,16 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
     order: tableau.order,
     stages: main.length,
     tableau,
+    interpolant,
     ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
 
-    step(evaluator, span, y, { first, error }) {
+    step(evaluator, span, y, { first, error, read = false }) {
       const { engine } = evaluator;
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       const evaluate = (i: number, at: () => typeof y): Stage<(typeof y)[number]> => {
-        const inner = b[i] === 0 && !(error && tableau.bError?.[i]) && main.includes(i);
+        const position = main.indexOf(i);
+        const used = (error && tableau.bError?.[i]) || (read && isRead(position));
+        const inner = b[i] === 0 && !used && position >= 0;
         const stage = i === 0 && first ? first : evaluator.at(span, c[i]!, at(), inner);
         slopes[i] = stage.slope;
         return stage;
@@ -73,18 +80,18 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
       };
     },
 
-    restage(evaluator, span, y, wanted) {
+    restage(evaluator, span, y, wanted, read = false) {
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       return main.map((i, position) => {
         const at = along(evaluator.engine, y, span, a[i]!, slopes);
         if (wanted === 'needed' && position === main.length - 1) return { t: stageTime(span, c[i]!), y: at };
-        const stage = evaluator.at(span, c[i]!, at, b[i] === 0);
+        const stage = evaluator.at(span, c[i]!, at, b[i] === 0 && !(read && isRead(position)));
         slopes[i] = stage.slope;
         return stage;
       });
     },
 
-    adjointStep({ engine, span, cotangent, pullback, withTime }) {
+    adjointStep({ engine, span, cotangent, pullback, withTime, read }) {
       type S = typeof cotangent;
       const h = sizeOf(span);
       const g = new Array<S | undefined>(b.length);
@@ -93,30 +100,35 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
       for (let position = main.length - 1; position >= 0; position--) {
         const i = main[position]!;
         const later = main.slice(position + 1).filter((j) => a[j]![i] && g[j]);
-        if (b[i] === 0 && later.length === 0) continue;
-        const slopeCotangent = combineStates(
-          engine,
-          undefined,
-          [
-            ...(b[i] === 0 ? [] : [{ coefficient: b[i]!, value: cotangent }]),
-            ...later.map((j) => ({ coefficient: a[j]![i]!, value: g[j]! })),
-          ],
-          h,
-        );
-        const pulled = pullback(position, slopeCotangent, b[i] === 0);
+        const readOff = read?.terms(position) ?? [];
+        const terms = [
+          ...(b[i] === 0 ? [] : [{ coefficient: b[i]!, value: cotangent }]),
+          ...later.map((j) => ({ coefficient: a[j]![i]!, value: g[j]! })),
+          ...readOff,
+        ];
+        // The slope at the start is the one at the end of the step before.
+        const shared = position === 0 ? read?.first : undefined;
+        if (terms.length === 0 && !shared) continue;
+        const own = terms.length > 0 ? combineStates(engine, undefined, terms, h) : undefined;
+        const slopeCotangent =
+          shared && own ? combineStates(engine, own, [{ coefficient: 1, value: shared }]) : (own ?? shared!);
+        const pulled = pullback(position, slopeCotangent, b[i] === 0 && readOff.length === 0 && !shared);
         g[i] = pulled.y;
         if (withTime) {
           // ∂ℒ/∂h|_{y,t} = Σ ⟨k_i, K̄_i⟩ / h + Σ c_i τ_i, because K̄_i / h gathers every use of h k_i. A step without
           // length, between output times that touch, has K̄_i / h = b_i λ.
-          const perStep =
-            h === 0
+          const perStep = !own
+            ? 0
+            : h === 0
               ? b[i]! * dotStates(engine, pulled.slope!, cotangent)
-              : dotStates(engine, pulled.slope!, slopeCotangent) / h;
+              : dotStates(engine, pulled.slope!, own) / h;
           tBar += pulled.t;
           hBar += perStep + c[i]! * pulled.t;
         }
         // Nobody needs K̄_i again, and s of them would weigh as much as the stages.
-        for (const x of slopeCotangent) engine.release(x);
+        for (const x of own ?? []) engine.release(x);
+        if (slopeCotangent !== own && slopeCotangent !== shared)
+          for (const x of slopeCotangent) engine.release(x);
       }
       const y = combineStates(
         engine,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TableauError } from '../arguments/errors.ts';
-import { isFirstSameAsLast, solutionStages, verifyTableau } from './tableau.ts';
+import { isFirstSameAsLast, solutionStages } from './tableau.ts';
+import { verifyTableau } from './verify-tableau.ts';
 import type { ButcherTableau } from '../types/tableau.ts';
 
 const rk4: ButcherTableau = {

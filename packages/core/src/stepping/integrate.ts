@@ -8,6 +8,7 @@ import type { Method, Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
+import { isRead, readStates, timesWithin, type ReadStep } from './between.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -34,6 +35,8 @@ export interface Watcher<A> {
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
   output(index: number, y: State<A>): void;
+  /** The state at the time `Problem.between[index]`; it lives on only if somebody holds it. */
+  between?(index: number, y: State<A>): void;
 }
 
 /**
@@ -48,7 +51,7 @@ export function integrate<A>(
   memory: Memory<A>,
   watcher: Watcher<A>,
 ): void {
-  const { ts } = problem;
+  const { ts, between = [] } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
   if (ts.at(-1) === ts[0]) {
@@ -108,14 +111,26 @@ export function integrate<A>(
       }
     };
 
+    /** The slope at the end of a step, where the next one begins with it. */
+    const slopeAtEnd = (span: Span, end: State<A>): Stage<A> =>
+      stepper.evaluator(span.t1 === ts.at(-1) ? 'nothing' : watcher.wants(steps)).at(span, 1, end);
+    const read = (step: ReadStep<A>): void => {
+      const { from, to } = timesWithin(between, step.span);
+      if (to === from) return;
+      const states = readStates(memory, solver.interpolant!, step, between.slice(from, to));
+      states.forEach((state, i) => watcher.between?.(from + i, state));
+    };
+
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
       const accept = pace.judge(proposal, y, step);
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
-      const next = accept ? step.last : opening?.y === y && opening.t === t ? opening : first;
+      const last = step.last ?? (accept && isRead(between, span) ? slopeAtEnd(span, step.y) : undefined);
+      const next = accept ? last : opening?.y === y && opening.t === t ? opening : first;
       if (next) holdStage(memory, next);
+      if (accept && between.length > 0) read({ span, y, step, last });
       if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step });
       if (first) dropStage(memory, first);
       first = next;
@@ -147,12 +162,14 @@ export function integrate<A>(
     while (reached < ts.length) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
-        const proposals = pace.propose(t, steps, watcher.ahead ? stepper.longest(wanted) : 1);
+        const longest = watcher.ahead && between.length === 0 ? stepper.longest(wanted) : 1;
+        const proposals = pace.propose(t, steps, longest);
         const spans = proposals.map(({ span }) => span);
         begin(spans[0]!);
+        const reads = isRead(between, spans[0]!);
         const taken = pace.adaptive
-          ? [stepper.attempt(spans[0]!, y, wanted, first)]
-          : stepper.advance(spans, y, wanted, first);
+          ? [stepper.attempt(spans[0]!, y, wanted, first, reads)]
+          : stepper.advance(spans, y, wanted, first, reads);
         taken.forEach((step, i) => {
           const before = y;
           if (i > 0) begin(spans[i]!);

@@ -28,9 +28,15 @@ export interface Stepper<A> {
   /** The most steps that one call takes. */
   longest(wanted: Wanted): number;
   /** Steps of given size, one after the other from `y`. `first` is the stage at their start, where it is known. */
-  advance(spans: readonly Span[], y: State<A>, wanted: Wanted, first?: Stage<A>): readonly TakenStep<A>[];
-  /** A step with its error estimate. */
-  attempt(span: Span, y: State<A>, wanted: Wanted, first?: Stage<A>): TakenStep<A>;
+  advance(
+    spans: readonly Span[],
+    y: State<A>,
+    wanted: Wanted,
+    first?: Stage<A>,
+    read?: boolean,
+  ): readonly TakenStep<A>[];
+  /** A step with its error estimate. States within a step that is `read` are read off its slopes. */
+  attempt(span: Span, y: State<A>, wanted: Wanted, first?: Stage<A>, read?: boolean): TakenStep<A>;
   /** Evaluates a stage by itself. */
   evaluator(wanted: Wanted): StageEvaluator<A>;
 }
@@ -51,9 +57,9 @@ export function createStepper<A>(problem: Problem<A>, solver: Solver, memory: Me
   return {
     evaluator,
     longest: (wanted) => (kernel && wanted !== 'stages' ? kernel.longest : 1),
-    advance(spans, y, wanted, first) {
-      if (!kernel || wanted === 'stages')
-        return [solver.step(evaluator(wanted), spans[0]!, y, { first, error: false })];
+    advance(spans, y, wanted, first, read = false) {
+      if (!kernel || wanted === 'stages' || read)
+        return [solver.step(evaluator(wanted), spans[0]!, y, { first, error: false, read })];
       countEvaluations(memory.ledger, solver.stages * spans.length);
       const keep = wanted === 'activations' ? 'activations' : 'states';
       const { states, linearization } = kernel.advance(spans, y, keep);
@@ -66,9 +72,9 @@ export function createStepper<A>(problem: Problem<A>, solver: Solver, memory: Me
         ...(i === states.length - 1 ? { segment } : {}),
       }));
     },
-    attempt(span, y, wanted, known) {
-      if (wanted !== 'nothing' || !kernel?.attempt)
-        return solver.step(evaluator(wanted), span, y, { first: known, error: true });
+    attempt(span, y, wanted, known, read = false) {
+      if (wanted !== 'nothing' || !kernel?.attempt || read)
+        return solver.step(evaluator(wanted), span, y, { first: known, error: true, read });
       const first = known ?? plain.at(span, 0, y);
       const { y: y1, error, last, evaluations } = kernel.attempt(span, y, first.slope!);
       countEvaluations(memory.ledger, evaluations);

@@ -12,6 +12,11 @@ export interface Problem<A> {
   readonly y0: State<A>;
   /** One output time or more, increasing or decreasing. */
   readonly ts: readonly number[];
+  /**
+   * Further times at which the state is wanted, in the order of `ts`, after its first and up to its last. No step lands there: the
+   * state is read off the interpolant of the step.
+   */
+  readonly between?: readonly number[];
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
   /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
@@ -69,18 +74,25 @@ export interface Gradient<A> {
    * apart, their order kept: the state there is y + h f, h the time from the one before.
    */
   readonly ts: readonly number[];
+  /** The same of `Problem.between`: the slope of the interpolant there, applied to the cotangent. */
+  readonly between?: readonly number[];
 }
 
 /** The discrete solution, and the way back. */
 export interface Solution<A> {
   /** The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. */
   readonly ys: readonly State<A>[];
+  /** The state at each time of `Problem.between`; they live until `release()`. */
+  readonly between: readonly State<A>[];
   readonly stats: Statistics;
   /**
-   * Pulls cotangents of `ys` (undefined for zero) back to y0, the parameters and the output times. May be
+   * Pulls cotangents of `ys` and `between` (undefined for zero) back to y0, the parameters and the output times. May be
    * called again. The caller owns the arrays that it returns.
    */
-  pullback(cotangents: readonly (State<A> | undefined)[]): Gradient<A>;
+  pullback(
+    cotangents: readonly (State<A> | undefined)[],
+    between?: readonly (State<A> | undefined)[],
+  ): Gradient<A>;
   release(): void;
 }
 

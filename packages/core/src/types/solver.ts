@@ -1,4 +1,5 @@
-import type { State, Engine } from './engine.ts';
+import type { State, Engine, Term } from './engine.ts';
+import type { Interpolant } from './interpolant.ts';
 import type { Linearization } from './linearization.ts';
 import type { Span } from './span.ts';
 import type { ButcherTableau } from './tableau.ts';
@@ -64,11 +65,13 @@ export interface Solver {
   readonly embeddedOrder?: number;
   /** For Runge–Kutta methods, the tableau. */
   readonly tableau?: ButcherTableau;
+  /** How the solution goes on within a step; absent from methods that are not to be read there. */
+  readonly interpolant?: Interpolant;
   /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */
   step<A>(evaluator: StageEvaluator<A>, span: Span, y: State<A>, request: StepRequest<A>): Step<A>;
   /**
    * The solution stages of the step alone, without y₁; `slopes: 'all'` evaluates every one (with whatever
-   * the evaluator keeps), `'needed'` only those that a later stage state depends on.
+   * the evaluator keeps), `'needed'` only those that a later stage state depends on. `read` is that of `StepRequest`.
    * Absent, with `adjointStep`, from methods whose steps cannot be differentiated.
    */
   restage?<A>(
@@ -76,6 +79,7 @@ export interface Solver {
     span: Span,
     y: State<A>,
     slopes: 'all' | 'needed',
+    read?: boolean,
   ): readonly Stage<A>[];
   /**
    * Pulls the cotangent of y₁ back through the step, asking for the pullback of each solution stage once, last stage
@@ -93,6 +97,16 @@ export interface AdjointRequest<A> {
   readonly pullback: StagePullback<A>;
   /** Whether ∂ℒ/∂t₀ and ∂ℒ/∂t₁ are wanted; they are 0 otherwise. */
   readonly withTime: boolean;
+  /** What of the slopes is read besides y₁. */
+  readonly read?: ReadSlopes<A> | undefined;
+}
+
+/** Cotangents of a step's slopes that do not come by way of y₁. */
+export interface ReadSlopes<A> {
+  /** Summands of that of the slope of a solution stage, in units of h. */
+  terms(index: number): readonly Term<State<A>>[];
+  /** Of the slope at the start, whatever h is: it is the slope at the end of the step before, too. */
+  readonly first?: State<A> | undefined;
 }
 
 /** What a step is to give besides y₁. */
@@ -100,4 +114,6 @@ export interface StepRequest<A> {
   readonly first?: Stage<A> | undefined;
   /** Whether the error estimate is wanted, and with it `last`. */
   readonly error: boolean;
+  /** Whether states within the step are read off its slopes: none is `inner` then that they are read off. */
+  readonly read?: boolean | undefined;
 }

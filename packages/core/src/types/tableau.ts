@@ -19,4 +19,17 @@ export interface ButcherTableau {
   readonly bError?: readonly number[];
   /** Classical order of the embedded method; required with `bError`. */
   readonly embeddedOrder?: number;
+  /** How the solution goes on between the ends of a step; without it, by the cubic Hermite interpolant. */
+  readonly dense?: ContinuousExtension;
+}
+
+/**
+ * y(x) = Hermite(x) + x² (1 − x)² Σₘ xᵐ h Σᵢ dₘᵢ kᵢ for x = (t − t₀)/h in [0, 1], where Hermite is the cubic through y₀ and y₁ with
+ * the slopes there. It is continuously differentiable whatever d is, and hits both ends exactly.
+ */
+export interface ContinuousExtension {
+  /** Uniform order of the error between the ends. May claim less than holds, never more. */
+  readonly order: number;
+  /** d₀, d₁, …: weights of the slopes of the stages on which y₁ depends, in order, and, last, of the slope at the end. */
+  readonly bumps: readonly (readonly number[])[];
 }

@@ -12,12 +12,13 @@ import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
 import { prepareStep, stepKernel, type StepModels } from '../steps/fuse.ts';
 import { releasedOnce } from '@odegrad/trace';
-import { createPreludes, type Preludes } from './prologue.ts';
+import { createPrologues, type Prologues } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
-import { readParts } from '@odegrad/trace';
-import { rewriteForOnnx } from '../passes/list.ts';
-import { split, type Activations } from '@odegrad/trace';
-import { operations } from '@odegrad/trace';
+import { withoutQuadratures } from '@odegrad/trace';
+import { onnxPasses } from '../passes/list.ts';
+import { SCAN_WORK, STEP_WORK } from '../tuning.ts';
+import { partition, type Activations } from '@odegrad/trace';
+import { operations, runPasses } from '@odegrad/trace';
 
 /** Models of f at one point. */
 interface PointModels {
@@ -37,15 +38,10 @@ export interface CompiledField extends PointModels {
   readonly engine: Engine<OnnxArray>;
   /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
   readonly read: PointModels;
-  readonly preludes: Preludes;
+  readonly prologues: Prologues;
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(tableau: ButcherTableau): StepModels | undefined;
 }
-
-/** Operations of f above which a step's arithmetic around f no longer counts. */
-const FUSED = 5e8;
-/** … and below which several steps are taken in one call. */
-const FUSED_STEPS = 2e5;
 
 const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
@@ -63,33 +59,33 @@ export function compileField(
   about: Pick<CompiledField, 'shapes' | 'parameterShapes' | 'runtime' | 'engine'>,
 ): CompiledField {
   const { runtime, shapes } = about;
-  const preludes = createPreludes(runtime);
+  const prologues = createPrologues(runtime);
   const rewritten = ({ forward, gradient }: FieldPrograms, name: string): FieldPrograms => ({
-    forward: once(() => preludes.without(rewriteForOnnx(forward()), `v:${name}f`)),
-    gradient: once(() => preludes.without(rewriteForOnnx(gradient()), `v:${name}g`)),
+    forward: once(() => prologues.without(runPasses(onnxPasses, forward()), `v:${name}f`)),
+    gradient: once(() => prologues.without(runPasses(onnxPasses, gradient()), `v:${name}g`)),
   });
   const programs = rewritten(traced, '');
   const { forward, gradient } = programs;
   const whole = pointModels(programs, runtime);
   const read = once(() => {
-    const part = readParts(traced);
+    const part = withoutQuadratures(traced);
     return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
   });
   const steps = new WeakMap<ButcherTableau, StepModels>();
   return {
     ...about,
     ...whole,
-    preludes,
+    prologues,
     get read() {
       return read();
     },
     step(tableau) {
       const work = operations(forward());
-      if (work > FUSED) return undefined;
+      if (work > STEP_WORK) return undefined;
       let models = steps.get(tableau);
       if (!models) {
         const activationBytes = (): number => whole.activations().bytes;
-        const tiny = work <= FUSED_STEPS;
+        const tiny = work <= SCAN_WORK;
         models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
         steps.set(tableau, models);
       }
@@ -99,7 +95,7 @@ export function compileField(
 }
 
 function pointModels({ forward, gradient }: FieldPrograms, runtime: Runtime): PointModels {
-  const halves = once(() => split(gradient(), bytesOfFloat(runtime.float)));
+  const halves = once(() => partition(gradient(), bytesOfFloat(runtime.float)));
   return {
     evaluation: once(() => compileProgram(forward(), runtime)),
     linearization: once(() => compileProgram(halves().forward, runtime)),
@@ -131,7 +127,7 @@ export function vectorField(
 
   // A model is shared by all solves; each sets what it reads, and what does not change only once.
   const bound = new Map<Feedable, Feeder>();
-  const prepared = field.preludes.solve(fixed);
+  const prepared = field.prologues.solve(fixed);
   const feederOf = (model: Feedable): Feeder => {
     let feeder = bound.get(model);
     if (!feeder) bound.set(model, (feeder = createFeeder(model, { ...fixed, ...prepared(model.inputs) })));

@@ -10,12 +10,12 @@ import { arrayOf } from '../runtime/engine.ts';
 import { createPool, type OnnxArray, type Runtime } from '../runtime/array.ts';
 import { type FloatData } from '@odegrad/trace';
 import { compileProgram } from '../runtime/compile.ts';
-import { hoist } from '@odegrad/trace';
+import { hoistInvariants } from '@odegrad/trace';
 import { onnxEngine } from '../onnx.ts';
-import { createPreludes } from './prologue.ts';
+import { createPrologues } from './prologue.ts';
 import { dependents, type Instruction, type Program } from '@odegrad/trace';
 import { traceField, traceGradient } from '@odegrad/trace';
-import { turnFactors } from '../passes/prepack.ts';
+import { prepack } from '../passes/prepack.ts';
 
 let w: tf.Variable;
 beforeAll(async () => {
@@ -67,21 +67,21 @@ const f: FlatField = (t, [y]) => {
   return [tf.mul(tf.tanh(tf.add(moved, tf.mul(left!, right!))), tf.cos(t))];
 };
 
-describe('hoist', () => {
+describe('hoistInvariants', () => {
   test('takes out what depends on the variables alone; the two programs give what the one gives', () => {
     const { program } = traceGradient({ f, shapes: [[2, 2]], parameters: [w] });
-    const { prelude, rest } = hoist(program, 'v:');
-    const ports = prelude!.outputs.map(({ name }) => name);
-    expect(inputs(prelude!)).toEqual(['p0']);
+    const { prologue, rest } = hoistInvariants(program, 'v:');
+    const ports = prologue!.outputs.map(({ name }) => name);
+    expect(inputs(prologue!)).toEqual(['p0']);
     expect(inputs(rest)).toEqual(expect.arrayContaining(['t', 'y0', 'c0', 'v:0']));
     expect(inputs(rest).filter((name) => name.startsWith('v:'))).toEqual(ports);
-    expect(kernels(prelude!)).toEqual(expect.arrayContaining(['Square', 'Exp', 'BatchMatMul']));
-    expect(kernels(prelude!)).not.toContain('Tanh');
+    expect(kernels(prologue!)).toEqual(expect.arrayContaining(['Square', 'Exp', 'BatchMatMul']));
+    expect(kernels(prologue!)).not.toContain('Tanh');
     const late = dependents(rest, (name) => /^[tyc]/.test(name));
     for (const { kernel, outputs } of rest.instructions)
       expect(kernel === 'Reshape' || outputs.some((output) => late.has(output))).toBe(true);
     const given = drawn(program);
-    const [whole, parts] = [run(program, given), run(rest, { ...given, ...run(prelude!, given) })];
+    const [whole, parts] = [run(program, given), run(rest, { ...given, ...run(prologue!, given) })];
     for (const [name, x] of Object.entries(whole)) expect(parts[name]!.data).toEqual(x.data);
   });
 
@@ -93,13 +93,13 @@ describe('hoist', () => {
       [row, [4]],
     ] as const) {
       const { program } = traceField({ f: field, shapes: [shape], parameters: [w] });
-      expect(hoist(program, 'v:')).toEqual({ prelude: undefined, rest: program });
+      expect(hoistInvariants(program, 'v:')).toEqual({ prologue: undefined, rest: program });
     }
   });
 
   test('leaves results, which belong to whoever asks', () => {
     const { program } = traceField({ f: () => [tf.square(w)], shapes: [[2, 2]], parameters: [w] });
-    expect(hoist(program, 'v:').prelude).toBeUndefined();
+    expect(hoistInvariants(program, 'v:').prologue).toBeUndefined();
     const both: FlatField = (_, [y]) => [tf.square(w), tf.mul(y!, tf.square(w))];
     const { program: used } = traceField({
       f: both,
@@ -109,9 +109,9 @@ describe('hoist', () => {
       ],
       parameters: [w],
     });
-    const { prelude, rest } = hoist(used, 'v:');
+    const { prologue, rest } = hoistInvariants(used, 'v:');
     const given = drawn(used);
-    const results = run(rest, { ...given, ...run(prelude!, given) });
+    const results = run(rest, { ...given, ...run(prologue!, given) });
     expect(numbers([results['f0']!, results['f1']!])).toEqual(
       numbers([run(used, given)['f0']!, run(used, given)['f1']!]),
     );
@@ -121,7 +121,7 @@ describe('hoist', () => {
 const of = ({ instructions }: Program, kernel: string): Instruction[] =>
   instructions.filter((instruction) => instruction.kernel === kernel);
 
-describe('turnFactors', () => {
+describe('prepack', () => {
   let wide: tf.Variable;
   let square: tf.Variable;
   beforeAll(() => {
@@ -143,7 +143,7 @@ describe('turnFactors', () => {
 
   test('turns a large factor once, however often it is multiplied by, and nothing else', () => {
     const program = traced();
-    const turned = turnFactors(program, 6);
+    const turned = prepack(program, 6);
     const transposed = of(turned, 'Transpose');
     const p0 = program.inputs.find(({ name }) => name === 'p0')!.value;
     expect(transposed.map(({ inputs }) => inputs[0]!.value)).toEqual([p0]);
@@ -160,7 +160,7 @@ describe('turnFactors', () => {
   test('gives the same values', () => {
     const program = traced();
     const given = drawn(program);
-    const [before, after] = [run(program, given), run(turnFactors(program, 1), given)];
+    const [before, after] = [run(program, given), run(prepack(program, 1), given)];
     for (const [name, { data }] of Object.entries(before)) {
       expect(data.length).toBeGreaterThan(0);
       data.forEach((x, i) => {
@@ -170,52 +170,52 @@ describe('turnFactors', () => {
   });
 
   test('is taken out of what runs at each point', () => {
-    const { prelude, rest } = hoist(turnFactors(traced(), 1), 'v:');
-    expect(of(prelude!, 'Transpose')).toHaveLength(2);
+    const { prologue, rest } = hoistInvariants(prepack(traced(), 1), 'v:');
+    expect(of(prologue!, 'Transpose')).toHaveLength(2);
     expect(of(rest, 'Transpose')).toEqual([]);
   });
 
   test('takes what f turned over itself', () => {
     const itself: FlatField = (_, [y]) => [tf.add(product(y!, square), tf.mul(tf.transpose(square), y!))];
     const { program } = traceGradient({ f: itself, shapes: [[2, 2]], parameters: [square] });
-    expect(of(turnFactors(program, 1), 'Transpose')).toHaveLength(of(program, 'Transpose').length);
+    expect(of(prepack(program, 1), 'Transpose')).toHaveLength(of(program, 'Transpose').length);
   });
 
   test('leaves small factors, and those that come from the point', () => {
     const program = traced();
-    expect(turnFactors(program, 7).instructions).toEqual(program.instructions);
+    expect(prepack(program, 7).instructions).toEqual(program.instructions);
     const self: FlatField = (_, [y]) => [product(y!, tf.mul(y!, square))];
     const { program: late } = traceGradient({ f: self, shapes: [[2, 2]], parameters: [square] });
-    expect(turnFactors(late, 1).instructions).toEqual(late.instructions);
+    expect(prepack(late, 1).instructions).toEqual(late.instructions);
   });
 });
 
-describe('preludes', () => {
+describe('prologues', () => {
   test('run once for a solve, when a model first reads them', () => {
     const { program } = traceField({ f, shapes: [[2, 2]], parameters: [w] });
-    const preludes = createPreludes(runtime);
-    const rest = preludes.without(program, 'v:');
+    const prologues = createPrologues(runtime);
+    const rest = prologues.without(program, 'v:');
     const p0 = arrayOf(runtime.pool, 'float64', [1, 2, 3, 4], [2, 2]);
-    const solve = preludes.solve({ p0 });
+    const solve = prologues.solve({ p0 });
     const read = new Set(inputs(rest));
     expect(solve(new Set(['y0']))).toEqual({});
     const first = solve(read);
     expect(Object.keys(first)).toEqual(expect.arrayContaining(['v:0']));
     for (const [name, x] of Object.entries(solve(read))) expect(x).toBe(first[name]);
     (p0.data as FloatData)[0] = 5;
-    expect(numbers(Object.values(preludes.solve({ p0 })(read)))).not.toEqual(numbers(Object.values(first)));
+    expect(numbers(Object.values(prologues.solve({ p0 })(read)))).not.toEqual(numbers(Object.values(first)));
   });
 
   test('share what they make: a value has the name under which it was first wanted', () => {
     const about = { f, shapes: [[2, 2]], parameters: [w] };
     const [{ program }, { program: gradient }] = [traceField(about), traceGradient(about)];
-    const preludes = createPreludes(runtime);
-    const [first, second] = [preludes.without(program, 'v:f'), preludes.without(gradient, 'v:g')];
+    const prologues = createPrologues(runtime);
+    const [first, second] = [prologues.without(program, 'v:f'), prologues.without(gradient, 'v:g')];
     const wanted = inputs(first).filter((name) => name.startsWith('v:'));
     expect(wanted.length).toBeGreaterThan(1);
     expect(inputs(second)).toEqual(expect.arrayContaining(wanted));
     const given = drawn(gradient);
-    const solve = preludes.solve(given);
+    const solve = prologues.solve(given);
     const made = solve(new Set(inputs(second)));
     expect(made[wanted[0]!]).toBe(solve(new Set(inputs(first)))[wanted[0]!]);
     expect(new Set(inputs(second)).size).toBe(inputs(second).length);
@@ -227,7 +227,7 @@ describe('preludes', () => {
     const sum =
       (axis: number, by: () => tf.Tensor): FlatField =>
       (_, [y]) => [tf.mul(y!, tf.sum(tf.mul(w, by()), axis))];
-    const preludes = createPreludes(runtime);
+    const prologues = createPrologues(runtime);
     const other = (): tf.Tensor2D => tf.tensor2d([1, -2, 3, 0.25], [2, 2]);
     const names = (
       [
@@ -238,15 +238,15 @@ describe('preludes', () => {
       ] as const
     ).map(([axis, by], i) => {
       const { program } = traceField({ f: sum(axis, by), shapes: [[2, 2]], parameters: [w] });
-      return inputs(preludes.without(program, `v:${i}.`)).filter((name) => name.startsWith('v:'));
+      return inputs(prologues.without(program, `v:${i}.`)).filter((name) => name.startsWith('v:'));
     });
     expect(names).toEqual([['v:0.0'], ['v:1.0'], ['v:2.0'], ['v:0.0']]);
   });
 
   test('are not made for providers to which inputs are copied', () => {
     const { program } = traceField({ f, shapes: [[2, 2]], parameters: [w] });
-    const preludes = createPreludes({ ...runtime, providers: ['webgpu', 'cpu'] });
-    expect(preludes.without(program, 'v:')).toBe(program);
+    const prologues = createPrologues({ ...runtime, providers: ['webgpu', 'cpu'] });
+    expect(prologues.without(program, 'v:')).toBe(program);
   });
 });
 
@@ -285,10 +285,10 @@ describe('a field with values of its variables alone', () => {
       const { field, start } = opened(1);
       const { compile: _, ...staged } = field;
       const wanted = gradient(staged, start, strategy);
-      const inBlocks = opened(2);
+      const inShards = opened(2);
       for (const found of [
         gradient(field, start, strategy),
-        gradient(inBlocks.field, inBlocks.start, strategy),
+        gradient(inShards.field, inShards.start, strategy),
       ]) {
         expect(found).toHaveLength(wanted.length);
         found.forEach((x, i) => {

@@ -1,4 +1,6 @@
-import { map, where, zip, type LoweringTable } from './context.ts';
+import { settings } from '@odegrad/trace';
+
+import { map, where, zip, type Lowering, type LoweringTable } from './context.ts';
 import { expm1 } from './elementary.ts';
 import type { Edge, Graph } from './graph.ts';
 
@@ -69,12 +71,17 @@ function prelu(graph: Graph, x: Edge, alpha: Edge): Edge {
   return zip(graph, 'Add', map(graph, 'Relu', x), below);
 }
 
+const alongAxis =
+  (op: string): Lowering =>
+  ({ graph, attrs, operands: [x] }) =>
+    map(graph, op, x!, { axis: settings.axesOf(attrs, x!.shape.length)[0]! });
+
 /** Activation functions and their own gradient kernels. */
 export const activations: LoweringTable = {
   Relu: ({ graph, operands: [x] }) => map(graph, 'Relu', x!),
   Relu6: ({ graph, operands: [x] }) =>
     graph.node('Clip', [x!, graph.scalar(0, x!.type), graph.scalar(6, x!.type)], x!.shape),
-  LeakyRelu: ({ graph, attrs, operands: [x] }) => leakyRelu(graph, x!, attrs['alpha'] as number),
+  LeakyRelu: ({ graph, attrs, operands: [x] }) => leakyRelu(graph, x!, settings.alphaOf(attrs)),
   Prelu: ({ graph, of }) => prelu(graph, of('x'), of('alpha')),
   Elu: ({ graph, operands: [x] }) => elu(graph, x!),
   // dy where y ≥ 0, dy (y + 1) below.
@@ -89,7 +96,6 @@ export const activations: LoweringTable = {
   Sigmoid: ({ graph, operands: [x] }) => map(graph, 'Sigmoid', x!),
   Softplus: ({ graph, operands: [x] }) => softplus(graph, x!),
   Tanh: ({ graph, operands: [x] }) => map(graph, 'Tanh', x!),
-  Softmax: ({ graph, attrs, operands: [x] }) => map(graph, 'Softmax', x!, { axis: attrs['dim'] as number }),
-  LogSoftmax: ({ graph, attrs, operands: [x] }) =>
-    map(graph, 'LogSoftmax', x!, { axis: attrs['axis'] as number }),
+  Softmax: alongAxis('Softmax'),
+  LogSoftmax: alongAxis('LogSoftmax'),
 };

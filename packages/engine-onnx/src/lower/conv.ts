@@ -1,3 +1,5 @@
+import { settings } from '@odegrad/trace';
+
 import { reshape, transpose, zip, type Call, type Lowering, type LoweringTable } from './context.ts';
 import type { Edge, Graph } from './graph.ts';
 import { finishFused, multiply } from './matmul.ts';
@@ -49,7 +51,7 @@ const inShape = ({ batch, axes, inChannels }: Windows): number[] => [
 
 const backpropFilter: Lowering = (call) => {
   const { graph, of, attrs } = call;
-  const shape = attrs['filterShape'] as number[];
+  const shape = settings.filterShapeOf(attrs);
   const windows = convolutionWindows(call, of('x').shape, shape, false);
   const patches = rows(graph, windowParts(graph, channelsLast(call, of('x')), windows));
   return reshape(
@@ -63,7 +65,7 @@ const backpropFilter: Lowering = (call) => {
 const backpropInput: Lowering = (call) => {
   const { graph, of, attrs } = call;
   const filter = of('filter');
-  const windows = convolutionWindows(call, attrs['inputShape'] as number[], filter.shape, false);
+  const windows = convolutionWindows(call, settings.inputShapeOf(attrs), filter.shape, false);
   const patches = rows(graph, transposedParts(graph, channelsLast(call, of('dy')), windows));
   const turned = reversed(graph, filter);
   const [height, width, inChannels, outChannels] = turned.shape as [number, number, number, number];
@@ -119,7 +121,7 @@ const depthwiseBackpropInput: Lowering = (call) => {
   const { graph, of, attrs } = call;
   const filter = reversed(graph, of('filter'));
   const [, , channels, multiplier] = filter.shape as [number, number, number, number];
-  const windows = convolutionWindows(call, attrs['inputShape'] as number[], filter.shape, true);
+  const windows = convolutionWindows(call, settings.inputShapeOf(attrs), filter.shape, true);
   const parts = transposedParts(graph, channelsLast(call, of('dy')), windows);
   const terms = offsets(windows).map((place, k) => {
     const open = reshape(graph, parts[k]!, [...parts[k]!.shape.slice(0, 3), channels, multiplier]);
@@ -135,7 +137,7 @@ const depthwiseBackpropInput: Lowering = (call) => {
 
 const depthwiseBackpropFilter: Lowering = (call) => {
   const { graph, of, attrs } = call;
-  const shape = attrs['filterShape'] as [number, number, number, number];
+  const shape = settings.filterShapeOf(attrs) as [number, number, number, number];
   const windows = convolutionWindows(call, of('x').shape, shape, true);
   const dy = channelsLast(call, of('dy'));
   const open = reshape(graph, dy, [...dy.shape.slice(0, 3), shape[2], shape[3]]);

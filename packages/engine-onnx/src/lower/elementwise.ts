@@ -1,6 +1,7 @@
+import { settings } from '@odegrad/trace';
+
 import { cast, LoweringError, map, where, zip, type Lowering, type LoweringTable } from './context.ts';
 import { acos, acosh, asin, asinh, atan, atanh, cosh, erf, expm1, log1p, sinh, tan } from './elementary.ts';
-import type { ElementType } from '@odegrad/trace';
 import { onnxTypeOf, type Edge, type Graph } from './graph.ts';
 
 const unary =
@@ -79,23 +80,17 @@ export const elementwise: LoweringTable = {
   Square: formula((graph, x) => zip(graph, 'Mul', x, x)),
   Step: ({ graph, attrs, operands: [x] }) => {
     const positive = zip(graph, 'Greater', x!, graph.scalar(0, x!.type), { type: 'bool' });
-    const below = (attrs['alpha'] as number | undefined) ?? 0;
+    const below = settings.alphaOf(attrs);
     return below === 0
       ? cast(graph, positive, x!.type)
       : where(graph, positive, graph.scalar(1, x!.type), graph.scalar(below, x!.type));
   },
-  ClipByValue: ({ graph, attrs, operands: [x] }) =>
-    graph.node(
-      'Clip',
-      [
-        x!,
-        graph.scalar(attrs['clipValueMin'] as number, x!.type),
-        graph.scalar(attrs['clipValueMax'] as number, x!.type),
-      ],
-      x!.shape,
-    ),
+  ClipByValue: ({ graph, attrs, operands: [x] }) => {
+    const [least, most] = settings.clipOf(attrs);
+    return graph.node('Clip', [x!, graph.scalar(least, x!.type), graph.scalar(most, x!.type)], x!.shape);
+  },
   Cast: ({ graph, attrs, operands: [x] }) =>
-    cast(graph, x!, onnxTypeOf(attrs['dtype'] as ElementType, graph.float)),
+    cast(graph, x!, onnxTypeOf(settings.dtypeOf(attrs), graph.float)),
 
   Add: binary('Add'),
   Sub: binary('Sub'),

@@ -1,4 +1,5 @@
 import type { ElementType } from '@odegrad/trace';
+import { MERGED_BYTES } from '../tuning.ts';
 
 /** Element types of ONNX, by their numbers in `TensorProto.DataType`. */
 export const onnxType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
@@ -63,9 +64,6 @@ export function onnxTypeOf(dtype: ElementType, float: 'float32' | 'float64'): On
   return dtype === 'float32' ? float : dtype;
 }
 
-/** Bytes of a constant up to which an equal one is looked for. */
-const MERGED = 2 ** 16;
-
 export function createGraph(float: 'float32' | 'float64'): Graph {
   let count = 0;
   const initializers: Initializer[] = [];
@@ -115,7 +113,9 @@ export function createGraph(float: 'float32' | 'float64'): Graph {
     constant(values, shape, type = float) {
       const bytes = encode(values, type);
       const twin =
-        bytes.length <= MERGED ? initializers.find((other) => same(other, bytes, shape, type)) : undefined;
+        bytes.length <= MERGED_BYTES
+          ? initializers.find((other) => same(other, bytes, shape, type))
+          : undefined;
       if (twin) return twin;
       const initializer = known({ name: fresh(), shape, type, bytes });
       initializers.push(initializer);

@@ -1,12 +1,9 @@
+import { settings } from '@odegrad/trace';
+
+import { COPIED_COLUMNS } from '../tuning.ts';
 import { LoweringError, reshape, transpose, zip, type Call, type LoweringTable } from './context.ts';
 import { activate } from './activations.ts';
 import type { Edge, Graph } from './graph.ts';
-
-/**
- * Columns of a float32 product from which on a transposed left factor is worth a copy: ONNX Runtime's kernel transposes it
- * once for every 128 of them.
- */
-const COPIED_COLUMNS = 512;
 
 /** Matrix product of two edges of rank 2, each possibly transposed. */
 export function multiply(graph: Graph, a: Edge, b: Edge, transA = false, transB = false): Edge {
@@ -29,7 +26,7 @@ function swapped(graph: Graph, x: Edge): Edge {
 
 function product({ graph, attrs, of, shape }: Call): Edge {
   const [a, b] = [of('a'), of('b')];
-  const [transA, transB] = [attrs['transposeA'] === true, attrs['transposeB'] === true];
+  const { a: transA, b: transB } = settings.transposesOf(attrs);
   // A batch of left-hand sides against one matrix is one tall product.
   const single = b.shape.slice(0, -2).every((extent) => extent === 1);
   if (single && (!transA || a.shape.slice(0, -2).every((extent) => extent === 1))) {
@@ -47,11 +44,9 @@ export function finishFused(call: Call, x: Edge): Edge {
   const { graph, attrs, kernel, maybe } = call;
   const bias = maybe('bias');
   const biased = bias ? zip(graph, 'Add', x, bias) : x;
-  const activation = (attrs['activation'] as string | undefined) ?? 'linear';
-  const activated = activate(graph, activation, biased, {
-    alpha: (attrs['leakyreluAlpha'] as number | undefined) ?? 0,
-    weights: maybe('preluActivationWeights'),
-  });
+  const { name: activation, alpha } = settings.activationOf(attrs);
+  const weights = maybe('preluActivationWeights');
+  const activated = activate(graph, activation, biased, { alpha, weights });
   if (!activated) throw new LoweringError(kernel, `with activation ${activation} has no lowering`);
   return activated;
 }

@@ -1,9 +1,11 @@
+import { settings } from '@odegrad/trace';
+
 import { map, zip, type LoweringTable } from './context.ts';
 
 /** Normalisation. */
 export const normalisations: LoweringTable = {
   FusedBatchNorm: ({ graph, attrs, of, maybe }) => {
-    const epsilon = graph.scalar((attrs['varianceEpsilon'] as number | undefined) ?? 0.001);
+    const epsilon = graph.scalar(settings.epsilonOf(attrs));
     const deviation = map(graph, 'Sqrt', zip(graph, 'Add', of('variance'), epsilon));
     const normal = zip(graph, 'Div', zip(graph, 'Sub', of('x'), of('mean')), deviation);
     const [scale, offset] = [maybe('scale'), maybe('offset')];

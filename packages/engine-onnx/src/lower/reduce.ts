@@ -1,5 +1,6 @@
-import { util } from '@tensorflow/tfjs-core';
+import { settings, sizeOf } from '@odegrad/trace';
 
+import { SUMMED_ROWS } from '../tuning.ts';
 import {
   cast,
   LoweringError,
@@ -10,14 +11,10 @@ import {
   type Lowering,
   type LoweringTable,
 } from './context.ts';
-import { sizeOf } from '@odegrad/trace';
 import type { Edge, Graph } from './graph.ts';
 import { pad, slice } from './shape.ts';
 
-function axesOf({ attrs, operands: [x] }: Call): number[] {
-  const axis = (attrs['axis'] ?? attrs['reductionIndices'] ?? attrs['dim']) as number | number[];
-  return util.parseAxisParam(axis, [...x!.shape]);
-}
+const axesOf = ({ attrs, operands: [x] }: Call): number[] => settings.axesOf(attrs, x!.shape.length);
 
 /** Reduces to the shape that TensorFlow.js gives; in opset 17 only ReduceSum takes its axes as an input. */
 function reduce(call: Call, op: string, x: Edge): Edge {
@@ -31,14 +28,13 @@ function reduce(call: Call, op: string, x: Edge): Edge {
   return graph.node(op, [x], shape, { attributes: { axes, keepdims } });
 }
 
-/** Rows whose sum is made by a product: the row of ones is a constant of the model. */
-const ROWS = 2 ** 13;
-
 /** A sum over the first axes, as a bias's gradient is one. ONNX Runtime's products of a row are faster than its sums of rows. */
 function summedByProduct({ shape, type }: Edge, axes: readonly number[]): boolean {
   const leading = [...axes].sort((a, b) => a - b).every((axis, i) => axis === i);
   const rows = sizeOf(shape.slice(0, axes.length));
-  return leading && axes.length < shape.length && rows <= ROWS && (type === 'float32' || type === 'float64');
+  return (
+    leading && axes.length < shape.length && rows <= SUMMED_ROWS && (type === 'float32' || type === 'float64')
+  );
 }
 
 function sumOfRows(graph: Graph, x: Edge, summed: number, shape: readonly number[]): Edge {
@@ -79,10 +75,15 @@ const segmentSum: Lowering = ({ graph, of, shape }) => {
 };
 
 /** Products of all entries up to each: every round doubles how far back the products reach. */
-const cumulativeProduct: Lowering = ({ graph, attrs, operands: [x] }) => {
-  const axis = util.parseAxisParam(attrs['axis'] as number, [...x!.shape])[0]!;
-  const extent = x!.shape[axis]!;
-  const backwards = attrs['reverse'] === true;
+const cumulativeProduct: Lowering = (call) => {
+  const {
+    graph,
+    attrs,
+    operands: [x],
+  } = call;
+  const [axis] = axesOf(call);
+  const extent = x!.shape[axis!]!;
+  const { reverse: backwards, exclusive } = settings.directionOf(attrs);
   // Moves entries along the axis, ones coming in.
   const moved = (y: Edge, by: number): Edge => {
     const at = (value: number): number[] => y.shape.map((_, i) => (i === axis ? value : 0));
@@ -90,7 +91,7 @@ const cumulativeProduct: Lowering = ({ graph, attrs, operands: [x] }) => {
     const rest = slice(graph, y, at(backwards ? by : 0), ends);
     return pad(graph, rest, at(backwards ? 0 : by), at(backwards ? by : 0), 1);
   };
-  let y = attrs['exclusive'] === true ? moved(x!, 1) : x!;
+  let y = exclusive ? moved(x!, 1) : x!;
   for (let reach = 1; reach < extent; reach *= 2) y = zip(graph, 'Mul', y, moved(y, reach));
   return y;
 };
@@ -106,14 +107,17 @@ export const reductions: LoweringTable = {
   Any: logical('ReduceMax'),
   ArgMax: position('ArgMax'),
   ArgMin: position('ArgMin'),
-  Cumsum: ({ graph, attrs, operands: [x], kernel }) => {
+  Cumsum: (call) => {
+    const {
+      graph,
+      attrs,
+      operands: [x],
+      kernel,
+    } = call;
     if (x!.type === 'bool') throw new LoweringError(kernel, 'of truth values has no lowering');
-    const axis = util.parseAxisParam(attrs['axis'] as number, [...x!.shape])[0]!;
-    const attributes = {
-      exclusive: attrs['exclusive'] === true ? 1 : 0,
-      reverse: attrs['reverse'] === true ? 1 : 0,
-    };
-    return graph.node('CumSum', [x!, graph.scalar(axis, 'int64')], x!.shape, { attributes });
+    const { exclusive, reverse } = settings.directionOf(attrs);
+    const attributes = { exclusive: Number(exclusive), reverse: Number(reverse) };
+    return graph.node('CumSum', [x!, graph.scalar(axesOf(call)[0]!, 'int64')], x!.shape, { attributes });
   },
   Cumprod: cumulativeProduct,
   UnsortedSegmentSum: segmentSum,

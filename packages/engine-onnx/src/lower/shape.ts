@@ -1,4 +1,4 @@
-import { slice_util, util } from '@tensorflow/tfjs-core';
+import { settings } from '@odegrad/trace';
 
 import {
   cast,
@@ -11,9 +11,7 @@ import {
   type Lowering,
   type LoweringTable,
 } from './context.ts';
-import type { Edge, Graph } from './graph.ts';
-
-const axisOf = (axis: unknown, rank: number): number => ((axis as number) + rank) % rank;
+import { onnxTypeOf, type Edge, type Graph } from './graph.ts';
 
 /** x[starts : ends : steps], one entry per axis. */
 export function slice(
@@ -73,14 +71,14 @@ function expand(graph: Graph, x: Edge, shape: readonly number[]): Edge {
 }
 
 const paddings = ({ attrs }: Call): [number[], number[]] => {
-  const pairs = attrs['paddings'] as [number, number][];
+  const pairs = settings.paddingsOf(attrs);
   return [pairs.map((pair) => pair[0]), pairs.map((pair) => pair[1])];
 };
 
 /** Padding by reflection is a gather along each axis: for `symmetric` ONNX has nothing else. */
 const mirror: Lowering = (call) => {
   const { graph, attrs, operands } = call;
-  const offset = attrs['mode'] === 'reflect' ? 0 : 1;
+  const offset = settings.reflects(attrs) ? 0 : 1;
   const [before, after] = paddings(call);
   return before.reduce((x, from, axis) => {
     const extent = x.shape[axis]!;
@@ -99,24 +97,12 @@ function gather(graph: Graph, x: Edge, indices: Edge, axis: number): Edge {
 }
 
 const strided: Lowering = ({ graph, attrs, operands: [x] }) => {
-  const n = (key: string): number => attrs[key] as number;
-  const list = (key: string): number[] => attrs[key] as number[];
-  const info = slice_util.sliceInfo(
-    [...x!.shape],
-    list('begin'),
-    list('end'),
-    list('strides'),
-    n('beginMask'),
-    n('endMask'),
-    n('ellipsisMask'),
-    n('newAxisMask'),
-    n('shrinkAxisMask'),
-  );
+  const info = settings.stridedOf(attrs, x!.shape);
   return reshape(graph, slice(graph, x!, info.begin, info.end, info.strides), info.finalShape);
 };
 
 const split: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
-  const axis = axisOf(attrs['axis'], x!.shape.length);
+  const axis = settings.axisOf(attrs, x!.shape.length);
   if (shapes.length === 1) return x!;
   return graph.nodesOf('Split', [x!, graph.integers(shapes.map((shape) => shape[axis]!))], shapes, {
     attributes: { axis },
@@ -124,7 +110,7 @@ const split: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
 };
 
 const unpack: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
-  const axis = axisOf(attrs['axis'], x!.shape.length);
+  const axis = settings.axisOf(attrs, x!.shape.length);
   return shapes.map((shape, i) => {
     const starts = x!.shape.map((_, k) => (k === axis ? i : 0));
     const ends = x!.shape.map((extent, k) => (k === axis ? i + 1 : extent));
@@ -133,42 +119,34 @@ const unpack: Lowering = ({ graph, attrs, operands: [x], shapes }) => {
 };
 
 const oneHot: Lowering = ({ graph, attrs, operands: [indices], shape }) => {
-  const dtype = (attrs['dtype'] ?? 'float32') as 'float32' | 'int32' | 'bool';
-  const type = dtype === 'float32' ? graph.float : dtype;
+  const type = onnxTypeOf(settings.dtypeOf(attrs), graph.float);
+  const depth = settings.depthOf(attrs);
   const classes = graph.constant(
-    Array.from({ length: attrs['depth'] as number }, (_, i) => i),
-    [attrs['depth'] as number],
+    Array.from({ length: depth }, (_, i) => i),
+    [depth],
     indices!.type,
   );
   const hit = zip(graph, 'Equal', reshape(graph, indices!, [...indices!.shape, 1]), classes, {
     type: 'bool',
   });
-  const value = (key: string, otherwise: number): Edge =>
-    graph.scalar((attrs[key] as number | undefined) ?? otherwise, type);
-  return { ...where(graph, hit, value('onValue', 1), value('offValue', 0)), shape };
+  const { on, off } = settings.hotValuesOf(attrs);
+  return { ...where(graph, hit, graph.scalar(on, type), graph.scalar(off, type)), shape };
 };
 
 /** Views, slices, paddings, joins and gathers. */
 export const shapes: LoweringTable = {
   Reshape: ({ graph, operands: [x], shape }) => reshape(graph, x!, shape),
-  Transpose: ({ graph, attrs, operands: [x] }) => transpose(graph, x!, attrs['perm'] as number[]),
+  Transpose: ({ graph, attrs, operands: [x] }) => transpose(graph, x!, settings.permOf(attrs)),
   Slice: ({ graph, attrs, operands: [x] }) => {
-    const [begin, size] = slice_util.parseSliceParams(
-      x as never,
-      attrs['begin'] as number[],
-      attrs['size'] as number[],
-    );
-    return slice(
-      graph,
-      x!,
-      begin!,
-      begin!.map((from, i) => from + size![i]!),
-    );
+    const { begin, size } = settings.sliceOf(attrs, x!.shape);
+    const end = begin.map((from, i) => from + size[i]!);
+    return slice(graph, x!, begin, end);
   },
   StridedSlice: strided,
-  Concat: ({ graph, attrs, operands, shape }) => concat(graph, operands, axisOf(attrs['axis'], shape.length)),
+  Concat: ({ graph, attrs, operands, shape }) =>
+    concat(graph, operands, settings.axisOf(attrs, shape.length)),
   Pack: ({ graph, attrs, operands, shape }) => {
-    const axis = axisOf(attrs['axis'], shape.length);
+    const axis = settings.axisOf(attrs, shape.length);
     const layer = shape.map((extent, i) => (i === axis ? 1 : extent));
     return concat(
       graph,
@@ -178,22 +156,16 @@ export const shapes: LoweringTable = {
   },
   Unpack: unpack,
   SplitV: split,
-  PadV2: (call) =>
-    pad(
-      call.graph,
-      call.operands[0]!,
-      ...paddings(call),
-      (call.attrs['constantValue'] as number | undefined) ?? 0,
-    ),
+  PadV2: (call) => pad(call.graph, call.operands[0]!, ...paddings(call), settings.padValueOf(call.attrs)),
   MirrorPad: mirror,
   Tile: ({ graph, attrs, operands: [x], shape }) => {
-    const reps = attrs['reps'] as number[];
+    const reps = settings.repsOf(attrs);
     if (reps.every((n, i) => n === 1 || x!.shape[i] === 1)) return expand(graph, x!, shape);
     return graph.node('Tile', [x!, graph.integers(reps)], shape);
   },
   BroadcastTo: ({ graph, operands: [x], shape }) => expand(graph, x!, shape),
   Reverse: ({ graph, attrs, operands: [x] }) => {
-    const dims = util.parseAxisParam(attrs['dims'] as number | number[], [...x!.shape]);
+    const dims = settings.axesOf(attrs, x!.shape.length);
     return dims.reduce(
       (y, axis) =>
         gather(
@@ -206,12 +178,12 @@ export const shapes: LoweringTable = {
     );
   },
   GatherV2: ({ graph, attrs, of, kernel, shape }) => {
-    if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0)
+    if (settings.batchDimsOf(attrs) !== 0)
       throw new LoweringError(kernel, 'with batch dimensions has no lowering');
     const x = of('x');
     return reshape(
       graph,
-      gather(graph, x, cast(graph, of('indices'), 'int64'), axisOf(attrs['axis'], x.shape.length)),
+      gather(graph, x, cast(graph, of('indices'), 'int64'), settings.axisOf(attrs, x.shape.length)),
       shape,
     );
   },

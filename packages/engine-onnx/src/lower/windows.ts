@@ -1,4 +1,4 @@
-import { backend_util } from '@tensorflow/tfjs-core';
+import { settings } from '@odegrad/trace';
 
 import { reshape, transpose, type Call } from './context.ts';
 import type { Edge, Graph } from './graph.ts';
@@ -22,24 +22,7 @@ export interface Windows {
   readonly outChannels: number;
 }
 
-interface Info {
-  readonly batchSize: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly inHeight: number;
-  readonly inWidth: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly dilationHeight: number;
-  readonly dilationWidth: number;
-  readonly filterHeight: number;
-  readonly filterWidth: number;
-  readonly padInfo: { readonly top: number; readonly left: number };
-}
-
-function windowsOf(info: Info): Windows {
+function windowsOf(info: ReturnType<typeof settings.poolingOf>): Windows {
   const { padInfo } = info;
   return {
     axes: [
@@ -73,41 +56,20 @@ export function convolutionWindows(
   filter: readonly number[],
   depthwise: boolean,
 ): Windows {
-  const format = backend_util.convertConv2DDataFormat((attrs['dataFormat'] ?? 'NHWC') as 'NHWC');
-  return windowsOf(
-    backend_util.computeConv2DInfo(
-      input as never,
-      filter as never,
-      attrs['strides'] as number,
-      (attrs['dilations'] ?? 1) as number,
-      attrs['pad'] as number,
-      attrs['dimRoundingMode'] as 'floor',
-      depthwise,
-      format,
-    ),
-  );
+  return windowsOf(settings.convolutionOf(attrs, input, filter, depthwise));
 }
 
 export function poolingWindows({ attrs }: Call, input: readonly number[]): Windows {
-  return windowsOf(
-    backend_util.computePool2DInfo(
-      input as never,
-      attrs['filterSize'] as number,
-      attrs['strides'] as number,
-      1,
-      attrs['pad'] as number,
-      attrs['dimRoundingMode'] as 'floor',
-    ),
-  );
+  return windowsOf(settings.poolingOf(attrs, input));
 }
 
 /** Images as `[batch, height, width, channels]`, whatever the kernel's data format. */
 export function channelsLast({ graph, attrs }: Call, x: Edge): Edge {
-  return attrs['dataFormat'] === 'NCHW' ? transpose(graph, x, [0, 2, 3, 1]) : x;
+  return settings.hasChannelsFirst(attrs) ? transpose(graph, x, [0, 2, 3, 1]) : x;
 }
 
 export function asFormatted({ graph, attrs }: Call, x: Edge): Edge {
-  return attrs['dataFormat'] === 'NCHW' ? transpose(graph, x, [0, 3, 1, 2]) : x;
+  return settings.hasChannelsFirst(attrs) ? transpose(graph, x, [0, 3, 1, 2]) : x;
 }
 
 /** Places within a window, row by row. */

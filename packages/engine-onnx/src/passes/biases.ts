@@ -1,16 +1,20 @@
-import { edit } from '@odegrad/trace';
-import { countUses, makersOf, sameShape, sizeOf, type Instruction, type Program } from '@odegrad/trace';
-import { simplify } from '@odegrad/trace';
-
-/** Entries of a product from which on a pass over them costs more than two more calls. */
-const WIDE = 5e4;
-/** The product has so many times the columns of its left factor, which is copied. */
-const NARROW = 4;
+import {
+  countUses,
+  edit,
+  makersOf,
+  sameShape,
+  settings,
+  sizeOf,
+  type Instruction,
+  type Program,
+} from '@odegrad/trace';
+import { BIASED_ENTRIES, BIASED_RATIO } from '../tuning.ts';
 
 /**
- * The same program with rows added within products, as x w + b = (x, 1) (w; b), where x is narrow and its product wide: the
- * copies of x and w with one more column and row cost less than a pass over the product. For ONNX Runtime, which writes the
- * row into all of the product first.
+ * Rows added within products, where the left factor is narrow and its product wide: the copies of both factors with one more column
+ * and row cost less than a pass over the product. For ONNX Runtime, which writes the row into all of the product first.
+ *
+ *     Add(BatchMatMul(x, w), b)  →  BatchMatMul(Concat(x, ones; axis 1), Concat(w, b; axis 0))
  */
 export function biasesInProducts(program: Program): Program {
   const editor = edit(program);
@@ -27,9 +31,10 @@ export function biasesInProducts(program: Program): Program {
   /** The factors of a product that is wide enough and serves nothing but the sum. */
   const factors = (product: number): Instruction | undefined => {
     const maker = makers.get(product);
-    if (maker?.kernel !== 'BatchMatMul' || maker.attrs['transposeA'] === true) return undefined;
+    if (maker?.kernel !== 'BatchMatMul' || settings.transposesOf(maker.attrs).a) return undefined;
     const [rows, columns, ...more] = shape(product);
-    const wide = rows! * columns! >= WIDE && shape(maker.inputs[0]!.value)[1]! * NARROW <= columns!;
+    const wide =
+      rows! * columns! >= BIASED_ENTRIES && shape(maker.inputs[0]!.value)[1]! * BIASED_RATIO <= columns!;
     return more.length === 0 && wide && uses.get(product) === 1 ? maker : undefined;
   };
 
@@ -49,10 +54,10 @@ export function biasesInProducts(program: Program): Program {
       continue;
     }
     const [x, w] = made.inputs.map(({ value }) => value) as [number, number];
-    const across = made.attrs['transposeB'] === true;
+    const across = settings.transposesOf(made.attrs).b;
     const bias = editor.view(row, { shape: across ? [columns, 1] : [1, columns] });
     const operands = { a: joined(x, ones(shape(x)[0]!), 1), b: joined(w, bias, across ? 1 : 0) };
     editor.call(made.kernel, operands, { output: outputs[0]! }, made.attrs);
   }
-  return simplify(editor.finish());
+  return editor.finish();
 }

@@ -1,12 +1,17 @@
-import { biasesInProducts } from './biases.ts';
-import { flatten } from '@odegrad/trace';
-import { regroup } from '@odegrad/trace';
-import type { Program } from '@odegrad/trace';
+import { flatten, lerp, reassociate, simplify, type Pass } from '@odegrad/trace';
 
-/**
- * The same program with fewer calls and fewer passes over memory, which is what counts in ONNX Runtime. Values agree to
- * rounding.
- */
-export function rewriteForOnnx(program: Program): Program {
-  return regroup(biasesInProducts(flatten(program)));
-}
+import { biasesInProducts } from './biases.ts';
+
+const simplified: Pass = { name: 'simplify', run: simplify };
+
+/** What leaves fewer calls and fewer passes over memory, which is what counts in ONNX Runtime. Values agree to rounding. */
+export const onnxPasses: readonly Pass[] = [
+  { name: 'flatten', run: flatten },
+  simplified,
+  { name: 'biases in products', run: biasesInProducts },
+  simplified,
+  { name: 'reassociate', run: reassociate },
+  simplified,
+  { name: 'lerp', run: lerp },
+  simplified,
+];

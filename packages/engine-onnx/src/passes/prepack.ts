@@ -1,16 +1,13 @@
-import { edit } from '@odegrad/trace';
-import { pointwise, sizeOf, type Program } from '@odegrad/trace';
-import { simplify } from '@odegrad/trace';
-
-/** Entries of a factor from which on the way in which it is read counts: 860 × 860 do by 1 to 3 %, 512 × 512 do not. */
-const LARGE = 2 ** 19;
+import { edit, pointwise, settings, simplify, sizeOf, type Program } from '@odegrad/trace';
+import { PREPACKED_ENTRIES } from '../tuning.ts';
 
 /**
- * The same program with large factors of products turned over, x w as x (wᵀ)ᵀ, where they depend on the variables alone. ONNX
- * Runtime's kernel puts strips of a factor in order in each call, and takes them faster from rows than from columns; turning
- * over is done once for a solve.
+ * Large factors of products turned over, where they depend on the variables alone. ONNX Runtime's kernel puts strips of a factor in
+ * order in each call, and takes them faster from rows than from columns; turning over is done once for a solve.
+ *
+ *     BatchMatMul(x, w)  →  BatchMatMul(x, Transpose(w); transposeB)
  */
-export function turnFactors(program: Program, large: number = LARGE): Program {
+export function prepack(program: Program, large: number = PREPACKED_ENTRIES): Program {
   const late = pointwise(program);
   const editor = edit(program);
   const turned = new Map<number, number>();
@@ -21,7 +18,7 @@ export function turnFactors(program: Program, large: number = LARGE): Program {
     const turns =
       shape.length === 2 &&
       sizeOf(shape) >= large &&
-      attrs['transposeB'] !== true &&
+      !settings.transposesOf(attrs).b &&
       !late.has(b) &&
       late.has(a);
     if (!turns) {

@@ -1,5 +1,6 @@
-import { bytesPerElement, type FloatData, type FloatType } from '@odegrad/trace';
-import { sizeOf } from '@odegrad/trace';
+import { bytesPerElement, sizeOf, type FloatData, type FloatType } from '@odegrad/trace';
+
+import { FREE_BYTES, FREE_COUNT, TRIMMED_SOLVES } from '../tuning.ts';
 import type { BoundTensor, Session } from './session.ts';
 
 /**
@@ -36,16 +37,6 @@ export interface ArrayPool {
   kind(shape: readonly number[], type: BoundTensor['type']): ArrayKind;
 }
 
-/**
- * Bytes of free arrays that a pool keeps at most: what one solve held, the next one wants, and fresh pages cost more than the
- * arithmetic on them.
- */
-const FREE_BYTES = 2 ** 30;
-/** Solves after which that is looked at: those that follow one another in a gradient are no solves to judge by one by one. */
-const TRIMMED = 16;
-/** … and how many of a kind. */
-const FREE_COUNT = 2 ** 14;
-
 /** A pool: each kind is made once. */
 export function createPool(): ArrayPool {
   const kinds = new Map<string, ArrayKind>();
@@ -55,7 +46,7 @@ export function createPool(): ArrayPool {
     leastFreeBytes: 0,
     trim() {
       solves += 1;
-      if (solves % TRIMMED > 0) return;
+      if (solves % TRIMMED_SOLVES > 0) return;
       let surplus = pool.leastFreeBytes;
       for (const { free, bytes } of kinds.values()) {
         // What was given back first lies at the bottom.

@@ -1,12 +1,12 @@
 import type { State } from '@odegrad/core';
 
-import { bytesPerElement } from '@odegrad/trace';
+import { bytesPerElement, largestOperation, sizeOf, verified, type Program } from '@odegrad/trace';
+
 import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
-import { createGraph, lower, portType, type Edge, type Graph } from '../lower/index.ts';
+import { createGraph, lower, LoweringError, portType, type Edge, type Graph } from '../lower/index.ts';
+import { ARENA_BYTES, PARALLEL_WORK, UNCOPIED_BYTES } from '../tuning.ts';
 import { encodeModel } from './model.ts';
-import { sizeOf, type Program } from '@odegrad/trace';
 import { createSession, type Feeds, type Session } from './session.ts';
-import { largestOperation } from '@odegrad/trace';
 
 /** A compiled model: named arrays in, named arrays out. */
 export interface Model {
@@ -24,18 +24,6 @@ export type FeedModel = (
   inputs: readonly (readonly [readonly string[], State<OnnxArray>])[],
 ) => void;
 
-/** Operations of one operator from which on the other cores are worth waking. */
-const PARALLEL = 2e6;
-
-/**
- * Bytes of values up to which a session keeps the memory of its runs. Fresh memory costs small models a tenth of their time; a
- * large one would keep a multiple of what the ledger counts, and so would each model beside it.
- */
-const ARENA = 2 ** 23;
-
-/** Bytes of outputs from which on an error costs less than copies of them. */
-const COPIED = 2 ** 14;
-
 /** A model without outputs, which ONNX Runtime does not take: what nothing depends on is pulled back to nothing. */
 const empty: Model = { inputs: new Set(), feeds: {}, run: () => ({}), release: () => undefined };
 
@@ -47,6 +35,7 @@ export function compileProgram(program: Program, runtime: Runtime): Model {
 
 /** A program as a whole graph: its ports are the graph's inputs and outputs. */
 export function lowerProgram(program: Program, graph: Graph): Graph {
+  verified(program, 'all passes');
   const inputs = new Map<string, Edge>();
   for (const { name, value } of program.inputs) {
     const { shape, type } = portType(program, value, graph);
@@ -56,6 +45,22 @@ export function lowerProgram(program: Program, graph: Graph): Graph {
   return graph;
 }
 
+/** The first kernel of these programs that has no lowering, if there is one. */
+export function obstacleIn(
+  programs: readonly Program[],
+  { float }: Pick<Runtime, 'float'>,
+): LoweringError | undefined {
+  for (const program of programs) {
+    try {
+      lowerProgram(program, createGraph(float));
+    } catch (error) {
+      if (error instanceof LoweringError) return error;
+      throw error;
+    }
+  }
+  return undefined;
+}
+
 /** Compiles a graph whose costliest operator takes so many floating-point operations. */
 export function compileGraph(graph: Graph, work: number, runtime: Runtime): Model {
   const kinds: readonly (readonly [string, ArrayKind])[] = graph.outputs.map((edge) => [
@@ -63,7 +68,7 @@ export function compileGraph(graph: Graph, work: number, runtime: Runtime): Mode
     runtime.pool.kind(edge.shape, edge.type),
   ]);
   const bytes = kinds.reduce((sum, [, kind]) => sum + kind.bytes, 0);
-  const withUnreadable = bytes > COPIED && runtime.providers.every((provider) => provider === 'cpu');
+  const withUnreadable = bytes > UNCOPIED_BYTES && runtime.providers.every((provider) => provider === 'cpu');
   const session = openSession(graph, () => encodeModel(graph, withUnreadable), work, runtime);
   const feeds: Feeds = {};
   return {
@@ -99,8 +104,8 @@ export function openSession(
   work: number,
   { float, providers, threads, cores, opened }: Runtime,
 ): Session {
-  const arena = bytesMade(graph) <= ARENA;
-  const options = { providers, threads: threads ?? (work > PARALLEL ? cores : 1), arena, float };
+  const arena = bytesMade(graph) <= ARENA_BYTES;
+  const options = { providers, threads: threads ?? (work > PARALLEL_WORK ? cores : 1), arena, float };
   let open: Session | undefined = createSession(encode(), options);
   const session: Session = {
     run(feeds, outputs) {

@@ -1,14 +1,15 @@
 import { EngineError } from '@odegrad/core';
+import { EXACT_MODELS } from '../tuning.ts';
+import {
+  createBuilder,
+  resultTypes,
+  type Attributes,
+  type ExactKernel,
+  type KnownOperand,
+} from '@odegrad/trace';
 
 import { release, wrap, type Runtime } from './array.ts';
-import { createBuilder } from '@odegrad/trace';
 import { compileProgram, type Model } from './compile.ts';
-import { resultTypes } from '@odegrad/trace';
-import type { ExactKernel, KnownOperand } from '@odegrad/trace';
-import type { Attributes } from '@odegrad/trace';
-
-/** Models of single kernels that are kept. */
-const KEPT = 64;
 
 /** Computes single kernels in doubles on ONNX Runtime, for what f makes of its own numbers before any of it meets t or y. */
 export function exactKernels(runtime: Runtime): ExactKernel {
@@ -20,7 +21,7 @@ export function exactKernels(runtime: Runtime): ExactKernel {
       operands.map(({ name, shape, dtype }) => [name, shape, dtype]),
     ]);
     if (!models.has(key)) {
-      if (models.size >= KEPT) {
+      if (models.size >= EXACT_MODELS) {
         for (const model of models.values()) model?.release();
         models.clear();
       }

@@ -7,27 +7,22 @@ import {
   type KernelConfig,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
+import {
+  createBuilder,
+  kernels,
+  operations,
+  resultTypes,
+  type Attributes,
+  type Program,
+} from '@odegrad/trace';
 
-import { wrap, type Runtime } from './array.ts';
-import { createBuilder } from '@odegrad/trace';
-import { compileProgram, type Model } from './compile.ts';
-import { resultTypes } from '@odegrad/trace';
 import { LoweringError } from '../lower/index.ts';
-import type { Attributes, Program } from '@odegrad/trace';
-import { operations } from '@odegrad/trace';
+import { KERNEL_WORK } from '../tuning.ts';
+import { wrap, type Runtime } from './array.ts';
+import { compileProgram, type Model } from './compile.ts';
 
 /** Kernels whose work grows faster than what they read and write. */
-const heavy = [
-  'BatchMatMul',
-  '_FusedMatMul',
-  'Conv2D',
-  'FusedConv2D',
-  'Conv2DBackpropInput',
-  'Conv2DBackpropFilter',
-];
-
-/** Floating-point operations from which on JavaScript's loops take longer for a kernel than ONNX Runtime to load it. */
-const LARGE = 2e6;
+const heavy = Object.keys(kernels).filter((name) => kernels[name]!.contracts);
 
 type Operands = Readonly<Record<string, TensorInfo>>;
 
@@ -69,7 +64,7 @@ function relieved(
       ) as Operands;
       const attrs = call.attrs ?? {};
       const program = alone(original.kernelName, operands, attrs);
-      if (!program || operations(program) < LARGE) return original.kernelFunc(call);
+      if (!program || operations(program) < KERNEL_WORK) return original.kernelFunc(call);
       const key = JSON.stringify([program.instructions, program.values]);
       if (!models.has(key)) models.set(key, lowered(program, runtime));
       const model = models.get(key);

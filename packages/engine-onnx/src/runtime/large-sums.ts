@@ -1,11 +1,7 @@
 import type { ArrayKind, OnnxArray, Runtime } from './array.ts';
 import { compileGraph, type Model } from './compile.ts';
 import { createGraph } from '../lower/index.ts';
-
-/** Entries from which on a call costs less than a loop: JavaScript's loops use neither vectors nor threads. */
-const LARGE = 2 ** 15;
-/** Floating-point operations that a pass over memory takes the time of, for each entry. */
-const PASS = 4;
+import { PASS_WORK, SUM_ENTRIES } from '../tuning.ts';
 
 /**
  * x + y of arrays that are large, by ONNX Runtime; of others, nothing. The gradients of a large network's parameters are such
@@ -19,12 +15,15 @@ export function largeSums(runtime: Runtime): (x: OnnxArray, y: OnnxArray) => Onn
       const graph = createGraph(runtime.float);
       const [x, y] = [graph.input('x', kind.dims), graph.input('y', kind.dims)];
       graph.output('sum', graph.node('Add', [x, y], kind.dims));
-      models.set(kind, (model = compileGraph(graph, PASS * kind.size, { ...runtime, providers: ['cpu'] })));
+      models.set(
+        kind,
+        (model = compileGraph(graph, PASS_WORK * kind.size, { ...runtime, providers: ['cpu'] })),
+      );
     }
     return model;
   };
   return (x, y) => {
-    if (x.kind.size < LARGE || x.kind !== y.kind || x.kind.type !== runtime.float) return undefined;
+    if (x.kind.size < SUM_ENTRIES || x.kind !== y.kind || x.kind.type !== runtime.float) return undefined;
     const model = modelOf(x.kind);
     Object.assign(model.feeds, { x, y });
     return model.run()['sum'];

@@ -36,37 +36,32 @@ export function encodeModel(graph: Graph, withUnreadable = false): Uint8Array {
   return encode(proto);
 }
 
-/** How a graph is run round after round on the rows of its inputs, within one model. */
-export interface Rounds {
-  /** Pairs of an input and the output that takes its place in the next round. */
-  readonly carried: readonly (readonly [input: Edge, output: Edge])[];
-  /** Inputs that get another row in every round. */
-  readonly scanned: readonly Edge[];
-  /** Carried outputs of which the last round's is wanted. */
+/** How a graph is run step after step on the rows of its inputs, within one model: a scan. */
+export interface Scan {
+  /** Pairs of an input and the output that takes its place in the next step. */
+  readonly carry: readonly (readonly [input: Edge, output: Edge])[];
+  /** Inputs that get another row in every step. */
+  readonly xs: readonly Edge[];
+  /** Outputs of which every step's is wanted. */
+  readonly ys: readonly Edge[];
+  /** Carried outputs of which the last step's is wanted. */
   readonly finals: readonly Edge[];
-  /** Outputs of which every round's is wanted. */
-  readonly collected: readonly Edge[];
 }
 
 /**
- * A model that runs the graph in rounds, as many as its inputs `all:…` have rows: `first:…` goes in for each carried
- * input, `all:…` for each scanned one, and `last:…` and `all:…` come out. Other inputs are the same in
- * every round and keep their names.
+ * A model that scans with the graph, in as many steps as its inputs `all:…` have rows: `first:…` goes in for each carried
+ * input, `all:…` for each of the xs, and `last:…` and `all:…` come out. Other inputs are the same in every step and keep
+ * their names.
  */
-export function encodeRounds(graph: Graph, { carried, scanned, finals, collected }: Rounds): Uint8Array {
-  const own = [...carried.map(([input]) => input), ...scanned];
+export function encodeScan(graph: Graph, { carry, xs, ys, finals }: Scan): Uint8Array {
+  const inputs = carry.map(([input]) => input);
+  const outputs = carry.map(([, output]) => output);
+  const own = [...inputs, ...xs];
   const shared = graph.inputs.filter((edge) => !own.includes(edge));
   const prefixed = (prefix: string, edges: readonly Edge[]): Edge[] =>
     edges.map((edge) => ({ ...edge, name: `${prefix}${edge.name}` }));
-  const firsts = prefixed(
-    'first:',
-    carried.map(([input]) => input),
-  );
-  const lasts = prefixed(
-    'last:',
-    carried.map(([, output]) => output),
-  );
-  const [rows, results] = [prefixed('all:', scanned), prefixed('all:', collected)];
+  const [firsts, lasts] = [prefixed('first:', inputs), prefixed('last:', outputs)];
+  const [rows, results] = [prefixed('all:', xs), prefixed('all:', ys)];
   const names = (edges: readonly Edge[]): string[] => edges.map(({ name }) => name);
   const body = graphProto(graph, own.map(valueInfo));
   return encode({
@@ -78,7 +73,7 @@ export function encodeRounds(graph: Graph, { carried, scanned, finals, collected
         output: [...names(lasts), ...names(results)],
         attribute: [
           { name: 'body', type: attributeType.GRAPH, g: body },
-          { name: 'num_scan_inputs', type: attributeType.INT, i: scanned.length },
+          { name: 'num_scan_inputs', type: attributeType.INT, i: xs.length },
         ],
       },
     ],
@@ -124,9 +119,9 @@ const dimensions = ({ shape }: Edge): Dimension[] => shape.map((extent) => ({ di
 
 const valueInfo = (edge: Edge): ValueInfoProto => ofDimensions(edge, dimensions(edge));
 
-/** Of an edge with one row for each round. */
+/** Of an edge with one row for each step. */
 const rowsInfo = (edge: Edge): ValueInfoProto =>
-  ofDimensions(edge, [{ dimParam: 'rounds' }, ...dimensions(edge)]);
+  ofDimensions(edge, [{ dimParam: 'steps' }, ...dimensions(edge)]);
 
 function nodeProto({ op, domain, inputs, outputs, attributes }: OnnxNode): NodeProto {
   return {

@@ -1,12 +1,8 @@
 import type { Shelf, State } from '@odegrad/core';
 
 import { floats, type FloatData, type FloatType } from '@odegrad/trace';
+import { SHELF_BYTES, SLAB } from '../tuning.ts';
 import { take, wrap, type ArrayKind, type OnnxArray } from './array.ts';
-
-/** Bytes of a state beside which an array of its own weighs little. */
-const SMALL = 4096;
-/** Bytes of a slab, and states at least. */
-const SLAB = { bytes: 4096, states: 16 };
 
 interface Slab {
   readonly data: FloatData;
@@ -18,7 +14,7 @@ interface Slab {
 export function shelfFor(float: FloatType, y: State<OnnxArray>): Shelf<OnnxArray> | undefined {
   const kinds: readonly ArrayKind[] = y.map(({ kind }) => kind);
   const bytes = kinds.reduce((sum, kind) => sum + kind.bytes, 0);
-  if (bytes === 0 || bytes > SMALL) return undefined;
+  if (bytes === 0 || bytes > SHELF_BYTES) return undefined;
   const stride = kinds.reduce((sum, { size }) => sum + size, 0);
   const perSlab = Math.max(SLAB.states, Math.floor(SLAB.bytes / bytes));
   const slabs = new Map<number, Slab>();

@@ -1,13 +1,14 @@
 import type { ButcherTableau } from '@odegrad/core';
 
 import type { FloatType } from '@odegrad/trace';
-import type { BlockDescription } from './shard.ts';
-import { MOST_STEPS, operations, type BlockCall, type BlockResult } from './shard-call.ts';
+import type { ShardDescription } from './shard.ts';
+import { MOST_STEPS, operations, type ShardCall, type ShardResult } from './shard-call.ts';
 import type { BoundTensor } from '../runtime/session.ts';
+import { SPINS } from '../tuning.ts';
 
 /** What a worker is told between calls. */
 export type Message =
-  | ({ readonly kind: 'field'; readonly field: number } & SentBlock)
+  | ({ readonly kind: 'field'; readonly field: number } & SentShard)
   | {
       readonly kind: 'variables';
       readonly field: number;
@@ -19,8 +20,8 @@ export type Message =
 
 export type Variable = Pick<BoundTensor, 'type' | 'dims' | 'data'>;
 
-/** A block, and how its thread is to run it. */
-export interface SentBlock extends BlockDescription {
+/** A shard, and how its thread is to run it. */
+export interface SentShard extends ShardDescription {
   readonly float: FloatType;
   /** Threads of its models, at most. */
   readonly threads: number;
@@ -61,9 +62,6 @@ export function openLine(): Line {
   };
 }
 
-/** Looks at a signal so many times before the thread sleeps: between two calls of a solve it had better not. */
-const SPINS = 20_000;
-
 /** Waits until a signal is another number than `seen`, and returns it. */
 export function waitFor(
   signals: Int32Array,
@@ -88,7 +86,7 @@ export function signal(signals: Int32Array, index: number, value: number): void 
 export function writeCall(
   { numbers }: Line,
   field: number,
-  { operation, times, read, withTime, handle, ends }: BlockCall,
+  { operation, times, read, withTime, handle, ends }: ShardCall,
   tableau: number,
   inputs: number,
 ): void {
@@ -102,7 +100,7 @@ export function writeCall(
 export function readCall(
   { numbers }: Line,
   tableaus: ReadonlyMap<number, ButcherTableau>,
-): { field: number; call: BlockCall; inputs: number } {
+): { field: number; call: ShardCall; inputs: number } {
   const [field, code, flags, tableau, inputs, handle, times, ends] = numbers.subarray(
     ANSWER,
     CALL,
@@ -123,7 +121,7 @@ export function readCall(
 }
 
 /** The numbers of a result. */
-export type Answer = Pick<BlockResult, 't' | 'bytes' | 'stateBytes'>;
+export type Answer = Pick<ShardResult, 't' | 'bytes' | 'stateBytes'>;
 
 export function writeAnswer({ numbers }: Line, { t, bytes, stateBytes }: Answer): void {
   numbers.set([t, bytes, stateBytes]);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
 import type { OnnxArray } from '../runtime/array.ts';
-import { perform, type BlockCall, type BlockResult, type Kept } from './shard-call.ts';
+import { perform, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
 import { onnxEngine } from '../onnx.ts';
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ describe('a call of a block that has no models of steps', () => {
     y.dispose();
     return { field: prepared.field, y: state };
   };
-  const usual: BlockCall = {
+  const usual: ShardCall = {
     operation: 'advance',
     times: [0, 0.5, 1, 1.5],
     read: false,
@@ -34,9 +34,9 @@ describe('a call of a block that has no models of steps', () => {
     ends: [],
     tableau: rk4,
   };
-  const numbers = ({ states, parameters }: BlockResult): number[] =>
+  const numbers = ({ states, parameters }: ShardResult): number[] =>
     [...states.flat(), ...parameters].flatMap((x: OnnxArray) => [...(x.data as FloatData)]);
-  const expectSame = (found: BlockResult, wanted: BlockResult): void => {
+  const expectSame = (found: ShardResult, wanted: ShardResult): void => {
     const [x, y] = [numbers(found), numbers(wanted)];
     expect(x).toHaveLength(y.length);
     y.forEach((entry, i) => {
@@ -48,7 +48,7 @@ describe('a call of a block that has no models of steps', () => {
     const { field, y } = prepare();
     const without = { ...field, compile: () => undefined };
     const starts = [y, ...perform(field, new Map(), usual, [y]).states.slice(0, -1)];
-    const by = (operation: 'advance' | 'adjoint', own: typeof field): BlockResult =>
+    const by = (operation: 'advance' | 'adjoint', own: typeof field): ShardResult =>
       perform(own, new Map(), { ...usual, operation }, operation === 'advance' ? [y] : [...starts, y]);
     expectSame(by('advance', without), by('advance', field));
     expectSame(by('adjoint', without), by('adjoint', field));

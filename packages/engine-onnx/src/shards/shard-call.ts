@@ -30,8 +30,8 @@ export const operations = [
   'release',
 ] as const;
 
-/** One call of a block's field. */
-export interface BlockCall {
+/** One call of a shard's field. */
+export interface ShardCall {
   readonly operation: (typeof operations)[number];
   /** Where; of steps, the ends: one more than there are steps. */
   readonly times: readonly number[];
@@ -46,7 +46,7 @@ export interface BlockCall {
 }
 
 /** What a call gives. The arrays belong to the caller. */
-export interface BlockResult {
+export interface ShardResult {
   readonly states: readonly State<OnnxArray>[];
   /** Summands of the parameters' cotangents. */
   readonly parameters: State<OnnxArray>;
@@ -58,10 +58,10 @@ export interface BlockResult {
   readonly evaluations: number;
 }
 
-/** A linearization that stays with the block. */
+/** A linearization that stays with the shard. */
 export type Kept = Linearization<OnnxArray> | SegmentLinearization<OnnxArray>;
 
-const nothing: BlockResult = {
+const nothing: ShardResult = {
   states: [],
   parameters: [],
   t: 0,
@@ -70,7 +70,7 @@ const nothing: BlockResult = {
   evaluations: 0,
 };
 
-const pulled = ({ y, parameters }: SegmentCotangents<OnnxArray>): BlockResult => ({
+const pulled = ({ y, parameters }: SegmentCotangents<OnnxArray>): ShardResult => ({
   ...nothing,
   states: [y],
   parameters,
@@ -86,15 +86,15 @@ function solverOf(tableau: ButcherTableau): Solver {
 }
 
 /**
- * Does what a call of a block's field asks. Linearizations stay with the block, under handles that the caller chooses: they
+ * Does what a call of a shard's field asks. Linearizations stay with the shard, under handles that the caller chooses: they
  * outlive the field, which knows the variables of one solve.
  */
 export function perform(
   field: VectorField<OnnxArray>,
   linearizations: Map<number, Kept>,
-  { operation, times, read, withTime, handle, ends, tableau }: BlockCall,
+  { operation, times, read, withTime, handle, ends, tableau }: ShardCall,
   inputs: readonly State<OnnxArray>[],
-): BlockResult {
+): ShardResult {
   const points = read ? field.read! : field;
   const [t] = times as readonly [number];
   const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];

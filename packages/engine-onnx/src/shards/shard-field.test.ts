@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
 import type { OnnxArray } from '../runtime/array.ts';
-import { crew } from './worker-pool.ts';
+import { workerPool } from './worker-pool.ts';
 import { onnx, onnxEngine } from '../onnx.ts';
 
 const ROWS = 7;
@@ -258,7 +258,7 @@ describe('a field in blocks of rows', () => {
   });
 
   test('passes on what goes wrong in a thread, which serves on', () => {
-    const [hand] = crew(1);
+    const [hand] = workerPool(1);
     const call = {
       operation: 'evaluate',
       times: [0],

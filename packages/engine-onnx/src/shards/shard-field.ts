@@ -9,13 +9,13 @@ import {
 } from '@odegrad/core';
 
 import type { OnnxArray } from '../runtime/array.ts';
-import type { BlockCall, BlockResult } from './shard-call.ts';
-import type { TeamSolve } from './shard-group.ts';
+import type { ShardCall, ShardResult } from './shard-call.ts';
+import type { GroupSolve } from './shard-group.ts';
 import { releasedOnce } from '@odegrad/trace';
 
 let handles = 0;
 
-const usual: BlockCall = {
+const usual: ShardCall = {
   operation: 'evaluate',
   times: [],
   read: false,
@@ -25,32 +25,32 @@ const usual: BlockCall = {
   tableau: undefined,
 };
 
-const cotangents = ({ t, states, parameters }: BlockResult): Cotangents<OnnxArray> => ({
+const cotangents = ({ t, states, parameters }: ShardResult): Cotangents<OnnxArray> => ({
   t,
   y: states[0]!,
   parameters,
 });
 
-/** A vector field whose calls are calls of all its blocks. */
-export function blockField(
-  { own, longest, call }: TeamSolve,
+/** A vector field whose calls are calls of all its shards. */
+export function shardedField(
+  { own, longest, call }: GroupSolve,
   { engine, parameters }: Pick<VectorField<OnnxArray>, 'engine' | 'parameters'>,
 ): VectorField<OnnxArray> {
   /** What a linearization gives, and the way back by its handle. */
   const linearized = <Asked extends unknown[]>(
-    how: Partial<BlockCall>,
+    how: Partial<ShardCall>,
     y: State<OnnxArray>,
-    pullback: (back: BlockCall, ...asked: Asked) => Cotangents<OnnxArray>,
+    pullback: (back: ShardCall, ...asked: Asked) => Cotangents<OnnxArray>,
   ) => {
     const handle = handles++;
     const release = (): void => {
       call({ ...usual, operation: 'release', handle }, []);
     };
-    const made = (): BlockResult => {
+    const made = (): ShardResult => {
       try {
         return call({ ...usual, ...how, handle }, [y]);
       } catch (error) {
-        // Some of the blocks may have it.
+        // Some of the shards may have it.
         release();
         throw error;
       }
@@ -87,12 +87,12 @@ export function blockField(
     },
   });
 
-  // Where a block has no model of a step, it takes steps stage by stage.
+  // Where a shard has no model of a step, it takes steps stage by stage.
   const compile = (solver: Solver): StepKernel<OnnxArray> | undefined => {
     const { tableau } = solver;
     if (!tableau) return undefined;
     const step = own.compile!(solver);
-    const over = (spans: readonly Span[], operation: BlockCall['operation']): BlockCall => ({
+    const over = (spans: readonly Span[], operation: ShardCall['operation']): ShardCall => ({
       ...usual,
       operation,
       times: [spans[0]!.t0, ...spans.map(({ t1 }) => t1)],

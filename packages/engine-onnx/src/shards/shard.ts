@@ -2,30 +2,30 @@ import type { State, VectorField } from '@odegrad/core';
 
 import { release, take, type OnnxArray } from '../runtime/array.ts';
 import { type FloatData } from '@odegrad/trace';
-import { perform, type BlockCall, type BlockResult, type Kept } from './shard-call.ts';
+import { perform, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
 import { compileField, vectorField, type CompiledField } from '../field/field.ts';
 import type { Recorded } from './shards.ts';
 
-/** What is known of a field for the rows of a block. */
-export type BlockDescription = Recorded & Pick<CompiledField, 'shapes' | 'parameterShapes'>;
+/** What is known of a field for the rows of a shard. */
+export type ShardDescription = Recorded & Pick<CompiledField, 'shapes' | 'parameterShapes'>;
 
-/** The field of a block, ready for solves. */
-export interface PreparedBlock {
+/** The field of a shard, ready for solves. */
+export interface PreparedShard {
   /** With the values that the variables have for one solve. */
-  solve(parameters: State<OnnxArray>, others: State<OnnxArray>): BlockSolve;
+  solve(parameters: State<OnnxArray>, others: State<OnnxArray>): ShardSolve;
 }
 
-export interface BlockSolve {
+export interface ShardSolve {
   readonly field: VectorField<OnnxArray>;
   /** A call on the rows of one or two states. */
-  call(call: BlockCall, inputs: readonly (readonly FloatData[])[]): BlockResult;
+  call(call: ShardCall, inputs: readonly (readonly FloatData[])[]): ShardResult;
 }
 
-/** Prepares the field of a block, in whichever thread holds it. */
-export function prepareBlock(
-  { forward, gradient, ...shapes }: BlockDescription,
+/** Prepares the field of a shard, in whichever thread holds it. */
+export function prepareShard(
+  { forward, gradient, ...shapes }: ShardDescription,
   about: Pick<CompiledField, 'runtime' | 'engine'>,
-): PreparedBlock {
+): PreparedShard {
   const programs = { forward: () => forward, gradient: () => gradient };
   const compiled = compileField(programs, { ...shapes, ...about });
   const { pool, float } = about.runtime;

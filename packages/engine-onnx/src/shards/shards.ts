@@ -1,12 +1,13 @@
 import type { State } from '@odegrad/core';
 
 import { wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { BLOCK_ROWS, BLOCK_WORK, SHARED_WORK } from '../tuning.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from '@odegrad/trace';
-import { rowLayouts, type Layout } from '@odegrad/trace';
+import { shardings, type Sharding } from '@odegrad/trace';
 import { largestOperation, operations } from '@odegrad/trace';
 
 /** Rows `from` to `to` (not included) of a batch. */
-export interface Block {
+export interface Shard {
   readonly from: number;
   readonly to: number;
 }
@@ -17,26 +18,19 @@ export interface Recorded {
   readonly gradient: Program;
 }
 
-/** A field cut into blocks of rows, for each of which it is a field of its own. */
-export interface RowBlocks {
-  readonly blocks: readonly Block[];
-  /** What is known of f for the rows of a block. */
-  programs(block: Block): Recorded;
-  /** Shapes of the parts of y in a block. */
-  shapes(block: Block): readonly (readonly number[])[];
-  /** Of the variables besides the parameters, a block has its part of those that have rows (noise drawn for a solve). */
-  variables(block: Block, others: State<OnnxArray>): State<OnnxArray>;
+/** A field cut into shards of rows, for each of which it is a field of its own. */
+export interface RowShards {
+  readonly shards: readonly Shard[];
+  /** What is known of f for the rows of a shard. */
+  programs(shard: Shard): Recorded;
+  /** Shapes of the parts of y in a shard. */
+  shapes(shard: Shard): readonly (readonly number[])[];
+  /** Of the variables besides the parameters, a shard has its part of those that have rows (noise drawn for a solve). */
+  variables(shard: Shard, others: State<OnnxArray>): State<OnnxArray>;
 }
 
-/** Operations of f from which on a block is worth a thread of its own. */
-const BLOCK_WORK = 6e6;
-/** Operations of one operator from which on threads share it as well as blocks do, without sums of parameters between them. */
-const SHARED_WORK = 5e8;
-/** Rows of a block below which it is not worth it whatever they cost. */
-const BLOCK_ROWS = 8;
-
-/** How many blocks are faster than none: measured on two cores. */
-export function blocksThatPay(
+/** How many shards are faster than none: measured on two cores. */
+export function shardsThatPay(
   { forward, shapes }: { readonly forward: Program; readonly shapes: readonly (readonly number[])[] },
   { threads, cores }: Pick<Runtime, 'threads' | 'cores'>,
 ): number {
@@ -45,45 +39,45 @@ export function blocksThatPay(
   return Math.floor(Math.min(threads ?? cores, operations(forward) / BLOCK_WORK, rows / BLOCK_ROWS));
 }
 
-/** The field in so many blocks of rows, the first of which is none smaller than the others; undefined where f mixes rows. */
-export function rowBlocks(
+/** The field in so many shards of rows, the first of which is none smaller than the others; undefined where f mixes rows. */
+export function rowShards(
   recorded: Recorded,
   shapes: readonly (readonly number[])[],
   count: number,
-): RowBlocks | undefined {
+): RowShards | undefined {
   const rows = shapes[0]?.[0];
   if (rows === undefined || count < 2 || rows < count || shapes.some(([extent]) => extent !== rows))
     return undefined;
-  const layouts = layoutsOf(recorded, rows, true) ?? layoutsOf(recorded, rows, false);
-  if (!layouts) return undefined;
+  const found = shardingsOf(recorded, rows, true) ?? shardingsOf(recorded, rows, false);
+  if (!found) return undefined;
   const { forward, gradient } = recorded;
   const withRows = new Set(
-    forward.inputs.filter(({ value }) => layouts.forward[value] === 'rows').map(({ name }) => name),
+    forward.inputs.filter(({ value }) => found.forward[value] === 'sharded').map(({ name }) => name),
   );
   const cut = (i: number): number => Math.ceil((i * rows) / count);
   return {
-    blocks: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
-    programs: (block) => ({
-      forward: blockOf(forward, layouts.forward, rows, block),
-      gradient: blockOf(gradient, layouts.gradient, rows, block),
+    shards: Array.from({ length: count }, (_, i) => ({ from: cut(i), to: cut(i + 1) })),
+    programs: (shard) => ({
+      forward: shardOf(forward, found.forward, rows, shard),
+      gradient: shardOf(gradient, found.gradient, rows, shard),
     }),
     shapes: ({ from, to }) => shapes.map(([, ...row]) => [to - from, ...row]),
-    variables: (block, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, block) : x)),
+    variables: (shard, others) => others.map((x, i) => (withRows.has(`v${i}`) ? rowsOf(x, rows, shard) : x)),
   };
 }
 
-function layoutsOf(
+function shardingsOf(
   recorded: Recorded,
   rows: number,
   ofVariables: boolean,
-): Readonly<Record<keyof Recorded, readonly Layout[]>> | undefined {
-  const forward = rowLayouts(recorded.forward, rows, ofVariables);
-  const gradient = forward && rowLayouts(recorded.gradient, rows, ofVariables);
+): Readonly<Record<keyof Recorded, readonly Sharding[]>> | undefined {
+  const forward = shardings(recorded.forward, rows, ofVariables);
+  const gradient = forward && shardings(recorded.gradient, rows, ofVariables);
   return gradient && { forward, gradient };
 }
 
 /** A copy of the rows of an array. */
-function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): OnnxArray {
+function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Shard): OnnxArray {
   const [extent, ...row] = kind.dims as readonly [number, ...number[]];
   const size = kind.size / rows;
   return wrap(
@@ -92,22 +86,22 @@ function rowsOf({ kind, data }: OnnxArray, rows: number, { from, to }: Block): O
   );
 }
 
-/** The program for a block of rows. */
-function blockOf(program: Program, layouts: readonly Layout[], rows: number, { from, to }: Block): Program {
-  const isCut = (value: number): boolean => layouts[value] === 'rows';
+/** The program for a shard of rows. */
+function shardOf(program: Program, found: readonly Sharding[], rows: number, { from, to }: Shard): Program {
+  const isCut = (value: number): boolean => found[value] === 'sharded';
   const values = program.values.map((value, i) => {
     if (!isCut(i)) return value;
     const [extent, ...rest] = value.shape as [number, ...number[]];
     return { ...value, shape: [(extent / rows) * (to - from), ...rest] };
   });
-  const ofBlock = (data: ConstantData, value: number): ConstantData => {
+  const ofShard = (data: ConstantData, value: number): ConstantData => {
     const row = sizeOf(program.values[value]!.shape) / rows;
     return isCut(value) ? data.slice(from * row, to * row) : data;
   };
   return {
     ...program,
     values,
-    constants: new Map([...program.constants].map(([value, data]) => [value, ofBlock(data, value)])),
+    constants: new Map([...program.constants].map(([value, data]) => [value, ofShard(data, value)])),
     instructions: program.instructions.map((instruction) => {
       const output = instruction.outputs[0]!;
       return isCut(output)

@@ -1,36 +1,34 @@
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
+import { BLOCK_CALL } from '../tuning.ts';
 import { MOST_STEPS } from './shard-call.ts';
-import type { SentBlock } from './channel.ts';
+import type { SentShard } from './channel.ts';
 import { sizeOf } from '@odegrad/trace';
 
 /** Room for the arrays of a call, in memory that both threads see. */
-export interface BlockMemory {
+export interface ShardMemory {
   readonly buffer: SharedArrayBuffer;
   readonly inputs: readonly (readonly FloatData[])[];
   readonly states: readonly (readonly FloatData[])[];
   readonly parameters: readonly FloatData[];
 }
 
-/** Bytes of states that a call of several steps takes or gives at most, and operations of f in each of their stages. */
-const LONGEST = { bytes: 2 ** 22, work: 1e9 };
-
 /** How many steps one call takes, of an f of so many operations. Whoever watches a solve is told of them after the call. */
-export function longestCall({ shapes, float }: Pick<SentBlock, 'shapes' | 'float'>, work: number): number {
+export function longestCall({ shapes, float }: Pick<SentShard, 'shapes' | 'float'>, work: number): number {
   const entries = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
   const bytes = Math.max(1, entries * bytesOfFloat(float));
-  return Math.max(1, Math.floor(Math.min(MOST_STEPS, LONGEST.bytes / bytes, LONGEST.work / work)));
+  return Math.max(1, Math.floor(Math.min(MOST_STEPS, BLOCK_CALL.bytes / bytes, BLOCK_CALL.work / work)));
 }
 
 /** Lays the memory out; in a new buffer unless one is given. */
-export function blockMemory(
+export function shardMemory(
   {
     shapes,
     parameterShapes,
     float,
     longest,
-  }: Pick<SentBlock, 'shapes' | 'parameterShapes' | 'float' | 'longest'>,
+  }: Pick<SentShard, 'shapes' | 'parameterShapes' | 'float' | 'longest'>,
   given?: SharedArrayBuffer,
-): BlockMemory {
+): ShardMemory {
   const width = bytesOfFloat(float);
   // An adjoint takes the state of each step and a cotangent; an attempted step gives its state, error and last slope.
   const [inputs, results] = [longest + 1, Math.max(longest, 3)];

@@ -4,7 +4,7 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 
 import { EngineError, type ButcherTableau } from '@odegrad/core';
 
-import type { BlockCall } from './shard-call.ts';
+import type { ShardCall } from './shard-call.ts';
 import {
   answered,
   asked,
@@ -19,12 +19,12 @@ import {
   type Message,
 } from './channel.ts';
 
-/** A thread that holds blocks of rows and is called as a function is: whoever asks waits for the answer. */
-export interface Hand {
+/** A thread that holds shards of rows and is called as a function is: whoever asks waits for the answer. */
+export interface PoolWorker {
   /** Told before the next call. */
   tell(message: Message): void;
-  /** Starts a call on inputs that are in the block's memory. */
-  ask(field: number, call: BlockCall, inputs: number): void;
+  /** Starts a call on inputs that are in the shard's memory. */
+  ask(field: number, call: ShardCall, inputs: number): void;
   /**
    * Waits for the call that was asked last.
    * @throws {EngineError} that the thread met.
@@ -39,27 +39,26 @@ const entry = new URL(
 );
 
 /** Whether threads can be had: a bundle leaves their program out. */
-export const hasCrew = (): boolean => entry.protocol === 'file:' && existsSync(fileURLToPath(entry));
+export const hasWorkers = (): boolean => entry.protocol === 'file:' && existsSync(fileURLToPath(entry));
 
 /** The threads of this process; they are started when they are first needed, and do not keep it alive. */
-const hands: Hand[] = [];
+const workers: PoolWorker[] = [];
 
 /** So many threads, the same each time. */
-export function crew(count: number): readonly Hand[] {
-  while (hands.length < count) hands.push(startHand());
-  return hands.slice(0, count);
+export function workerPool(count: number): readonly PoolWorker[] {
+  while (workers.length < count) workers.push(startWorker());
+  return workers.slice(0, count);
 }
 
 /** A thread that has not begun by then never will. */
 const START_MS = 60_000;
 
-function startHand(): Hand {
+function startWorker(): PoolWorker {
   const line = openLine();
   const { signals } = line;
   const { port1: port, port2 } = new MessageChannel();
   const options = { workerData: { line, port: port2 }, transferList: [port2], execArgv: [] };
-  const worker = new Worker(entry, options);
-  worker.unref();
+  new Worker(entry, options).unref();
   port.unref();
   let calls = 0;
   let waiting = true;
@@ -68,7 +67,7 @@ function startHand(): Hand {
     let number = numbers.get(tableau);
     if (number === undefined) {
       numbers.set(tableau, (number = numbers.size));
-      hand.tell({ kind: 'tableau', tableau: number, value: tableau });
+      pooled.tell({ kind: 'tableau', tableau: number, value: tableau });
     }
     return number;
   };
@@ -76,11 +75,11 @@ function startHand(): Hand {
     if (!waiting) return;
     let now = Atomics.load(signals, answered);
     if (now === STARTING && (now = waitFor(signals, answered, STARTING, START_MS)) === STARTING)
-      throw new EngineError('A thread for a block of rows did not start. Set `blocks: 1` to do without.');
+      throw new EngineError('A thread for a shard of rows did not start. Set `blocks: 1` to do without.');
     while (now !== calls) now = waitFor(signals, answered, now);
     waiting = false;
   };
-  const hand: Hand = {
+  const pooled: PoolWorker = {
     tell(message) {
       port.postMessage(message);
     },
@@ -98,5 +97,5 @@ function startHand(): Hand {
       return readAnswer(line);
     },
   };
-  return hand;
+  return pooled;
 }

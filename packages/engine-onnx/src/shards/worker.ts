@@ -5,7 +5,7 @@ import type { ButcherTableau } from '@odegrad/core';
 import { arrayEngine } from '../runtime/engine.ts';
 import { createPool, release, wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
 import { type FloatData } from '@odegrad/trace';
-import { prepareBlock, type BlockSolve, type PreparedBlock } from './shard.ts';
+import { prepareShard, type ShardSolve, type PreparedShard } from './shard.ts';
 import {
   answered,
   asked,
@@ -18,21 +18,21 @@ import {
   type Message,
   type Variable,
 } from './channel.ts';
-import { blockMemory, type BlockMemory } from './shared-memory.ts';
+import { shardMemory, type ShardMemory } from './shared-memory.ts';
 import type { Session } from '../runtime/session.ts';
 
-/** A block of rows that this thread holds. */
-interface HeldBlock {
-  readonly memory: BlockMemory;
+/** A shard of rows that this thread holds. */
+interface HeldShard {
+  readonly memory: ShardMemory;
   readonly opened: readonly Session[];
-  readonly prepared: PreparedBlock;
+  readonly prepared: PreparedShard;
   /** With the variables of a solve. */
-  solve: BlockSolve | undefined;
+  solve: ShardSolve | undefined;
 }
 
 const { line, port } = workerData as { readonly line: Line; readonly port: MessagePort };
 const pool = createPool();
-const blocks = new Map<number, HeldBlock>();
+const shards = new Map<number, HeldShard>();
 const tableaus = new Map<number, ButcherTableau>();
 
 function heed(message: Message): void {
@@ -48,19 +48,19 @@ function heed(message: Message): void {
         cores: threads,
         opened,
       };
-      const prepared = prepareBlock(
+      const prepared = prepareShard(
         { forward, gradient, shapes, parameterShapes },
         { runtime, engine: arrayEngine('onnx', float) },
       );
-      const memory = blockMemory(message, message.memory);
-      blocks.set(message.field, { prepared, memory, opened, solve: undefined });
+      const memory = shardMemory(message, message.memory);
+      shards.set(message.field, { prepared, memory, opened, solve: undefined });
       return;
     }
     case 'variables': {
-      const block = blocks.get(message.field)!;
+      const shard = shards.get(message.field)!;
       pool.trim();
       const array = ({ type, dims, data }: Variable): OnnxArray => wrap(pool.kind(dims, type), data);
-      block.solve = block.prepared.solve(message.parameters.map(array), message.others.map(array));
+      shard.solve = shard.prepared.solve(message.parameters.map(array), message.others.map(array));
       return;
     }
     case 'tableau':
@@ -72,12 +72,12 @@ function heed(message: Message): void {
     case 'forget':
       // Garbage is not enough: what is native is freed on the event loop, to which this thread does not come back.
       closeSessions(message.field);
-      blocks.delete(message.field);
+      shards.delete(message.field);
   }
 }
 
 function closeSessions(field: number): void {
-  blocks.get(field)!.opened.forEach((session) => {
+  shards.get(field)!.opened.forEach((session) => {
     session.release();
   });
 }
@@ -86,7 +86,7 @@ function answer(): void {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port))
     heed(next.message as Message);
   const { field, call, inputs } = readCall(line, tableaus);
-  const { memory, solve } = blocks.get(field)!;
+  const { memory, solve } = shards.get(field)!;
   const result = solve!.call(call, memory.inputs.slice(0, inputs));
   const give = (x: OnnxArray, room: FloatData): void => {
     room.set(x.data as FloatData);

@@ -18,9 +18,10 @@ import {
 import { bytesOfFloat, type FloatData, floats } from '@odegrad/trace';
 import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
+import { LIGHT_BYTES } from '../tuning.ts';
 import { releasedOnce } from '@odegrad/trace';
 import { restrictTo, type Program } from '@odegrad/trace';
-import { split, type Activations, type Split } from '@odegrad/trace';
+import { partition, type Activations, type Partition } from '@odegrad/trace';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';
 import { stepAttempt, stepForward, stepGradient } from '@odegrad/trace';
 import { fillSpan, withSpanInputs, type StepProgram } from './span-inputs.ts';
@@ -66,9 +67,6 @@ export interface StepSource {
   readonly tiny: boolean;
 }
 
-/** Bytes of a step's activations that do not count beside what a process takes anyway. */
-const LIGHT = 2 ** 22;
-
 /** Prepares the models of a tableau's step. */
 export function prepareStep(
   tableau: ButcherTableau,
@@ -94,8 +92,8 @@ export function prepareStep(
   const attempted = (): StepProgram => withSpanInputs(stepAttempt(solver, forward(), shapes), 'float64');
   const { stages } = solver;
   const floatBytes = bytesOfFloat(runtime.float);
-  let halves: Split | undefined;
-  const half = (): Split => (halves ??= split(gradientStep().program, floatBytes));
+  let halves: Partition | undefined;
+  const half = (): Partition => (halves ??= partition(gradientStep().program, floatBytes));
   return {
     advance: () => once('advance', forwardStep),
     attempt: tableau.bError && (() => once('attempt', attempted)),
@@ -111,7 +109,7 @@ export function prepareStep(
       const bytes = Math.min(total, stages * activationBytes());
       return { names, bytes, stateBytes: total - bytes };
     },
-    light: () => stages * activationBytes() <= LIGHT,
+    light: () => stages * activationBytes() <= LIGHT_BYTES,
   };
 }
 

@@ -5,7 +5,7 @@ import { createPool, type Runtime } from '../runtime/array.ts';
 import { type FloatData } from '@odegrad/trace';
 import { createBuilder } from '@odegrad/trace';
 import type { Program } from '@odegrad/trace';
-import { compileRounds, type Roles } from './scan.ts';
+import { compileScan, type Roles } from './scan.ts';
 
 const runtime: Runtime = { float: 'float64', pool: createPool(), providers: ['cpu'], threads: 1, cores: 1 };
 const roles: Roles = {
@@ -32,7 +32,7 @@ const numbers = ({ data }: { data: unknown }): number[] => Array.from(data as Fl
 
 describe('rounds of a program', () => {
   test('carry, scan, add up and collect, as many as are asked for', () => {
-    const model = compileRounds(recurrence(true), roles, runtime);
+    const model = compileScan(recurrence(true), roles, runtime);
     expect([...model.inputs].sort()).toEqual(['all:row', 'first:x', 'fixed']);
     for (const rounds of [2, 5, 3]) {
       model.feeds['first:x'] = arrayOf(runtime.pool, 'float64', [1, 2], [2]);
@@ -54,7 +54,7 @@ describe('rounds of a program', () => {
   });
 
   test('are counted also where no input has rows', () => {
-    const model = compileRounds(recurrence(false), roles, runtime);
+    const model = compileScan(recurrence(false), roles, runtime);
     model.feeds['first:x'] = arrayOf(runtime.pool, 'float64', [1, 1], [2]);
     model.feeds['fixed'] = arrayOf(runtime.pool, 'float64', [2, 3], [2]);
     model.rows('row', 4);
@@ -68,7 +68,7 @@ describe('rounds of a program', () => {
   });
 
   test('leave what they gave alone in later calls', () => {
-    const model = compileRounds(recurrence(true), roles, runtime);
+    const model = compileScan(recurrence(true), roles, runtime);
     model.feeds['fixed'] = arrayOf(runtime.pool, 'float64', [1, 1], [2]);
     const once = (start: number): readonly number[] => {
       model.feeds['first:x'] = arrayOf(runtime.pool, 'float64', [start, start], [2]);

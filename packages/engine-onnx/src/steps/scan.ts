@@ -11,7 +11,7 @@ import { type FloatData, floats } from '@odegrad/trace';
 import { lowerProgram, openSession, type Model } from '../runtime/compile.ts';
 import { zip } from '../lower/context.ts';
 import { createGraph, type Edge } from '../lower/index.ts';
-import { encodeRounds } from '../runtime/model.ts';
+import { encodeScan } from '../runtime/model.ts';
 import { sizeOf, type Program } from '@odegrad/trace';
 import { largestOperation } from '@odegrad/trace';
 
@@ -29,8 +29,8 @@ export interface Roles {
   isCollected(output: string): boolean;
 }
 
-/** A model that runs a program in rounds. Its inputs are named as in `encodeRounds`. */
-export interface RoundsModel extends Pick<Model, 'inputs' | 'feeds' | 'release'> {
+/** A model that runs a program in rounds. Its inputs are named as in `encodeScan`. */
+export interface ScanModel extends Pick<Model, 'inputs' | 'feeds' | 'release'> {
   /** The rows of a scanned input, at least for so many rounds, to be filled before `run`. */
   rows(input: string, rounds: number): FloatData | undefined;
   /**
@@ -44,7 +44,7 @@ export interface RoundsModel extends Pick<Model, 'inputs' | 'feeds' | 'release'>
 }
 
 /** Compiles a program to be run in rounds within one call. */
-export function compileRounds(program: Program, roles: Roles, runtime: Runtime): RoundsModel {
+export function compileScan(program: Program, roles: Roles, runtime: Runtime): ScanModel {
   const { pool } = runtime;
   const graph = lowerProgram(program, createGraph(runtime.float));
   const carried: [Edge, Edge][] = graph.inputs.flatMap((input): [Edge, Edge][] => {
@@ -68,7 +68,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
       return graph.outputs.at(-1)!;
     });
   const scanned = graph.inputs.filter(({ name }) => roles.isScanned(name));
-  // Rounds are counted by the rows of some input.
+  // Scan are counted by the rows of some input.
   if (scanned.length === 0) scanned.push(graph.input(roles.counter, [1]));
   const wanted = [...carried.map(([, output]) => output), ...collected];
   graph.outputs.splice(0, graph.outputs.length, ...wanted);
@@ -76,7 +76,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
   const finals = carried.map(([, output]) => output).filter(({ name }) => !roles.isCollected(name));
   const session = openSession(
     graph,
-    () => encodeRounds(graph, { carried, scanned, finals, collected }),
+    () => encodeScan(graph, { carry: carried, xs: scanned, ys: collected, finals }),
     largestOperation(program),
     runtime,
   );
@@ -98,7 +98,7 @@ export function compileRounds(program: Program, roles: Roles, runtime: Runtime):
   }));
   // One buffer for each scanned input, as long as the longest call so far.
   const buffers = new Map<string, FloatData>();
-  const feeds = Object.fromEntries(starts) as RoundsModel['feeds'];
+  const feeds = Object.fromEntries(starts) as ScanModel['feeds'];
   const rowsOf = (x: FloatData, kind: ArrayKind, i: number): FloatData =>
     x.subarray(i * kind.size, (i + 1) * kind.size);
 

@@ -3,12 +3,10 @@ import type { Span, State } from '@odegrad/core';
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
 import { type OnnxArray, type Runtime } from '../runtime/array.ts';
 import type { FeedModel } from '../runtime/compile.ts';
-import { compileRounds, type RoundsModel } from './scan.ts';
+import { SCAN } from '../tuning.ts';
+import { compileScan, type ScanModel } from './scan.ts';
 import { bytesOf } from '@odegrad/trace';
 import { fillSpan, type StepProgram } from './span-inputs.ts';
-
-/** Bytes of states that one call takes in or gives out at most, and steps. */
-const LONGEST = { bytes: 2 ** 16, steps: 64 };
 
 type States = readonly State<OnnxArray>[];
 
@@ -27,9 +25,9 @@ export interface SeveralSteps {
   ): { readonly results: Readonly<Record<string, OnnxArray>>; readonly stateBytes: number };
 }
 
-interface StepRounds {
+interface StepScan {
   readonly step: StepProgram;
-  readonly model: RoundsModel;
+  readonly model: ScanModel;
 }
 
 /** Prepares the models of several steps; each is compiled when it is first needed. */
@@ -43,14 +41,14 @@ export function severalSteps(
   const names = (prefix: string): string[] => shapes.map((_, k) => `${prefix}${k}`);
   const [ys, starts, cotangents] = [names('y'), names('first:y'), names('first:c')];
 
-  let forward: StepRounds | undefined;
-  let adjoint: StepRounds | undefined;
+  let forward: StepScan | undefined;
+  let adjoint: StepScan | undefined;
   const isOfStep = (name: string): boolean => name === 'h' || name === 's';
-  const compiled = (step: StepProgram, roles: Parameters<typeof compileRounds>[1]): StepRounds => ({
+  const compiled = (step: StepProgram, roles: Parameters<typeof compileScan>[1]): StepScan => ({
     step,
-    model: compileRounds(step.program, roles, runtime),
+    model: compileScan(step.program, roles, runtime),
   });
-  const forwardRounds = (): StepRounds =>
+  const forwardScan = (): StepScan =>
     (forward ??= compiled(programs.forward(), {
       carriedTo: (input) => (input.startsWith('y') ? input.replace('y', 'f') : undefined),
       isScanned: isOfStep,
@@ -58,7 +56,7 @@ export function severalSteps(
       isSummed: () => false,
       isCollected: (output) => output.startsWith('f'),
     }));
-  const adjointRounds = (): StepRounds =>
+  const adjointScan = (): StepScan =>
     (adjoint ??= compiled(programs.adjoint(), {
       carriedTo: (input) => (input.startsWith('c') ? input.replace('c', 'gy') : undefined),
       isScanned: (input) => isOfStep(input) || input.startsWith('y'),
@@ -66,7 +64,7 @@ export function severalSteps(
       isSummed: (output) => output.startsWith('gp'),
       isCollected: () => false,
     }));
-  const fill = ({ step, model }: StepRounds, spans: readonly Span[]): void => {
+  const fill = ({ step, model }: StepScan, spans: readonly Span[]): void => {
     const [h, s] = [model.rows('h', spans.length), model.rows('s', spans.length)];
     const { weights, nodes } = step;
     spans.forEach((span, i) => {
@@ -75,16 +73,16 @@ export function severalSteps(
   };
 
   return {
-    longest: Math.max(1, Math.min(LONGEST.steps, Math.floor(LONGEST.bytes / Math.max(1, stateBytes)))),
+    longest: Math.max(1, Math.min(SCAN.steps, Math.floor(SCAN.bytes / Math.max(1, stateBytes)))),
     advance(spans, y, feed) {
-      const rounds = forwardRounds();
+      const rounds = forwardScan();
       fill(rounds, spans);
       feed(rounds.model, [[starts, y]]);
       const { all } = rounds.model.run(spans.length);
       return spans.map((_, i) => shapes.map((__, k) => all[`f${k}`]![i]!));
     },
     adjoint(spans, states, cotangent, feed) {
-      const rounds = adjointRounds();
+      const rounds = adjointScan();
       // Last step first.
       fill(rounds, [...spans].reverse());
       ys.forEach((name, k) => {

@@ -1,6 +1,7 @@
 import { sizeOf as sizeOfSpan, stageTime, type Span } from '@odegrad/core';
 import {
   edit,
+  settings,
   simplify,
   sizeOf,
   type Editor,
@@ -63,8 +64,7 @@ export function withSpanInputs(program: Program, precision: FloatType = 'float32
   };
   for (const instruction of program.instructions) {
     const [output] = instruction.outputs as [number];
-    if (instruction.kernel === 'StageTime')
-      editor.view(time(instruction.attrs['node'] as number), { output });
+    if (instruction.kernel === 'StageTime') editor.view(time(settings.nodeOf(instruction.attrs)), { output });
     else if (instruction.kernel === 'Combine') combine(instruction, { editor, row, precision });
     else editor.keep(instruction);
   }
@@ -89,7 +89,7 @@ function combine({ inputs, outputs, attrs }: Instruction, scene: Scene): void {
     editor.value(x).dtype === dtype
       ? x
       : editor.call('Cast', { x }, { shape: editor.shape(x), dtype }, { dtype });
-  const weights = attrs['weights'] as readonly number[];
+  const weights = settings.weightsOf(attrs);
   const operand = (name: string): number | undefined => {
     const value = inputs.find((other) => other.name === name)?.value;
     return value === undefined ? undefined : cast(value, precision);

@@ -69,6 +69,13 @@ export interface OdeOptions {
   readonly atol?: number | undefined;
   /** Default `'pi'`. */
   readonly controller?: ControllerName | StepSizeController | undefined;
+  /**
+   * How the states at output times between the first and the last come about. `'interpolate'` reads them off the steps, so that they
+   * cost no evaluation, to the accuracy of the solver's continuous extension: the default for adaptive steps where that is of the
+   * solver's order less one at least, as for all but `'dopri8'`. `'land'` ends a step on each: the default for constant steps,
+   * whose `numSteps` count between output times, and for `gradient: 'adjoint'`.
+   */
+  readonly outputs?: 'interpolate' | 'land' | undefined;
   /** Size of the first attempt. By default chosen from f. */
   readonly firstStep?: number | undefined;
   readonly minStep?: number | undefined;

@@ -23,6 +23,7 @@ import {
 import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
+import type { OutputMode } from './output-times.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -33,6 +34,7 @@ export interface Resolved {
   readonly gradient: () => GradientStrategy;
   readonly engine: FieldEngine<unknown>;
   readonly params: readonly Variable[] | undefined;
+  readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
 }
 
@@ -46,6 +48,7 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   controller: ofKind(['controller'], true),
   engine: ofKind(['engine'], true),
   params: valueThat('an array of tf.Variable', Array.isArray),
+  outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
   registry: valueThat('a registry', (value) =>
     hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
@@ -77,6 +80,7 @@ export function resolveOptions(options: OdeOptions): Resolved {
     gradient: strategy,
     engine: resolveEngine(options.engine ?? 'tfjs', registry),
     params: params && checkParameters(params),
+    outputs: options.outputs,
     dtype,
   };
 }

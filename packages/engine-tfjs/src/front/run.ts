@@ -9,6 +9,7 @@ import {
 } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
+import { outputTimes } from './output-times.ts';
 import type { Part } from './parts.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import { environmentOf, type Environment } from '../tape/environment.ts';
@@ -66,11 +67,12 @@ export function run<S, P extends Part>(
 
 function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, kind, y0, ts, timesTensor, dtype, method }: Call<S, P>,
+  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs }: Call<S, P>,
   strategy: GradientStrategy,
   { parameters, reads, isMissed }: Parameters,
   environment: Environment,
 ): Run<P> {
+  const times = outputTimes(ts, outputs, method, strategy);
   const prepared = kind.withTensors(y0, (tensors) =>
     provider.prepare({
       f,
@@ -104,20 +106,30 @@ function runOn<A, S, P extends Part>(
       engine: { name: provider.name, roundoff: engine.roundoff },
       readsTime: () => kind.withTensors(y0, (tensors) => readsTime(f, ts[0]!, tensors)),
     });
-    const solution = strategy.solve({ field, y0: start, ts, timeGradients }, watched);
+    const { knots, between } = times;
+    const problem = {
+      field,
+      y0: start,
+      ts: knots,
+      timeGradients,
+      ...(between.length > 0 ? { between } : {}),
+    };
+    const solution = strategy.solve(problem, watched);
     let released = false;
     return {
       stats: solution.stats,
-      trajectories: () => isolated(() => port.trajectories(solution.ys, shapes)),
+      trajectories: () =>
+        isolated(() => port.trajectories(times.merge(solution.ys, solution.between), shapes)),
       pullback: (cotangents) =>
         isolated(() => {
           const states = port.cotangents(cotangents);
           try {
-            const gradient = solution.pullback(states);
+            const { atKnots, between: within } = times.split(states);
+            const gradient = solution.pullback(atKnots, within);
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
               parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
-              ts: timesTensor && kind.vector(gradient.ts),
+              ts: timesTensor && kind.vector(times.merge(gradient.ts, gradient.between ?? [])),
             };
             releaseState(gradient.y0);
             releaseState(gradient.parameters);

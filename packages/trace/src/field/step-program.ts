@@ -2,6 +2,7 @@ import type { DifferentiableSolver, Solver, Stage, StageEvaluator, StepRequest }
 
 import { createBuilder, type ProgramBuilder } from '../ir/builder.ts';
 import { sizeOf, type Port, type Program } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 import { sumOf } from '../passes/sum-terms.ts';
 import { symbolicEngine } from './symbolic-engine.ts';
 
@@ -24,7 +25,7 @@ export function stepForward(solver: Solver, f: Program, shapes: Shapes): Program
   const scene = createScene(f, shapes);
   const evaluator = scene.evaluator((at) => scene.slopes(at, f));
   const { y } = solver.step(evaluator, ANY, scene.y, { error: false });
-  return scene.builder.finish(ports('f', y));
+  return verified(scene.builder.finish(ports('f', y)), 'stepForward');
 }
 
 /**
@@ -37,11 +38,8 @@ export function stepAttempt(solver: Solver, f: Program, shapes: Shapes): Program
   const evaluator = scene.evaluator((at) => scene.slopes(at, f));
   const request: StepRequest<number> = { first: { t: ANY.t0, y: scene.y, slope }, error: true };
   const { y, error, last } = solver.step(evaluator, ANY, scene.y, request);
-  return scene.builder.finish([
-    ...ports('f', y),
-    ...ports('e', error!),
-    ...(last ? ports('l', last.slope!) : []),
-  ]);
+  const lasts = last ? ports('l', last.slope!) : [];
+  return verified(scene.builder.finish([...ports('f', y), ...ports('e', error!), ...lasts]), 'stepAttempt');
 }
 
 /** y₁ and the pullback of its cotangent `c…` to `gy…` and `gp…`. */
@@ -79,11 +77,11 @@ export function stepGradient(solver: DifferentiableSolver, gradient: Program, sh
       return { y: scene.parts(results, 'gy'), t: 0 };
     },
   });
-  return scene.builder.finish([
-    ...ports('f', y),
-    ...ports('gy', pulled.y),
-    ...[...parameters].map(([name, parts]) => ({ name, value: sumOf(builder, parts) })),
-  ]);
+  const sums = [...parameters].map(([name, parts]) => ({ name, value: sumOf(builder, parts) }));
+  return verified(
+    scene.builder.finish([...ports('f', y), ...ports('gy', pulled.y), ...sums]),
+    'stepGradient',
+  );
 }
 
 const ports = (prefix: string, parts: Parts): Port[] =>

@@ -1,4 +1,6 @@
-import { sizeOf, type Instruction, type Program } from './program.ts';
+import { transposesOf } from './attributes.ts';
+import { kernelOf } from './kernels.ts';
+import { operandOf, sizeOf, type Instruction, type Program } from './program.ts';
 
 /** Floating-point operations of the costliest instruction: threads share the work within one. */
 export function largestOperation(program: Program): number {
@@ -11,26 +13,16 @@ export function operations(program: Program): number {
 }
 
 /** Multiplications of a matrix product. */
-export function multiplications(
-  { attrs, inputs, outputs }: Instruction,
-  shape: (value: number) => readonly number[],
-): number {
-  const left = shape(inputs.find(({ name }) => name === 'a')!.value);
-  return sizeOf(shape(outputs[0]!)) * left.at(attrs['transposeA'] === true ? -2 : -1)!;
+export function multiplications(product: Instruction, shape: (value: number) => readonly number[]): number {
+  const left = shape(operandOf(product, 'a'));
+  return sizeOf(shape(product.outputs[0]!)) * left.at(transposesOf(product.attrs).a ? -2 : -1)!;
 }
-
-/** What an elementary function of one entry costs, in multiplications. */
-const FUNCTION = 10;
-const functions = new Set(
-  'Tanh Sigmoid Exp Log Softplus Elu Selu Erf Sin Cos Tan Pow Expm1 Log1p Softmax LogSoftmax'.split(' '),
-);
 
 function cost(instruction: Instruction, program: Program): number {
   const { kernel, inputs, outputs } = instruction;
   const shape = (value: number): readonly number[] => program.values[value]!.shape;
   const size = sizeOf(shape(outputs[0]!));
-  const operand = (name: string): readonly number[] =>
-    shape(inputs.find((input) => input.name === name)!.value);
+  const operand = (name: string): readonly number[] => shape(operandOf(instruction, name));
   switch (kernel) {
     case 'BatchMatMul':
     case '_FusedMatMul':
@@ -42,11 +34,11 @@ function cost(instruction: Instruction, program: Program): number {
       return (2 * size * sizeOf(operand('dy'))) / operand('dy').at(-1)!;
     case 'Conv2DBackpropInput':
       return 2 * sizeOf(operand('dy')) * sizeOf(operand('filter').slice(0, 3));
-    case 'Reshape':
-      return 0;
-    default:
-      return functions.has(kernel)
-        ? FUNCTION * size
-        : Math.max(size, ...inputs.map(({ value }) => sizeOf(shape(value))));
+    default: {
+      const each = kernelOf(kernel).cost;
+      return each === undefined
+        ? Math.max(size, ...inputs.map(({ value }) => sizeOf(shape(value))))
+        : each * size;
+    }
   }
 }

@@ -70,17 +70,23 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, i) => extent === b[i]);
 }
 
+/** The value that an instruction takes under that name. */
+export function operandOf({ inputs }: Instruction, name: string): number {
+  return inputs.find((operand) => operand.name === name)!.value;
+}
+
 /** The value that index `i` stands for. */
 export function valueOf(program: Program, i: number): Value {
   return program.values[i]!;
 }
 
-/** The same program without the instructions, constants and inputs that the wanted outputs do not need. */
+/** The same program without the instructions, constants and inputs that the wanted outputs do not need. What is an input is not made. */
 export function restrict(program: Program, outputs: readonly Port[]): Program {
   const needed = new Set(outputs.map((port) => port.value));
+  const given = new Set(program.inputs.map((port) => port.value));
   const instructions: Instruction[] = [];
-  for (const instruction of [...program.instructions].reverse()) {
-    if (!instruction.outputs.some((output) => needed.has(output))) continue;
+  for (const instruction of program.instructions.toReversed()) {
+    if (!instruction.outputs.some((output) => needed.has(output) && !given.has(output))) continue;
     instruction.inputs.forEach((operand) => needed.add(operand.value));
     instructions.push(instruction);
   }
@@ -181,17 +187,23 @@ export function difference(a: Program, b: Program): 'operations' | 'settings' | 
   return undefined;
 }
 
-/** One line for each instruction: for messages and tests. */
+/** An instruction on a line, for messages and tests. */
+export function lineOf({ values }: Program, { kernel, inputs, outputs }: Instruction): string {
+  const operands = inputs.map(({ name, value }) => `${name}=%${value}`).join(', ');
+  const types = outputs.map((output) => typeOf(values[output])).join(', ');
+  return `${outputs.map((output) => `%${output}`).join(', ')} = ${kernel}(${operands}): ${types}`;
+}
+
+const typeOf = (value: Value | undefined): string =>
+  value ? `${value.dtype}[${value.shape.join(',')}]` : 'no value';
+
+/** One line for each input, constant, instruction and output. */
 export function describe(program: Program): string {
-  const type = (i: number): string => `${program.values[i]!.dtype}[${program.values[i]!.shape.join(',')}]`;
-  const lines = program.inputs.map((port) => `%${port.value} = input ${port.name}: ${type(port.value)}`);
-  for (const value of program.constants.keys()) lines.push(`%${value} = constant: ${type(value)}`);
-  for (const { kernel, inputs, outputs } of program.instructions) {
-    const operands = inputs.map((operand) => `${operand.name}=%${operand.value}`).join(', ');
-    lines.push(
-      `${outputs.map((o) => `%${o}`).join(', ')} = ${kernel}(${operands}): ${outputs.map(type).join(', ')}`,
-    );
-  }
-  for (const port of program.outputs) lines.push(`output ${port.name} = %${port.value}`);
-  return lines.join('\n');
+  const type = (value: number): string => typeOf(program.values[value]);
+  return [
+    ...program.inputs.map(({ name, value }) => `%${value} = input ${name}: ${type(value)}`),
+    ...[...program.constants.keys()].map((value) => `%${value} = constant: ${type(value)}`),
+    ...program.instructions.map((instruction) => lineOf(program, instruction)),
+    ...program.outputs.map(({ name, value }) => `output ${name} = %${value}`),
+  ].join('\n');
 }

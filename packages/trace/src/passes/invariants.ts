@@ -1,17 +1,20 @@
 import { makersOf, pointwise, restrict, type Instruction, type Port, type Program } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 
-/** A program in two: what depends on the variables alone, and what remains for every point. */
+/** A program in two: its prologue, which depends on the variables alone, and what remains for every point. */
 export interface Hoisted {
   /** From the variables to values that the rest takes in under the same names; undefined where there are none. */
-  readonly prelude: Program | undefined;
+  readonly prologue: Program | undefined;
   readonly rest: Program;
 }
 
 /**
  * Takes out of a program what is the same wherever it runs within a solve: weights joined with their biases, products of
  * weights and constants. Their names begin with `prefix`.
+ *
+ *     f0 = Add(y0, BatchMatMul(p0, p1))  →  prologue: v0 = BatchMatMul(p0, p1)    rest: f0 = Add(y0, v0)
  */
-export function hoist(program: Program, prefix: string): Hoisted {
+export function hoistInvariants(program: Program, prefix: string): Hoisted {
   const late = pointwise(program);
   const early = program.instructions.filter(({ outputs }) => !outputs.some((output) => late.has(output)));
   const makers = makersOf({ ...program, instructions: early });
@@ -28,7 +31,7 @@ export function hoist(program: Program, prefix: string): Hoisted {
       if (made) taken.add(made);
     }
   }
-  if (taken.size === 0) return { prelude: undefined, rest: program };
+  if (taken.size === 0) return { prologue: undefined, rest: program };
   const ports: Port[] = [...taken]
     .flatMap(({ outputs }) => outputs)
     .map((value, i) => ({ name: `${prefix}${i}`, value }));
@@ -37,5 +40,8 @@ export function hoist(program: Program, prefix: string): Hoisted {
     inputs: [...program.inputs, ...ports],
     instructions: program.instructions.filter((instruction) => !taken.has(instruction)),
   };
-  return { prelude: restrict(program, ports), rest: restrict(rest, program.outputs) };
+  return {
+    prologue: verified(restrict(program, ports), 'hoistInvariants'),
+    rest: verified(restrict(rest, program.outputs), 'hoistInvariants'),
+  };
 }

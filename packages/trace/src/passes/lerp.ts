@@ -1,8 +1,12 @@
 import { edit } from '../ir/editor.ts';
 import { countUses, makersOf, sameShape, type Program } from '../ir/program.ts';
 
-/** x s + y (1 − s) as y + s (x − y), where the summands serve nothing else. */
-export function mixWeighted(program: Program): Program {
+/**
+ * Mixtures in one product less, where their summands serve nothing else.
+ *
+ *     Add(Multiply(x, s), Multiply(y, Sub(1, s)))  →  Add(y, Multiply(s, Sub(x, y)))
+ */
+export function lerp(program: Program): Program {
   const { constants } = program;
   const editor = edit(program);
   const { shape } = editor;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { bytesOf, dependents, type Program } from '../ir/program.ts';
-import { split } from './partition.ts';
+import { partition } from './partition.ts';
 import { traceGradient } from '../tracing/trace.ts';
 
 beforeAll(async () => {
@@ -12,7 +12,7 @@ beforeAll(async () => {
 const activations = ({ outputs, values }: Program): number[] =>
   outputs.filter(({ name }) => name.startsWith('a')).map(({ value }) => bytesOf(values[value]!, 4));
 
-describe('split', () => {
+describe('partition', () => {
   test('keeps one array for each nonlinear layer of a network', () => {
     const width = 16;
     for (const depth of [1, 2, 3, 4]) {
@@ -27,7 +27,7 @@ describe('split', () => {
         parameters: weights,
       });
       // The value of the last layer is an activation as well.
-      expect(activations(split(program, 4).forward)).toEqual(
+      expect(activations(partition(program, 4).forward)).toEqual(
         Array.from({ length: depth }, () => 8 * width * 4),
       );
       tf.dispose(weights);
@@ -45,7 +45,7 @@ describe('split', () => {
       parameters: [weight],
     });
     // h = tanh(y W) alone: the rest follows from it by products, sums and squares.
-    expect(activations(split(program, 4).forward)).toEqual([8 * 16 * 4]);
+    expect(activations(partition(program, 4).forward)).toEqual([8 * 16 * 4]);
     weight.dispose();
   });
 
@@ -55,7 +55,7 @@ describe('split', () => {
       shapes: [[4]],
       parameters: [],
     });
-    const { forward, pullback } = split(program, 4);
+    const { forward, pullback } = partition(program, 4);
     expect(forward.inputs.map(({ name }) => name).sort()).toEqual(['t', 'y0']);
     expect(forward.outputs.map(({ name }) => name)).toContain('f0');
     expect(pullback.outputs.map(({ name }) => name)).toEqual(['gt', 'gy0']);
@@ -64,9 +64,26 @@ describe('split', () => {
     for (const { name } of pullback.inputs) expect(/^[tyc]/.test(name) || kept.has(name)).toBe(true);
   });
 
+  test('of several results of a kernel, what is kept is not made again', () => {
+    const { program } = traceGradient({
+      f: (_, [y]) => {
+        const [a, b] = tf.split(tf.tanh(y!), 2, 1) as [tf.Tensor, tf.Tensor];
+        return [tf.concat([tf.exp(tf.square(a)), b], 1)];
+      },
+      shapes: [[5, 6]],
+      parameters: [],
+    });
+    const kernels = ({ instructions }: Program): string[] => instructions.map(({ kernel }) => kernel);
+    const { pullback } = partition(program, 4);
+    expect(kernels(program)).toContain('Tanh');
+    expect(kernels(pullback)).not.toContain('Tanh');
+    const made = pullback.instructions.flatMap(({ outputs }) => outputs);
+    for (const { value } of pullback.inputs) expect(made).not.toContain(value);
+  });
+
   test('a linear function keeps nothing', () => {
     const { program } = traceGradient({ f: (_, [y]) => [tf.mul(y!, -2)], shapes: [[4]], parameters: [] });
-    expect(activations(split(program, 4).forward)).toEqual([]);
+    expect(activations(partition(program, 4).forward)).toEqual([]);
   });
 
   test('a gradient that needs no cotangent stays in the pullback', () => {
@@ -75,7 +92,7 @@ describe('split', () => {
       shapes: [[4]],
       parameters: [],
     });
-    const { forward, pullback } = split(program, 4);
+    const { forward, pullback } = partition(program, 4);
     expect([...forward.outputs, ...pullback.outputs].map(({ name }) => name)).toContain('gy0');
   });
 });

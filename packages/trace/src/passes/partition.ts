@@ -1,4 +1,5 @@
-import { minimumCut } from './minimum-cut.ts';
+import { multiplications } from '../ir/cost.ts';
+import { kernelOf } from '../ir/kernels.ts';
 import {
   bytesOf,
   dependents,
@@ -8,10 +9,11 @@ import {
   type Port,
   type Program,
 } from '../ir/program.ts';
-import { multiplications } from '../ir/cost.ts';
+import { verified } from '../ir/verify.ts';
+import { minimumCut } from './minimum-cut.ts';
 
 /** A gradient program cut in two: the value with what its pullback needs, and the pullback. */
-export interface Split {
+export interface Partition {
   /** Gives `f0…` and the activations, as ports `a0…`. */
   readonly forward: Program;
   /** Takes the activations, cotangents and inputs, and gives the gradients. */
@@ -26,31 +28,23 @@ export interface Activations {
   readonly bytes: number;
 }
 
-/** Kernels so cheap that doing them again beats keeping their results. */
-const cheap = new Set(
-  'Reshape Transpose SplitV Cast Neg Abs Sign Step Square Add Sub Multiply Maximum Minimum Relu Relu6 Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr LogicalNot Select EluGrad ClipByValue Slice Concat PadV2 BroadcastTo Tile'.split(
-    ' ',
-  ),
-);
-
 /**
  * Splits a program by what depends on the cotangents. The activations between are the fewest bytes from
  * which, with inputs and constants, cheap kernels give all that the pullback reads: a minimum cut.
+ *
+ *     f0 = h = Tanh(x); gy0 = Multiply(c0, Sub(1, Square(h)))
+ *     →  forward: f0 = a0 = h = Tanh(x)    pullback: gy0 = Multiply(c0, Sub(1, Square(a0)))
  */
-export function split(program: Program, floatBytes: number): Split {
+export function partition(program: Program, floatBytes: number): Partition {
   const late = dependents(program, (name) => name.startsWith('c'));
   const gradients = program.outputs.filter(({ name }) => name.startsWith('g'));
   const values = program.outputs.filter(({ name }) => name.startsWith('f'));
   const kept = fewest(program, crossing(program, gradients, late), floatBytes);
   const activations = [...kept].map((value, i) => ({ name: `a${i}`, value }));
-  const cut: Program = {
-    ...program,
-    inputs: [...program.inputs, ...activations],
-    instructions: program.instructions.filter(({ outputs }) => !outputs.every((output) => kept.has(output))),
-  };
+  const cut: Program = { ...program, inputs: [...program.inputs, ...activations] };
   return {
-    forward: restrict(program, [...values, ...activations]),
-    pullback: restrict(cut, gradients),
+    forward: verified(restrict(program, [...values, ...activations]), 'partition'),
+    pullback: verified(restrict(cut, gradients), 'partition'),
     activations: {
       names: activations.map(({ name }) => name),
       bytes: activations.reduce((sum, { value }) => sum + bytesOf(program.values[value]!, floatBytes), 0),
@@ -72,7 +66,8 @@ function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: numbe
   const again = new Set(program.instructions.filter((instruction) => isCheap(program, instruction)));
   const once = program.instructions.filter((instruction) => !again.has(instruction));
   return minimumCut({
-    capacities: program.values.map((value) => bytesOf(value, floatBytes)),
+    // What is empty is not kept for nothing either: it would be where nothing asks for it.
+    capacities: program.values.map((value) => Math.max(1, bytesOf(value, floatBytes))),
     // A value that is kept, or costs much, asks for none of its operands; one that is made again asks for all.
     edges: [...again].flatMap(({ inputs, outputs }) =>
       outputs.flatMap((output) => inputs.map(({ value }) => [value, output] as const)),
@@ -85,7 +80,7 @@ function fewest(program: Program, wanted: ReadonlySet<number>, floatBytes: numbe
 /** Whether a kernel does no more than read its operands and write its result. */
 function isCheap({ values }: Program, instruction: Instruction): boolean {
   const { kernel, outputs } = instruction;
-  if (kernel !== 'BatchMatMul') return cheap.has(kernel);
+  if (kernel !== 'BatchMatMul') return kernelOf(kernel).cheap ?? false;
   const shape = (value: number): readonly number[] => values[value]!.shape;
   return multiplications(instruction, shape) === sizeOf(shape(outputs[0]!));
 }

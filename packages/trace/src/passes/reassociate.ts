@@ -1,7 +1,5 @@
 import { edit } from '../ir/editor.ts';
-import { mixWeighted } from './lerp.ts';
 import { countUses, makersOf, sameShape, sizeOf, type Instruction, type Program } from '../ir/program.ts';
-import { simplify } from './simplify.ts';
 
 /** c · Π xᵢ, entry by entry, of values of one shape: the factors are in ascending order. */
 interface Monomial {
@@ -13,15 +11,13 @@ interface Monomial {
 const LONGEST = 6;
 
 /**
- * The same program with its products of arrays put together another way, where that takes fewer passes over them. What a
- * gradient multiplies, the gradient's own gradient multiplies again: with d·s at hand, c·d·s·(1 − s) is two products and not
- * three. Results agree to rounding. For ONNX Runtime, where each product is a pass through memory.
+ * Products of arrays put together another way, where that takes fewer passes over them: what a gradient multiplies, the gradient's
+ * own gradient multiplies again. Results agree to rounding. For ONNX Runtime, where each product is a pass through memory. Leaves
+ * views for `simplify` to take out, and mixtures for `lerp`.
+ *
+ *     p = Multiply(d, s); q = Multiply(Multiply(Multiply(c, d), s), Sub(1, s))  →  q = Multiply(Multiply(p, c), Sub(1, s))
  */
-export function regroup(program: Program): Program {
-  return simplify(mixWeighted(simplify(multiplyOut(program))));
-}
-
-function multiplyOut(program: Program): Program {
+export function reassociate(program: Program): Program {
   const editor = edit(program);
   const monomials = new Map<number, Monomial>();
   const makers = makersOf(program);

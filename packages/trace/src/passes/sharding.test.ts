@@ -2,7 +2,7 @@ import type { FlatField } from '@odegrad/engine-tfjs';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { rowLayouts } from './sharding.ts';
+import { shardings } from './sharding.ts';
 import { traceField, traceGradient } from '../tracing/trace.ts';
 
 const ROWS = 6;
@@ -36,7 +36,7 @@ function isCut(net: Net, parameters: readonly tf.Variable[] = [w, b]): boolean {
   const f: FlatField = (t, [y]) => [net(y as tf.Tensor2D, t)];
   const request = { f, shapes: [[ROWS, COLUMNS]], parameters };
   const traces = [traceField(request), traceGradient(request)];
-  const found = traces.map(({ program }) => rowLayouts(program, ROWS) !== undefined);
+  const found = traces.map(({ program }) => shardings(program, ROWS) !== undefined);
   expect(found[1], 'the gradient of rows apart is one of rows apart').toBe(found[0]);
   return found[0]!;
 }
@@ -91,8 +91,8 @@ describe('rows of a batch', () => {
     for (const x of [perRow, captured]) {
       const f: FlatField = (_, [y]) => [tf.mul(tf.mul(y!, x), bias())];
       const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [b] });
-      expect(rowLayouts(program, ROWS)).toBeUndefined();
-      expect(rowLayouts(program, ROWS, true)).toBeDefined();
+      expect(shardings(program, ROWS)).toBeUndefined();
+      expect(shardings(program, ROWS, true)).toBeDefined();
     }
     captured.dispose();
   });
@@ -106,9 +106,9 @@ describe('rows of a batch', () => {
     expect(isCut(net, [filter])).toBe(true);
     const f: FlatField = (_, [y]) => [net(y as tf.Tensor2D, tf.scalar(0))];
     const { program } = traceGradient({ f, shapes: [[ROWS, COLUMNS]], parameters: [filter] });
-    const layouts = rowLayouts(program, ROWS)!;
-    const layoutOf = (port: string): string =>
-      layouts[program.outputs.find(({ name }) => name === port)!.value]!;
-    expect(['f0', 'gy0', 'gp0'].map(layoutOf)).toEqual(['rows', 'rows', 'partial']);
+    const found = shardings(program, ROWS)!;
+    const shardingOf = (port: string): string =>
+      found[program.outputs.find(({ name }) => name === port)!.value]!;
+    expect(['f0', 'gy0', 'gp0'].map(shardingOf)).toEqual(['sharded', 'sharded', 'partial']);
   });
 });

@@ -1,15 +1,17 @@
-import { elementwise } from '../ir/kernels.ts';
-import type { Attributes, Program } from '../ir/program.ts';
+import { axesOf, axisOf, paddingsOf, permOf, repsOf, transposesOf } from '../ir/attributes.ts';
+import type { RowRule } from '../ir/kernel.ts';
+import { kernelOf, linearity } from '../ir/kernels.ts';
+import type { Attributes, Instruction, Program } from '../ir/program.ts';
 
 /**
  * What the blocks of a batch hold of a value when each runs the program on rows of its own: all of it, its rows (along the
  * first axis), or a summand of it.
  */
-export type Layout = 'whole' | 'rows' | 'partial';
+export type Sharding = 'replicated' | 'sharded' | 'partial';
 
 interface Operand {
   readonly name: string;
-  readonly layout: Layout;
+  readonly sharding: Sharding;
   readonly shape: readonly number[];
 }
 
@@ -22,172 +24,135 @@ interface Call {
   readonly rows: number;
 }
 
-/** The layout of a kernel's results; undefined where the blocks cannot make them apart. */
-type Rule = (call: Call) => Layout | undefined;
+/** The sharding of a kernel's results; undefined where the blocks cannot make them apart. */
+type Rule = (call: Call) => Sharding | undefined;
 
 /**
- * The layout of every value, where y and the cotangent have rows; undefined where rows meet (as in the mean over a batch), or
+ * The sharding of every value, where y and the cotangent have rows; undefined where rows meet (as in the mean over a batch), or
  * may. Constants with as many rows count as rows (noise, or labels), and so do variables besides the parameters, if told.
+ *
+ *     BatchMatMul(y sharded, w replicated)             sharded
+ *     BatchMatMul(y sharded, c sharded; transposeA)    partial: Σ over rows
+ *     Mean(y sharded; axis 0)                          undefined
  */
-export function rowLayouts(
+export function shardings(
   program: Program,
   rows: number,
   ofVariables = false,
-): readonly Layout[] | undefined {
-  const layouts: Layout[] = program.values.map(() => 'whole');
+): readonly Sharding[] | undefined {
+  const found: Sharding[] = program.values.map(() => 'replicated');
   const shape = (value: number): readonly number[] => program.values[value]!.shape;
   for (const { name, value } of program.inputs) {
     const isVariable = ofVariables && /^v\d/.test(name) && isMultiple(shape(value)[0], rows);
-    if (/^[yc]\d/.test(name) || isVariable) layouts[value] = 'rows';
+    if (/^[yc]\d/.test(name) || isVariable) found[value] = 'sharded';
   }
   for (const value of program.constants.keys())
-    if (isMultiple(shape(value)[0], rows)) layouts[value] = 'rows';
-  for (const { kernel, attrs, inputs, outputs } of program.instructions) {
+    if (isMultiple(shape(value)[0], rows)) found[value] = 'sharded';
+  for (const instruction of program.instructions) {
+    const { attrs, inputs, outputs } = instruction;
     const operands = inputs.map(({ name, value }) => ({
       name,
-      layout: layouts[value]!,
+      sharding: found[value]!,
       shape: shape(value),
     }));
     const call: Call = { attrs, operands, shape: shape(outputs[0]!), rows };
-    const layout = operands.every((x) => x.layout === 'whole') ? 'whole' : rules.get(kernel)?.(call);
-    if (!layout) return undefined;
+    const sharding = shardingOf(instruction, call);
+    if (!sharding) return undefined;
     for (const output of outputs) {
-      layouts[output] = layout;
-      if (layout === 'rows' && !isMultiple(shape(output)[0], rows)) return undefined;
+      found[output] = sharding;
+      if (sharding === 'sharded' && !isMultiple(shape(output)[0], rows)) return undefined;
     }
   }
   const fits = ({ name, value }: Program['outputs'][number]): boolean =>
     /^(f|gy)\d/.test(name)
-      ? layouts[value] === 'rows' && shape(value)[0] === rows
-      : layouts[value] === 'partial';
-  return program.outputs.every(fits) ? layouts : undefined;
+      ? found[value] === 'sharded' && shape(value)[0] === rows
+      : found[value] === 'partial';
+  return program.outputs.every(fits) ? found : undefined;
+}
+
+/** The sharding of an instruction's results. */
+function shardingOf(instruction: Instruction, call: Call): Sharding | undefined {
+  if (all(call, 'replicated')) return 'replicated';
+  if (call.operands.some(({ sharding }) => sharding === 'partial'))
+    return isThroughSums(instruction, call) ? 'partial' : undefined;
+  const { rows } = kernelOf(instruction.kernel);
+  return rows && rules[rows](call);
+}
+
+/** Whether sums may be taken through it: Σ f(x) = f(Σ x). */
+function isThroughSums(instruction: Instruction, { operands }: Call): boolean {
+  const linear = linearity(instruction);
+  if (linear === 'jointly') return operands.every(({ sharding }) => sharding === 'partial');
+  const [summed, ...more] = operands.filter(({ sharding }) => sharding !== 'replicated');
+  return linear !== undefined && more.length === 0 && linear.includes(summed!.name);
 }
 
 const isMultiple = (extent: number | undefined, rows: number): boolean =>
   extent !== undefined && extent > 0 && extent % rows === 0;
 
 /** The same for every block, and not along the rows of a result of that rank. */
-const besideRows = ({ layout, shape }: Operand, rank: number): boolean =>
-  layout === 'whole' && (shape.length < rank || shape[0] === 1);
+const besideRows = ({ sharding, shape }: Operand, rank: number): boolean =>
+  sharding === 'replicated' && (shape.length < rank || shape[0] === 1);
 
-const alongRows = ({ layout, shape }: Operand, result: readonly number[]): boolean =>
-  layout === 'rows' && shape.length === result.length && shape[0] === result[0];
+const alongRows = ({ sharding, shape }: Operand, result: readonly number[]): boolean =>
+  sharding === 'sharded' && shape.length === result.length && shape[0] === result[0];
 
-const operand = ({ operands }: Call, name: string): Operand | undefined =>
-  operands.find((other) => other.name === name);
+const all = ({ operands }: Call, sharding: Sharding): boolean =>
+  operands.every((x) => x.sharding === sharding);
 
-const all = ({ operands }: Call, layout: Layout): boolean => operands.every((x) => x.layout === layout);
+const shardedIf = (holds: boolean): Sharding | undefined => (holds ? 'sharded' : undefined);
 
-const broadcast: Rule = ({ operands, shape }) =>
-  operands.every((x) => alongRows(x, shape) || besideRows(x, shape.length)) ? 'rows' : undefined;
+const touchesRows = ({ attrs, operands }: Call): boolean =>
+  axesOf(attrs, operands[0]!.shape.length).includes(0);
 
-/** Of the axes that attributes name. */
-const touchesRows = ({ attrs, operands }: Call): boolean => {
-  const named = attrs['axis'] ?? attrs['reductionIndices'] ?? attrs['dims'] ?? attrs['dim'];
-  const rank = operands[0]!.shape.length;
-  return [named ?? 0].flat().some((axis) => ((axis as number) + rank) % rank === 0);
-};
-
-/** Kernels that do the same to each row. */
-const within: Rule = (call) => (all(call, 'rows') && !touchesRows(call) ? 'rows' : undefined);
-
-/** … and that sums may be taken through. */
-const linear =
-  (rule: Rule): Rule =>
-  (call) =>
-    all(call, 'partial') ? 'partial' : rule(call);
+/** Each entry of the entries at the same place. */
+const entries: Rule = ({ operands, shape }) =>
+  shardedIf(operands.every((x) => alongRows(x, shape) || besideRows(x, shape.length)));
 
 const product: Rule = ({ attrs, operands }) => {
   const [a, b] = operands as [Operand, Operand];
-  if (a.layout === 'partial' || b.layout === 'partial')
-    return a.layout === 'whole' || b.layout === 'whole' ? 'partial' : undefined;
   const rank = Math.max(a.shape.length, b.shape.length);
   if (rank > 2) {
     const fits = (x: Operand): boolean =>
-      (x.layout === 'rows' && x.shape.length === rank) || besideRows(x, rank);
-    return fits(a) && fits(b) ? 'rows' : undefined;
+      (x.sharding === 'sharded' && x.shape.length === rank) || besideRows(x, rank);
+    return shardedIf(fits(a) && fits(b));
   }
-  const across = attrs['transposeA'] === true;
-  if (a.layout === 'rows' && b.layout === 'whole') return across ? undefined : 'rows';
+  const across = transposesOf(attrs);
+  if (a.sharding === 'sharded' && b.sharding === 'replicated') return shardedIf(!across.a);
   // Σ over the rows.
-  return a.layout === 'rows' && b.layout === 'rows' && across && attrs['transposeB'] !== true
+  return a.sharding === 'sharded' && b.sharding === 'sharded' && across.a && !across.b
     ? 'partial'
     : undefined;
 };
-
-const sum: Rule = (call) => {
-  const [x] = call.operands as [Operand];
-  return x.layout === 'partial' || touchesRows(call) ? 'partial' : 'rows';
-};
-
-const scaled: Rule = (call) => {
-  const partial = call.operands.filter(({ layout }) => layout === 'partial');
-  if (partial.length === 0) return broadcast(call);
-  return partial.length === 1 && call.operands.filter(({ layout }) => layout === 'whole').length === 1
-    ? 'partial'
-    : undefined;
-};
-
-/** Rows follow one another in memory, so a block of them is one of any shape. */
-const reshape: Rule = ({ shape, rows }) => (isMultiple(shape[0], rows) ? 'rows' : undefined);
 
 /** A layer with weights: rows in, rows out. */
 const layer =
   (batched: string): Rule =>
-  (call) =>
-    call.operands.every((x) => (x.name === batched ? x.layout === 'rows' : x.layout === 'whole'))
-      ? 'rows'
-      : undefined;
+  ({ operands }) =>
+    shardedIf(operands.every((x) => x.sharding === (x.name === batched ? 'sharded' : 'replicated')));
 
-const first = (list: unknown): unknown => (list as readonly unknown[])[0];
-
-const rules = new Map<string, Rule>();
-const define = (kernels: string, rule: Rule): void => {
-  for (const kernel of kernels.split(' ')) rules.set(kernel, rule);
+/** Without summands among the operands, and with rows. */
+const rules: Readonly<Record<RowRule, Rule>> = {
+  entries,
+  product,
+  'fused product': (call) => {
+    const [a, b, ...others] = call.operands as [Operand, Operand, ...Operand[]];
+    const beside = others.every((x) => besideRows(x, call.shape.length));
+    return shardedIf(beside && product({ ...call, operands: [a, b] }) === 'sharded');
+  },
+  // The same for each row.
+  axes: (call) => shardedIf(all(call, 'sharded') && !touchesRows(call)),
+  sum: (call) => (touchesRows(call) ? 'partial' : 'sharded'),
+  // Rows follow one another in memory, so a block of them is one of any shape.
+  view: ({ shape, rows }) => shardedIf(isMultiple(shape[0], rows)),
+  transpose: ({ attrs }) => shardedIf(permOf(attrs)[0] === 0),
+  // Counted among the axes of the result.
+  pack: (call) => shardedIf(all(call, 'sharded') && axisOf(call.attrs, call.shape.length) !== 0),
+  slice: ({ shape, operands }) => shardedIf(shape[0] === operands[0]!.shape[0]),
+  pad: ({ attrs }) => shardedIf(paddingsOf(attrs)[0]!.every((n) => n === 0)),
+  tile: ({ attrs }) => shardedIf(repsOf(attrs)[0] === 1),
+  'layer of x': layer('x'),
+  'layer of dy': layer('dy'),
+  filter: (call) => (all(call, 'sharded') ? 'partial' : undefined),
+  images: (call) => shardedIf(all(call, 'sharded')),
 };
-
-define(elementwise.join(' '), broadcast);
-define('Neg Add Sub AddN', linear(broadcast));
-define('Multiply', scaled);
-define('RealDiv', (call) => (operand(call, 'b')?.layout === 'partial' ? undefined : scaled(call)));
-define('BatchMatMul', product);
-define('_FusedMatMul', (call) => {
-  const [a, b, ...others] = call.operands as [Operand, Operand, ...Operand[]];
-  const beside = others.every((x) => besideRows(x, call.shape.length));
-  return beside && product({ ...call, operands: [a, b] }) === 'rows' ? 'rows' : undefined;
-});
-define('Sum', sum);
-define('Mean Prod Max Min All Any ArgMax ArgMin Softmax LogSoftmax Cumsum Cumprod Reverse', within);
-define('Reshape', linear(reshape));
-define(
-  'Transpose',
-  linear((call) => (first(call.attrs['perm']) === 0 ? 'rows' : undefined)),
-);
-define('Concat SplitV Unpack', linear(within));
-// Counted among the axes of the result.
-define(
-  'Pack',
-  linear((call) => {
-    const axis = call.attrs['axis'] as number;
-    const isFirst = axis === 0 || axis === -call.shape.length;
-    return all(call, 'rows') && !isFirst ? 'rows' : undefined;
-  }),
-);
-define(
-  'Slice',
-  linear((call) => (call.shape[0] === call.operands[0]!.shape[0] ? 'rows' : undefined)),
-);
-const padded: Rule = (call) =>
-  all(call, 'rows') && (first(call.attrs['paddings']) as readonly number[]).every((n) => n === 0)
-    ? 'rows'
-    : undefined;
-define('MirrorPad', linear(padded));
-define('PadV2', (call) => ((call.attrs['constantValue'] ?? 0) === 0 ? linear(padded) : padded)(call));
-define('Tile', (call) => (all(call, 'rows') && first(call.attrs['reps']) === 1 ? 'rows' : undefined));
-define('BroadcastTo', broadcast);
-define('Conv2D FusedConv2D DepthwiseConv2dNative FusedDepthwiseConv2D', layer('x'));
-define('Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput', layer('dy'));
-define('Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter', (call) =>
-  all(call, 'rows') ? 'partial' : undefined,
-);
-define('MaxPool AvgPool MaxPoolGrad AvgPoolGrad', (call) => (all(call, 'rows') ? 'rows' : undefined));

@@ -1,4 +1,7 @@
+import { beginOf, paddingsOf, axisOf, permOf, stridesOf } from '../ir/attributes.ts';
+import { kernelOf } from '../ir/kernels.ts';
 import {
+  operandOf as operand,
   sameData,
   sameShape,
   restrict,
@@ -26,9 +29,15 @@ type Rewrite = { readonly same: number } | { readonly as: Instruction } | undefi
 type Rule = (instruction: Instruction, scope: Scope) => Rewrite;
 
 /**
- * The same program with fewer instructions: views of views folded, neutral operations and unneeded
- * broadcasts removed, common subexpressions merged, dead code dropped. Results are the same to the last
- * bit, but for the sign of zeros.
+ * Fewer instructions: views of views folded, neutral operations and unneeded broadcasts removed, common subexpressions merged,
+ * dead code dropped. Results are the same to the last bit, but for the sign of zeros.
+ *
+ *     Reshape(Reshape(x))                      →  Reshape(x), or x
+ *     Transpose(Transpose(x))                  →  Transpose(x), or x; a view where only axes of extent 1 move
+ *     Slice(Concat(x, y)) of just y            →  y
+ *     Add(x, 0), Multiply(x, 1), Sum of all 1  →  x
+ *     Add(x, Multiply(row, ones))              →  Add(x, row)
+ *     Tanh(x) … Tanh(x)                        →  Tanh(x), once
  */
 export function simplify(program: Program): Program {
   const alias = new Map<number, number>();
@@ -75,11 +84,9 @@ export function simplify(program: Program): Program {
   return restrict({ ...program, instructions }, outputs);
 }
 
-const commutative = new Set(['Add', 'Multiply']);
-
 function keyOf({ kernel, attrs, inputs, outputs }: Instruction, program: Program): string {
   const operands = inputs.map(({ name, value }) => `${name}:${value}`);
-  if (commutative.has(kernel) && operands.length === 2) {
+  if (kernelOf(kernel).commutative) {
     const [a, b] = inputs.map(({ value }) => value).sort((x, y) => x - y);
     operands.splice(0, 2, `${a}`, `${b}`);
   }
@@ -108,8 +115,6 @@ function applyRules(instruction: Instruction, scope: Scope): Rewrite {
   return undefined;
 }
 
-const operand = (instruction: Instruction, name: string): number =>
-  instruction.inputs.find((input) => input.name === name)!.value;
 const withInputs = (
   instruction: Instruction,
   inputs: readonly Operand[],
@@ -128,12 +133,12 @@ const views: Rule = (instruction, { maker, shape }) => {
 
 const transposes: Rule = (instruction, { maker, shape }) => {
   if (instruction.kernel !== 'Transpose') return undefined;
-  const perm = instruction.attrs['perm'] as number[];
+  const perm = permOf(instruction.attrs);
   const x = operand(instruction, 'x');
   if (perm.every((axis, i) => axis === i)) return { same: x };
   const inner = maker.get(x);
   if (inner?.kernel === 'Transpose') {
-    const before = inner.attrs['perm'] as number[];
+    const before = permOf(inner.attrs);
     return withInputs(instruction, inner.inputs, { perm: perm.map((axis) => before[axis]!) });
   }
   // Moving axes of extent 1 about moves no data.
@@ -142,30 +147,12 @@ const transposes: Rule = (instruction, { maker, shape }) => {
   return { as: { ...instruction, kernel: 'Reshape', attrs: { shape: shape(instruction.outputs[0]!) } } };
 };
 
-/** Kernels whose result is the operand when it has the operand's shape. */
-const whole = new Set([
-  'Slice',
-  'StridedSlice',
-  'PadV2',
-  'MirrorPad',
-  'Tile',
-  'BroadcastTo',
-  'Concat',
-  'AddN',
-  'Mean',
-  'Max',
-  'Min',
-  'Prod',
-]);
-
-const wholes: Rule = (instruction, { shape, program }) => {
-  const { kernel, inputs, outputs, attrs } = instruction;
-  const reduces =
-    kernel === 'Sum' && program.values[outputs[0]!]!.dtype === program.values[inputs[0]!.value]!.dtype;
-  if (inputs.length !== 1 || !(whole.has(kernel) || reduces)) return undefined;
-  if (kernel === 'StridedSlice' && !(attrs['strides'] as number[]).every((stride) => stride === 1))
-    return undefined;
+/** A kernel that takes all there is, and gives it back. */
+const idle: Rule = ({ kernel, inputs, outputs, attrs }, { shape, program: { values } }) => {
+  if (inputs.length !== 1 || !kernelOf(kernel).idleAtFullSize) return undefined;
+  if (kernel === 'StridedSlice' && !stridesOf(attrs).every((stride) => stride === 1)) return undefined;
   const x = inputs[0]!.value;
+  if (values[x]!.dtype !== values[outputs[0]!]!.dtype) return undefined;
   if (sizeOf(shape(x)) !== sizeOf(shape(outputs[0]!))) return undefined;
   if (sameShape(shape(x), shape(outputs[0]!))) return { same: x };
   return {
@@ -182,18 +169,18 @@ const wholes: Rule = (instruction, { shape, program }) => {
 const slices: Rule = (instruction, { maker, shape }) => {
   if (instruction.kernel !== 'Slice') return undefined;
   const inner = maker.get(operand(instruction, 'x'));
-  const begin = [instruction.attrs['begin']].flat() as number[];
+  const begin = beginOf(instruction.attrs);
   const result = shape(instruction.outputs[0]!);
   if (begin.length !== result.length) return undefined;
   if (inner?.kernel === 'PadV2') {
     const source = operand(inner, 'x');
-    const paddings = inner.attrs['paddings'] as [number, number][];
+    const paddings = paddingsOf(inner.attrs);
     return sameShape(shape(source), result) && begin.every((from, i) => from === paddings[i]![0])
       ? { same: source }
       : undefined;
   }
   if (inner?.kernel !== 'Concat') return undefined;
-  const axis = ((inner.attrs['axis'] as number) + result.length) % result.length;
+  const axis = axisOf(inner.attrs, result.length);
   let from = 0;
   for (const { value } of inner.inputs) {
     if (begin.every((at, i) => at === (i === axis ? from : 0)) && sameShape(shape(value), result))
@@ -205,29 +192,19 @@ const slices: Rule = (instruction, { maker, shape }) => {
 
 const neutral: Rule = (instruction, { shape, isUniform }) => {
   const { kernel, inputs, outputs } = instruction;
-  const entry = { Add: 0, Multiply: 1, Sub: 0, RealDiv: 1 }[kernel];
+  const { neutral: entry, commutative } = kernelOf(kernel);
   if (entry === undefined) return undefined;
   const result = shape(outputs[0]!);
   const [a, b] = [inputs[0]!.value, inputs[1]!.value];
   if (isUniform(b, entry) && sameShape(shape(a), result)) return { same: a };
-  if (commutative.has(kernel) && isUniform(a, entry) && sameShape(shape(b), result)) return { same: b };
+  if (commutative && isUniform(a, entry) && sameShape(shape(b), result)) return { same: b };
   return undefined;
 };
 
-const broadcasting = new Set([
-  'Add',
-  'Sub',
-  'Multiply',
-  'RealDiv',
-  'Maximum',
-  'Minimum',
-  'SquaredDifference',
-  'Pow',
-]);
-
 /** x · ones, an explicit broadcast, whose user broadcasts anyway. */
 const broadcasts: Rule = (instruction, { maker, shape, isUniform }) => {
-  if (!broadcasting.has(instruction.kernel)) return undefined;
+  const { elementwise, operands } = kernelOf(instruction.kernel);
+  if (!elementwise || operands !== 'a b') return undefined;
   const result = shape(instruction.outputs[0]!);
   const source = (value: number): number | undefined => {
     const inner = maker.get(value);
@@ -249,4 +226,4 @@ const broadcasts: Rule = (instruction, { maker, shape, isUniform }) => {
   return undefined;
 };
 
-const rules: readonly Rule[] = [views, transposes, wholes, slices, neutral, broadcasts];
+const rules: readonly Rule[] = [views, transposes, idle, slices, neutral, broadcasts];

@@ -1,5 +1,7 @@
 import type { ProgramBuilder } from '../ir/builder.ts';
-import { sameShape, sizeOf, type Instruction } from '../ir/program.ts';
+import { axesOf, transposesOf } from '../ir/attributes.ts';
+import { kernelOf, linearity } from '../ir/kernels.ts';
+import { operandOf, sameShape, sizeOf, type Instruction } from '../ir/program.ts';
 
 /**
  * Entries of an operand up to which stacking it with its like pays. A small matrix product costs its call; a large one
@@ -7,13 +9,14 @@ import { sameShape, sizeOf, type Instruction } from '../ir/program.ts';
  */
 const STACKED = 4096;
 
-/** Kernels that are linear in their only operand, entry by entry or by moving entries. */
-const linear = new Set(['Reshape', 'Transpose', 'Neg']);
-
 /**
  * The sum of values of one shape. Where all were made alike, as the summands of a weight's gradient are by the stages
  * of a step, the sum moves inside: Σ aᵢᵀ bᵢ is one product of the aᵢ and the bᵢ stacked, and a sum over rows of each is
  * one over the rows of all.
+ *
+ *     Σ Transpose(xᵢ)               →  Transpose(AddN(x₀, x₁, …))
+ *     Σ Sum(xᵢ; axis 0)             →  Sum(Concat(x₀, x₁, …); axis 0)
+ *     Σ BatchMatMul(aᵢᵀ, bᵢ)        →  BatchMatMul(Concat(a₀, a₁, …)ᵀ, Concat(b₀, b₁, …))
  */
 export function sumOf(builder: ProgramBuilder, values: readonly number[]): number {
   if (values.length === 1) return values[0]!;
@@ -44,22 +47,22 @@ function isAlike(builder: ProgramBuilder, a: Instruction, b: Instruction): boole
 function movedInside(builder: ProgramBuilder, makers: readonly Instruction[]): number | undefined {
   const { kernel, attrs, inputs, outputs } = makers[0]!;
   const shape = builder.shape(outputs[0]!);
-  const operands = (name: string): number[] =>
-    makers.map((maker) => maker.inputs.find((input) => input.name === name)!.value);
+  const operands = (name: string): number[] => makers.map((maker) => operandOf(maker, name));
   const [{ name } = { name: '' }] = inputs;
-  if (linear.has(kernel))
+  const { elementwise, permutes } = kernelOf(kernel);
+  if (inputs.length === 1 && (elementwise ?? permutes) && linearity(makers[0]!) === 'jointly')
     return builder.call(kernel, { [name]: sumOf(builder, operands(name)) }, shape, attrs);
   if (kernel === 'Sum') {
     const rank = builder.shape(inputs[0]!.value).length;
-    const axes = [attrs['axis'] ?? []].flat() as number[];
-    if (!axes.some((axis) => (axis + rank) % rank === 0)) return undefined;
+    if (!axesOf(attrs, rank).includes(0)) return undefined;
     const stacked = stack(builder, operands(name), 0);
     return stacked === undefined ? undefined : builder.call('Sum', { [name]: stacked }, shape, attrs);
   }
   if (kernel !== 'BatchMatMul' || shape.length !== 2) return undefined;
   // Stacked along the axis that the product sums over.
-  const a = stack(builder, operands('a'), attrs['transposeA'] === true ? 0 : 1);
-  const b = stack(builder, operands('b'), attrs['transposeB'] === true ? 1 : 0);
+  const across = transposesOf(attrs);
+  const a = stack(builder, operands('a'), across.a ? 0 : 1);
+  const b = stack(builder, operands('b'), across.b ? 1 : 0);
   return a === undefined || b === undefined ? undefined : builder.call('BatchMatMul', { a, b }, shape, attrs);
 }
 

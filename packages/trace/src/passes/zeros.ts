@@ -1,27 +1,17 @@
 import { edit } from '../ir/editor.ts';
+import { linearity } from '../ir/kernels.ts';
 import { sameShape, sizeOf, type Instruction, type Program } from '../ir/program.ts';
+import { verified } from '../ir/verify.ts';
 import { simplify } from './simplify.ts';
 
-/** Kernels that are zero where one of these operands is. */
-const zeroWith: Readonly<Record<string, readonly string[]>> = {
-  Multiply: ['a', 'b'],
-  BatchMatMul: ['a', 'b'],
-  RealDiv: ['a'],
-  Conv2D: ['x', 'filter'],
-  Conv2DBackpropInput: ['dy', 'filter'],
-  Conv2DBackpropFilter: ['x', 'dy'],
-  GatherV2: ['x'],
-};
-/** Kernels of one operand that are linear in it. */
-const linear = new Set(
-  'Reshape Transpose Neg Sum Mean Slice StridedSlice SplitV Tile BroadcastTo Reverse'.split(' '),
-);
-
-const sums = new Set(['Add', 'AddN', 'Sub']);
+/** Kernels that add their operands, or take one from the other. */
+const sums = ['Add', 'AddN', 'Sub'];
 
 /**
  * The same program for inputs that are zero, without the inputs and without what is zero on their account. Outputs that
  * are zero are left out. A product with zero is zero, whatever the other factor.
+ *
+ *     Add(x, Multiply(zero, y))  →  x
  */
 export function withZeros(program: Program, isZero: (input: string) => boolean): Program {
   const editor = edit(program);
@@ -30,19 +20,18 @@ export function withZeros(program: Program, isZero: (input: string) => boolean):
   const isNothing = (value: number): boolean =>
     zero.has(value) || (program.constants.get(value)?.every((x) => x === 0) ?? false);
 
-  const vanishes = ({ kernel, attrs, inputs }: Instruction): boolean => {
-    const factors = zeroWith[kernel];
-    if (factors) return inputs.some(({ name, value }) => factors.includes(name) && zero.has(value));
-    const all = inputs.every(({ value }) => isNothing(value));
-    if (kernel === 'PadV2') return all && (attrs['constantValue'] ?? 0) === 0;
-    return all && (linear.has(kernel) || sums.has(kernel) || kernel === 'Concat');
+  const vanishes = (instruction: Instruction): boolean => {
+    const linear = linearity(instruction);
+    return linear === 'jointly'
+      ? instruction.inputs.every(({ value }) => isNothing(value))
+      : instruction.inputs.some(({ name, value }) => (linear?.includes(name) ?? false) && zero.has(value));
   };
   /** Writes a sum of which some summands are zero as what is left of it; not where that is smaller than the sum. */
   const sumsRest = ({ kernel, inputs, outputs }: Instruction): boolean => {
     const rest = inputs.filter(({ value }) => !isNothing(value));
     const [first] = rest;
     const output = outputs[0]!;
-    if (!first || !sums.has(kernel)) return false;
+    if (!first || !sums.includes(kernel)) return false;
     if (rest.length > 1) {
       editor.call(kernel, Object.fromEntries(rest.map(({ value }, i) => [i, value])), { output });
       return true;
@@ -64,5 +53,5 @@ export function withZeros(program: Program, isZero: (input: string) => boolean):
     }
   }
   const outputs = program.outputs.filter(({ value }) => !zero.has(value));
-  return simplify({ ...editor.finish(), outputs });
+  return verified(simplify({ ...editor.finish(), outputs }), 'withZeros');
 }

@@ -13,6 +13,8 @@ export interface TracedField<M> {
   readonly forward: Program;
   /** @throws what recording it threw, where f has no gradient. */
   readonly gradient: () => Program;
+  /** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
+  readonly gradientIfAny: Program | undefined;
   readonly made: M;
 }
 
@@ -79,7 +81,7 @@ export function createTraceCache<M>(
     // Another than before: fine, where it stays that.
     if (own.length > 0) checkSteady(now.program, recordedNow(request).program);
     const { others, ...gradient } = recordGradient(request, shapes, now);
-    const bare = { shapes, forward: now.program, gradient: gradient.program };
+    const bare = { shapes, forward: now.program, ...gradient };
     const twin = recent.find((other) => other.key === key && sameTrace(other.traced, bare));
     const entry = twin ?? {
       key,
@@ -104,21 +106,11 @@ type BareField = Omit<TracedField<unknown>, 'made'>;
 
 function sameTrace(a: BareField, b: BareField): boolean {
   if (difference(a.forward, b.forward)) return false;
-  const [one, other] = [gradientIn(a), gradientIn(b)];
+  const [one, other] = [a.gradientIfAny, b.gradientIfAny];
   return one && other ? !difference(one, other) : one === other;
 }
 
-/** The gradient's program; undefined where f has none, which concerns nobody until one is asked for, and then is said. */
-export function gradientIn({ gradient }: Pick<BareField, 'gradient'>): Program | undefined {
-  try {
-    return gradient();
-  } catch {
-    return undefined;
-  }
-}
-
-interface RecordedGradient {
-  readonly program: () => Program;
+interface RecordedGradient extends Pick<BareField, 'gradient' | 'gradientIfAny'> {
   /** What f and its gradient read, that of f first. */
   readonly others: readonly Tensor[];
 }
@@ -134,11 +126,11 @@ function recordGradient(
     const others = [...new Set([...forward.others, ...trace.others])];
     const names = new Map(trace.others.map((x, i) => [`v${i}`, `v${others.indexOf(x)}`]));
     const program = withNames(trace.program, names);
-    return { program: () => program, others };
+    return { gradient: () => program, gradientIfAny: program, others };
   } catch (error) {
-    const program = (): never => {
+    const gradient = (): never => {
       throw error;
     };
-    return { program, others: forward.others };
+    return { gradient, gradientIfAny: undefined, others: forward.others };
   }
 }

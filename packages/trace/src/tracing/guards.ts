@@ -16,7 +16,7 @@ const checked = new WeakSet<Program>();
  * recorded for doubles and its slopes differ, as they do where t has more digits than float32 holds, `inFloat32` decides.
  * @throws {EngineError} if it is not.
  */
-export function checkPurity(
+export function checkGuards(
   request: FieldRequest,
   recorded: Program,
   slope: () => readonly ArrayLike<number>[],

@@ -43,9 +43,15 @@ export function computeNumbersBy(kernel: ExactKernel): void {
 
 /** The values of a tensor that was not computed from t, y or a variable: as f wrote them, where that is known. */
 export function constantData({ dataId, dtype }: TensorInfo): ConstantData {
-  const data = engine().readSync(dataId) as ConstantData;
-  if (!seen || dtype !== 'float32') return data.slice();
-  return numbers.get(dataId) ?? recovered(data as Float32Array);
+  const data = ofType(engine().readSync(dataId) as ConstantData, dtype as TensorType);
+  if (!seen || !(data instanceof Float32Array)) return data.slice();
+  return numbers.get(dataId) ?? recovered(data);
+}
+
+/** A cast of truth values to a wider type shares their data. */
+function ofType(data: ConstantData, dtype: TensorType): ConstantData {
+  const array = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+  return data instanceof array ? data : array.from(data);
 }
 
 /** Told of a kernel that was computed on nothing but constants: notes what it gives in doubles. */

@@ -16,10 +16,13 @@ import {
   Variable,
 } from '@tensorflow/tfjs-core';
 
-import { notingNumbers } from './numbers.ts';
 import type { Program } from '../ir/program.ts';
-import { hasElements, record, unrecordable, type Recorder } from './tracer.ts';
+import { verified } from '../ir/verify.ts';
 import { simplify } from '../passes/simplify.ts';
+import { notingNumbers } from './numbers.ts';
+import type { Recorder } from './recording.ts';
+import { hasElements, unrecordable } from './refusals.ts';
+import { record } from './tracer.ts';
 
 /** What is traced, for which shapes. */
 export interface TraceRequest {
@@ -109,7 +112,7 @@ function trace(request: TraceRequest, body: (recorder: Recorder, scene: Scene) =
         const outputs = withoutValues(recorder, swapped, () =>
           noting(() => smoothGradients(() => body(recorder, { ...request, t, y }))),
         );
-        const program = recorder.program(outputs);
+        const program = verified(recorder.program(outputs), 'recording');
         const tensors = new Map([
           ...swapped.map(({ tensor, name }) => [name, tensor] as const),
           ...recorder.captured.map(({ tensor }, i) => [`k${i}`, tensor] as const),
@@ -174,7 +177,7 @@ export function withParameters({ program, others, read }: Trace, parameters: rea
 
 /** Leaves only what is used of what is read from outside, numbered in the order of its first use. */
 function finish(program: Program, tensors: ReadonlyMap<string, Tensor>): Omit<Trace, 'read'> {
-  const simple = simplify(program);
+  const simple = verified(simplify(program), 'simplify');
   const ports = new Map(simple.inputs.map(({ name, value }) => [value, name]));
   const operands = simple.instructions.flatMap(({ inputs }) => inputs);
   const used = new Set([...operands, ...simple.outputs].map(({ value }) => ports.get(value) ?? ''));
