@@ -98,7 +98,7 @@ const placeText = ({ axis, sizes }: Resident): string =>
 function processTable(resident: readonly Resident[]): Table {
   return {
     title: 'What processes take',
-    note: 'Largest resident memory beyond that of a process that only solves forward.',
+    note: 'Largest resident memory beyond that of a process that only solves forward. From the common point to another, processes follow the ledger where they grow by half as much to half as much again, give or take 24 MB, by which two processes differ anyway; smaller changes are not told apart.',
     head: ['point', 'strategy', 'process', 'ledger'],
     rows: resident.map((row) => [
       placeText(row),
