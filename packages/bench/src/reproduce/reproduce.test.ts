@@ -81,7 +81,7 @@ describe('memory', () => {
 });
 
 describe('robustness', () => {
-  it('finds exact gradients exact, and the adjoint’s not', async () => {
+  it('finds exact gradients exact, and the adjoint’s not', { timeout: 240_000 }, async () => {
     const before = tf.memory().numTensors;
     const outcome = await measureRobustness(setting, {
       rows: 2,

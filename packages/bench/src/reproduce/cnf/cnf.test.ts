@@ -85,7 +85,7 @@ describe('tables', () => {
   });
 });
 
-describe('flows', () => {
+describe('flows', { timeout: 240_000 }, () => {
   const sizes: FlowSizes = {
     distributions: [eightGaussians, cornerMixture(4, createRandom(1))],
     plane: {
