@@ -101,10 +101,7 @@ function inDoubles(layer: Layer): number[][] {
   const { x, w, c } = draw(7);
   const [y, weights] = [exact.tensor2d(x, [2, 60]), exact.tensor1d(w)];
   const f = (one: tf.Tensor, other: tf.Tensor): tf.Tensor => slope(exact, layer, one, other);
-  const gradients = exact.grads(f)(
-    [y, weights],
-    exact.tensor2d(c, [2, 60]),
-  );
+  const gradients = exact.grads(f)([y, weights], exact.tensor2d(c, [2, 60]));
   return [f(y, weights), ...gradients].map((one) => Array.from(one.dataSync()));
 }
 

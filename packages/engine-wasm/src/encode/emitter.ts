@@ -18,7 +18,8 @@ export interface Emitter {
   finish(): FunctionCode;
 }
 
-export const get = (local: number): Code => [0x20, ...unsigned(local)];
+const reads: Code[] = [];
+export const get = (local: number): Code => (reads[local] ??= [0x20, ...unsigned(local)]);
 export const set = (local: number, value: Code): Code => [...value, 0x21, ...unsigned(local)];
 export const integer = (x: number): Code => [0x41, ...signed(x | 0)];
 export const call = (index: number): Code => [0x10, ...unsigned(index)];
@@ -39,8 +40,11 @@ export function createEmitter(): Emitter {
     local: (type) => locals.push(type) - 1,
     keep(value, type = 'v128') {
       const local = emitter.local(type);
-      append(code, set(local, value));
-      return get(local);
+      append(code, value);
+      const result = get(local);
+      code.push(0x21);
+      for (let i = 1; i < result.length; i++) code.push(result[i]!);
+      return result;
     },
     // Constants stand in locals that are set first: written where they are used they cost a third of an elementary function.
     constant(bytes) {

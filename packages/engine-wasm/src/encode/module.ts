@@ -57,7 +57,7 @@ export function encodeModule({ imports, functions, exports, pages }: ModuleSourc
   section(3, list(declared));
   section(7, list(exported));
   section(10, list(functions.map(body)));
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 function body({ locals, body: code }: FunctionCode): number[] {

@@ -109,6 +109,7 @@ export function createLanes(
   const { keep, constant } = emitter;
   const codes = opcodes[float];
   const numbers = new Map<number, Code>();
+  const words = new Map<bigint, Code>();
   const width = float === 'float64' ? 8 : 4;
   const unary =
     (opcode: number): Unary =>
@@ -131,8 +132,12 @@ export function createLanes(
       return code;
     },
     bits(x) {
+      const known = words.get(x);
+      if (known) return known;
       const one = Array.from({ length: width }, (_, i) => Number((x >> BigInt(8 * i)) & 255n));
-      return constant(Array.from({ length: 16 / width }, () => one).flat());
+      const code = constant(Array.from({ length: 16 / width }, () => one).flat());
+      words.set(x, code);
+      return code;
     },
     add: binary(codes.add),
     sub: binary(codes.sub),

@@ -1,8 +1,8 @@
-import type { settings} from '@odegrad/trace';
+import type { settings } from '@odegrad/trace';
 import { type Editor } from '@odegrad/trace';
 
 /** One spatial axis of a convolution or pooling. */
-export interface Axis {
+interface Axis {
   readonly input: number;
   readonly output: number;
   readonly size: number;

@@ -41,6 +41,10 @@ export function createWalk(emitter: Emitter, extents: readonly number[], accesse
     emitter.emit(set(local, integer(start)));
     pointers.set(key, { local, steps, start });
   }
+  const ways = new Map<
+    Access,
+    { readonly steps: readonly number[]; readonly pointer: Pointer | undefined }
+  >();
   const move = (axis: number, entries: number): void => {
     for (const { local, steps } of pointers.values()) {
       const by = steps[axis]! * entries;
@@ -57,9 +61,14 @@ export function createWalk(emitter: Emitter, extents: readonly number[], accesse
       if (count > 1) move(axis, -count * step);
     },
     address(access, at) {
-      const steps = stepsOf(access);
-      const pointer = pointers.get(steps.join());
-      const fixed = steps.reduce((sum, step, axis) => sum + step * (at[axis] ?? 0), 0);
+      let way = ways.get(access);
+      if (!way) {
+        const steps = stepsOf(access);
+        ways.set(access, (way = { steps, pointer: pointers.get(steps.join()) }));
+      }
+      const { steps, pointer } = way;
+      let fixed = 0;
+      for (let axis = 0; axis < steps.length; axis++) fixed += steps[axis]! * (at[axis] ?? 0);
       const { address, width } = access.buffer;
       const offset = address + access.offset * width + fixed - (pointer?.start ?? 0);
       const walked = pointer && get(pointer.local);
