@@ -6,6 +6,7 @@ const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
   'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
   trace: ['ir', 'passes', 'tracing', 'field'],
+  'engine-wasm': ['encode', 'functions', 'nests', 'lower', 'runtime', 'field'],
   'engine-onnx': ['passes', 'lower', 'runtime', 'steps', 'field', 'shards'],
 };
 const inOrder = Object.entries(rooms).flatMap(([name, folders]) =>
@@ -52,7 +53,7 @@ export default {
     {
       name: 'what-browsers-run-is-nothing-of-node',
       severity: 'error',
-      from: { path: '^packages/(trace|engine-replay|models)/src', pathNot: test },
+      from: { path: '^packages/(trace|engine-replay|engine-wasm|models)/src', pathNot: test },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -72,6 +73,12 @@ export default {
       severity: 'error',
       from: { path: '^packages/models/src', pathNot: test },
       to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|models)/' },
+    },
+    {
+      name: 'engine-wasm-falls-back-on-engine-replay',
+      severity: 'error',
+      from: { path: '^packages/engine-wasm/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay|engine-wasm)/' },
     },
     {
       name: 'testkit-imports-only-core',

@@ -1,7 +1,7 @@
 export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
 export { integral, pi, pid, type PidOptions } from './stepping/controllers.ts';
 export { describe } from './arguments/describe.ts';
-export type { DifferentiableSolver } from './solver/differentiable.ts';
+export { isDifferentiable, type DifferentiableSolver } from './solver/differentiable.ts';
 export {
   ArgumentError,
   EngineError,

@@ -49,6 +49,7 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
     stages: main.length,
     tableau,
     interpolant,
+    traceable: true,
     ...(tableau.embeddedOrder === undefined ? {} : { embeddedOrder: tableau.embeddedOrder }),
 
     step(evaluator, span, y, { first, error, read = false }) {

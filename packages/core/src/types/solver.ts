@@ -65,6 +65,11 @@ export interface Solver {
   readonly embeddedOrder?: number;
   /** For Runge–Kutta methods, the tableau. */
   readonly tableau?: ButcherTableau;
+  /**
+   * Whether a step and its pullback are nothing but evaluations of f and combinations scaled by the step size, in the same order for
+   * every span: an engine may write them down once and compile them.
+   */
+  readonly traceable?: boolean;
   /** How the solution goes on within a step; absent from methods that are not to be read there. */
   readonly interpolant?: Interpolant;
   /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */

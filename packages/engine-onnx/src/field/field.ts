@@ -1,7 +1,8 @@
 import {
-  type ButcherTableau,
+  isDifferentiable,
   type Cotangents,
   type Engine,
+  type Solver,
   type State,
   type StepKernel,
   type VectorField,
@@ -10,7 +11,8 @@ import {
 import { bytesOfFloat, floats } from '@odegrad/trace';
 import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
-import { prepareStep, stepKernel, type StepModels } from '../steps/fuse.ts';
+import { stepKernel } from '../steps/kernel.ts';
+import { prepareStep, type StepModels } from '../steps/step-models.ts';
 import { releasedOnce } from '@odegrad/trace';
 import { createPrologues, type Prologues } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
@@ -40,7 +42,7 @@ export interface CompiledField extends PointModels {
   readonly read: PointModels;
   readonly prologues: Prologues;
   /** Whole steps, where one model for them is faster than one for each stage. */
-  step(tableau: ButcherTableau): StepModels | undefined;
+  step(solver: Solver): StepModels | undefined;
 }
 
 const once = <T>(make: () => T): (() => T) => {
@@ -71,7 +73,8 @@ export function compileField(
     const part = withoutQuadratures(traced);
     return part ? pointModels(rewritten(part, 'read:'), runtime) : whole;
   });
-  const steps = new WeakMap<ButcherTableau, StepModels>();
+  // By the tableau: a solver of it may be another each time.
+  const steps = new WeakMap<object, StepModels>();
   return {
     ...about,
     ...whole,
@@ -79,15 +82,16 @@ export function compileField(
     get read() {
       return read();
     },
-    step(tableau) {
+    step(solver) {
       const work = operations(forward());
-      if (work > STEP_WORK) return undefined;
-      let models = steps.get(tableau);
+      if (work > STEP_WORK || !solver.traceable || !isDifferentiable(solver)) return undefined;
+      const key = solver.tableau ?? solver;
+      let models = steps.get(key);
       if (!models) {
         const activationBytes = (): number => whole.activations().bytes;
         const tiny = work <= SCAN_WORK;
-        models = prepareStep(tableau, { forward, gradient, runtime, shapes, activationBytes, tiny });
-        steps.set(tableau, models);
+        models = prepareStep(solver, { forward, gradient, runtime, shapes, activationBytes, tiny });
+        steps.set(key, models);
       }
       return models;
     },
@@ -165,7 +169,7 @@ export function vectorField(
     const feeder = feederOf(model);
     for (const [names, arrays] of inputs) feeder(names, arrays);
   };
-  const kernels = new Map<ButcherTableau, StepKernel<OnnxArray> | undefined>();
+  const kernels = new Map<object, StepKernel<OnnxArray> | undefined>();
 
   const atPoints = (
     models: () => PointModels,
@@ -203,13 +207,12 @@ export function vectorField(
   return {
     ...points,
     compile(solver) {
-      const { tableau } = solver;
-      if (!tableau) return undefined;
-      if (!kernels.has(tableau)) {
-        const models = field.step(tableau);
-        kernels.set(tableau, models && stepKernel(solver, models, points, shapes.length, feed));
+      const key = solver.tableau ?? solver;
+      if (!kernels.has(key)) {
+        const models = field.step(solver);
+        kernels.set(key, models && stepKernel(solver, models, points, shapes.length, feed));
       }
-      return kernels.get(tableau);
+      return kernels.get(key);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { DifferentiableSolver, Solver, Stage, StageEvaluator, StepRequest } from '@odegrad/core';
+import type { DifferentiableSolver, Solver, Stage, StageEvaluator, State, StepRequest } from '@odegrad/core';
 
 import { createBuilder, type ProgramBuilder } from '../ir/builder.ts';
 import { sizeOf, type Port, type Program } from '../ir/program.ts';
@@ -17,8 +17,8 @@ type Shapes = readonly (readonly number[])[];
 /** Values of the parts of a state. */
 type Parts = readonly number[];
 
-/** An opaque span: solvers name stages by their nodes, and hand the step size on without looking at it. */
-const ANY = { t0: 0, t1: 1 };
+/** An opaque span: solvers name stages by their nodes, and hand the step size on. Whoever looks at it sees NaN. */
+const ANY = { t0: NaN, t1: NaN };
 
 /** y₁, as ports `f…`; in: `y…`, `p…`, `v…` and the step's own `h` and `s`. */
 export function stepForward(solver: Solver, f: Program, shapes: Shapes): Program {
@@ -56,12 +56,13 @@ export function stepGradient(solver: DifferentiableSolver, gradient: Program, sh
 
   // Both halves name the whole gradient program; what they have in common is merged afterwards.
   const unseen = new Map(cotangent.map((part, k) => [`c${k}`, part]));
-  const points: Point[] = [];
+  const points = new Map<State<number>, Point>();
   const evaluator = scene.evaluator((at) => {
-    points.push(at);
-    return scene.slopes(new Map([...at, ...unseen]), value);
+    const slopes = scene.slopes(new Map([...at, ...unseen]), value);
+    points.set(slopes, at);
+    return slopes;
   });
-  const { y } = solver.step(evaluator, ANY, scene.y, { error: false });
+  const { y, stages } = solver.step(evaluator, ANY, scene.y, { error: false });
   const parameters = new Map<string, number[]>();
   const pulled = solver.adjointStep({
     engine: evaluator.engine,
@@ -70,7 +71,7 @@ export function stepGradient(solver: DifferentiableSolver, gradient: Program, sh
     withTime: false,
     pullback(index, slopeCotangent) {
       const given = slopeCotangent.map((part, k) => [`c${k}`, part] as const);
-      const results = builder.inline(pullback, new Map([...points[index]!, ...given]));
+      const results = builder.inline(pullback, new Map([...points.get(stages[index]!.slope!)!, ...given]));
       for (const [name, part] of results) {
         if (name.startsWith('gp')) parameters.set(name, [...(parameters.get(name) ?? []), part]);
       }

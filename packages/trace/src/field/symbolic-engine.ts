@@ -3,8 +3,15 @@ import type { Engine } from '@odegrad/core';
 import type { ProgramBuilder } from '../ir/builder.ts';
 import { bytesOf, sizeOf } from '../ir/program.ts';
 
+/** What a solver asks for is not known before a program runs. */
+class UnknownError extends Error {
+  constructor() {
+    super('An array of a program has no entries, and a step no size, before it runs.');
+  }
+}
+
 const unknown = (): never => {
-  throw new Error('An array of a program has no entries before it runs.');
+  throw new UnknownError();
 };
 
 /**
@@ -20,7 +27,10 @@ export function symbolicEngine(builder: ProgramBuilder): Engine<number> {
       const values = terms.map(({ value }) => value);
       const weights = terms.map(({ coefficient }) => coefficient);
       const shape = builder.shape(values[0]!);
+      // The step size that solvers see is no number.
+      if (!weights.every(Number.isFinite)) return unknown();
       if (scale !== undefined) {
+        if (!Number.isNaN(scale)) return unknown();
         const operands = { ...(base === undefined ? {} : { base }), ...numbered(values) };
         return builder.call('Combine', operands, shape, { weights });
       }
