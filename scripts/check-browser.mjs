@@ -18,7 +18,7 @@ const executable = [
 
 if (executable) {
   await inPackedProject(
-    ['core', 'engine-tfjs', 'trace', 'engine-replay', 'grad-symplectic', 'tableaux'],
+    ['core', 'engine-tfjs', 'trace', 'engine-replay', 'engine-wasm', 'grad-symplectic', 'tableaux'],
     ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
     check,
   );
@@ -95,11 +95,13 @@ function checkReadme(name, { iterations }) {
   if (iterations !== 100) throw new Error(`${name}, README: ${iterations} steps of training instead of 100`);
 }
 
-/** Both places have both engines on both backends; all train alike, and train. */
+/** Both places have all engines on both backends; all train alike, and train. */
 function checkTrained(name, results) {
   const found = results.map(({ where, backend, engine }) => `${where} ${backend} ${engine}`);
   const expected = ['page', 'worker'].flatMap((where) =>
-    ['wasm', 'cpu'].flatMap((backend) => ['tfjs', 'replay'].map((engine) => `${where} ${backend} ${engine}`)),
+    ['wasm', 'cpu'].flatMap((backend) =>
+      ['tfjs', 'replay', 'wasm'].map((engine) => `${where} ${backend} ${engine}`),
+    ),
   );
   if (found.join() !== expected.join())
     throw new Error(`${name}: ${found.join()} instead of ${expected.join()}`);

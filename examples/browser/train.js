@@ -1,12 +1,13 @@
 import { registry } from '@odegrad/core';
 import replay from '@odegrad/engine-replay';
 import { chooseBackend, odeint } from '@odegrad/engine-tfjs';
+import { wasm } from '@odegrad/engine-wasm';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 
-registry.use(tableaux).use(symplectic).use(replay);
+registry.use(tableaux).use(symplectic).use(replay).use(wasm());
 // Where the server has the three .wasm files of @tensorflow/tfjs-backend-wasm.
 setWasmPaths('/wasm/');
 
@@ -16,7 +17,7 @@ export async function trainAll() {
   const results = [];
   for (const backend of [fastest, 'cpu']) {
     await tf.setBackend(backend);
-    for (const engine of ['tfjs', 'replay']) results.push({ backend, engine, losses: train(engine) });
+    for (const engine of ['tfjs', 'replay', 'wasm']) results.push({ backend, engine, losses: train(engine) });
   }
   return results;
 }
