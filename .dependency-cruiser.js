@@ -53,7 +53,7 @@ export default {
     {
       name: 'what-browsers-run-is-nothing-of-node',
       severity: 'error',
-      from: { path: '^packages/(trace|engine-replay|engine-wasm)/src', pathNot: test },
+      from: { path: '^packages/(trace|engine-replay|engine-wasm|models)/src', pathNot: test },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -73,6 +73,12 @@ export default {
       severity: 'error',
       from: { path: '^packages/engine-wasm/src', pathNot: test },
       to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay|engine-wasm)/' },
+    },
+    {
+      name: 'models-stand-on-the-front-end',
+      severity: 'error',
+      from: { path: '^packages/models/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|models)/' },
     },
     {
       name: 'testkit-imports-only-core',

@@ -35,8 +35,8 @@ export const gradientName: ReadName = (text) => {
 };
 
 const knownEngine = oneOf('engine', registry.names('engine'));
-/** Computes by itself, in doubles too; the others on a backend of TensorFlow.js, in float32. */
-const COMPILED = 'onnx';
+/** They compute by themselves, in doubles too; the others on a backend of TensorFlow.js, in float32. */
+const COMPILED = ['onnx', 'wasm'];
 
 /** An engine, or engine:backend. */
 export const engineName: ReadName = (text) => {
@@ -44,15 +44,15 @@ export const engineName: ReadName = (text) => {
   knownEngine(name);
   if (backend.length > 1 || backend[0] === '')
     throw new InvalidArgumentError(`Give an engine, or an engine and a backend: ${name}, ${name}:cpu.`);
-  if (name === COMPILED && backend.length > 0)
-    throw new InvalidArgumentError(`Engine '${COMPILED}' has no backends: name it alone.`);
+  if (COMPILED.includes(name) && backend.length > 0)
+    throw new InvalidArgumentError(`Engine '${name}' has no backends: name it alone.`);
   return text;
 };
 
 /** @throws {ArgumentError} if an engine has no numbers of that precision. */
 export function checkPrecision(engine: string, dtype: FloatType): void {
-  if (dtype === 'float32' || engine === COMPILED) return;
+  if (dtype === 'float32' || COMPILED.includes(engine)) return;
   throw new ArgumentError(
-    `Engine '${engine}' computes in float32 alone, as TensorFlow.js does: for --dtype ${dtype} name engine '${COMPILED}'.`,
+    `Engine '${engine}' computes in float32 alone, as TensorFlow.js does: for --dtype ${dtype} name engine '${COMPILED.join("' or '")}'.`,
   );
 }

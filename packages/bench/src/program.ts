@@ -6,6 +6,7 @@ import { demoCommand } from './commands/demo.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { memoryCommand } from './commands/memory.ts';
+import { reproduceCommand } from './commands/reproduce.ts';
 import { solveCommand } from './commands/solve.ts';
 import { trainCommand } from './commands/train.ts';
 import { oneOf } from './parse.ts';
@@ -38,6 +39,7 @@ function program(streams: Streams): Command {
     solveCommand,
     againstCommand,
     memoryCommand,
+    reproduceCommand,
   ])
     root.addCommand(command(streams));
   root.addCommand(helpCommand(root));

@@ -1,6 +1,7 @@
 import { createRegistry, type Registry } from '@odegrad/core';
 import { onnx, type OnnxOptions } from '@odegrad/engine-onnx';
 import tfjs from '@odegrad/engine-tfjs';
+import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
 import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
@@ -16,7 +17,8 @@ export function benchRegistry(engine: OnnxOptions = {}): Registry {
     .use(symplectic)
     .use(adjoint)
     .use(tfjs)
-    .use(onnx(engine));
+    .use(onnx(engine))
+    .use(wasm());
 }
 
 /** Everything that the command line can name, engines as they come. */

@@ -17,7 +17,7 @@ interface Options {
   readonly json?: true;
 }
 
-const ENGINES = ['tfjs:cpu', 'tfjs:wasm', 'replay:wasm', 'onnx'];
+const ENGINES = ['tfjs:cpu', 'tfjs:wasm', 'replay:wasm', 'onnx', 'wasm'];
 
 /** `odegrad field`: times the vector field of a workload on several engines. */
 export function fieldCommand(streams: Streams): Command {

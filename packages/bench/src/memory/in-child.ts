@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { ChainTask } from './chain.ts';
 import type { KeptSteps, KeptStepsTask } from './kept-steps.ts';
 import type { Resident, ResidentTask } from './resident.ts';
 
@@ -11,9 +12,9 @@ const entry = fileURLToPath(
 );
 
 /** Does a measurement in a fresh process. */
-export async function inChild(task: ResidentTask): Promise<Resident>;
+export async function inChild(task: ResidentTask | ChainTask): Promise<Resident>;
 export async function inChild(task: KeptStepsTask): Promise<KeptSteps>;
-export async function inChild(task: ResidentTask | KeptStepsTask): Promise<Resident | KeptSteps> {
+export async function inChild(task: ResidentTask | KeptStepsTask | ChainTask): Promise<Resident | KeptSteps> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--expose-gc',
     entry,

@@ -51,17 +51,23 @@ export async function measureResident({
     gradient.release();
     return gradient.ledger.bytesPeak;
   };
+  return watched(solve);
+}
+
+/** Does work that says what the ledger counted, and watches the process. */
+export function watched(work: () => number): Resident {
   resetPeakMemory();
   let [ledgerBytes, ms] = [0, 0];
   for (let i = 0; i < SOLVES; i++) {
     const start = performance.now();
-    ledgerBytes = solve();
+    ledgerBytes = work();
     ms = performance.now() - start;
   }
   return { residentBytes: peakMemoryMb() * 2 ** 20, ledgerBytes, ms };
 }
 
-function solveForward(
+/** Solves without a gradient; the peak of its ledger. */
+export function solveForward(
   { fields, y0, ts }: Chain<unknown>,
   method: Parameters<typeof forward.solve>[1],
 ): number {

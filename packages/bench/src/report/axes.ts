@@ -8,7 +8,13 @@ export function valueAxis(
   title: string,
   values: readonly number[],
 ): {
-  readonly axis: { title: string; tickCount?: number; values?: number[]; labelOverlap: false };
+  readonly axis: {
+    title: string;
+    tickCount?: number;
+    values?: number[];
+    format?: string;
+    labelOverlap: false;
+  };
   readonly scale: { type: Presentation['scale']; domain: [number, number]; nice: false; zero?: false };
 } {
   const [low, high] = [Math.min(...values), Math.max(...values)];

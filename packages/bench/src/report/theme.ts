@@ -11,6 +11,16 @@ export const colors = {
   surface: 'var(--surface)',
 } as const;
 
+/** Colours of lines that are told apart by nothing else; in the middle of the scale, for light and dark. */
+export const seriesColors: readonly string[] = [
+  colors.accent,
+  colors.first,
+  colors.second,
+  '#2f9a68',
+  '#b5519c',
+  colors.muted,
+];
+
 const FONT = 'system-ui, sans-serif';
 
 /** What all charts have in common: few lines, quiet axes, the page's own font. */

@@ -27,7 +27,7 @@ const MAX_NORM = 1;
 
 /** Trains by Adam, one step at each turn of the loop over it. */
 export function* train(
-  model: Model,
+  model: Pick<Model, 'loss' | 'variables'>,
   { ode, iterations, learningRate }: TrainingOptions,
 ): Generator<TrainingStep> {
   const optimizer: tf.Optimizer = tf.train.adam(learningRate);

@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { FlatField } from '@odegrad/engine-tfjs';
+import {
+  centralDifference,
+  energyDensity,
+  hamiltonianField,
+  hutchinsonField,
+  type EnergyWeights,
+} from '@odegrad/models';
 import type { Draws, NamedArray } from './draw.ts';
 
 /** A workload on TensorFlow.js. The tensors are the caller's to dispose. */
@@ -45,33 +52,16 @@ const cnf: Maker = (p, { e }) => {
     const h2 = tf.softplus(linear(h1, p['w2']!, p['b2']));
     return linear(h2, p['w3']!, p['b3']);
   };
-  return (t, [z]) => {
-    const { value, grad } = tf.valueAndGrad((x) => g(x, t))(z!, e);
-    return [value, tf.neg(tf.sum(tf.mul(grad, e!), 1))];
-  };
+  const slope = hutchinsonField((t, z) => g(z, t), e!);
+  return (t, [z, delta]) => [...slope(t, [z!, delta!])];
 };
 
 /** The Korteweg–de Vries equation in Hamiltonian form, D ∂H/∂u; convolutions as matrix products. */
 const kdv: Maker = (p, _c, dx) => {
-  const energy = (u: tf.Tensor): tf.Tensor => {
-    const patches = tf.stack([roll(u, 1), u, roll(u, -1)], 2);
-    const points = tf.reshape(patches, [-1, 3]);
-    const h1 = tf.tanh(linear(points, p['w1']!, p['b1']));
-    const h2 = tf.tanh(linear(h1, p['w2']!, p['b2']));
-    return tf.sum(linear(h2, p['w3']!));
-  };
-  return (_t, [u]) => {
-    const g = tf.grad((x) => energy(x))(u!);
-    return [tf.div(tf.sub(roll(g, -1), roll(g, 1)), 2 * dx)];
-  };
+  const weights = p as unknown as EnergyWeights;
+  const slope = hamiltonianField((u) => energyDensity(u, weights), centralDifference(dx));
+  return (t, [u]) => [slope(t, u!)];
 };
-
-/** Shifts the columns of a matrix round by one, to the right (1) or to the left (−1). */
-function roll(x: tf.Tensor, by: 1 | -1): tf.Tensor {
-  const [rows, columns] = x.shape as [number, number];
-  const cut = by === 1 ? columns - 1 : 1;
-  return tf.concat([tf.slice(x, [0, cut], [rows, columns - cut]), tf.slice(x, [0, 0], [rows, cut])], 1);
-}
 
 const makers: Readonly<Record<string, Maker>> = { spiral, small, medium, cnf, kdv };
 
