@@ -11,7 +11,7 @@ export function countCompilation(f: object): void {
   compiled.set(source, count);
   if (count !== MANY) return;
   console.warn(
-    `odegrad: engine 'onnx' has compiled ${MANY} functions of the same source, which takes longer than to solve with them. They make ` +
+    `odegrad: ${MANY} functions of the same source have been compiled, which takes longer than to solve with them. They make ` +
       'other tensors or numbers each time, or their states have other shapes. What changes from call to call belongs into a ' +
       `tf.variable (trainable: false for no gradient) or a tensor made outside f, which every solve reads anew. The source: ${excerpt(source)}`,
   );
