@@ -8,7 +8,7 @@ import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
 
-/** Everything that the command line can name, the compiled engine with its settings. */
+/** Everything that the command line can name; whether steps are fused is said to both engines that compile. */
 export function benchRegistry(engine: OnnxOptions = {}): Registry {
   return createRegistry()
     .use(tableaux)
@@ -18,7 +18,7 @@ export function benchRegistry(engine: OnnxOptions = {}): Registry {
     .use(adjoint)
     .use(tfjs)
     .use(onnx(engine))
-    .use(wasm());
+    .use(wasm({ fuse: engine.fuse ?? true }));
 }
 
 /** Everything that the command line can name, engines as they come. */

@@ -6,6 +6,6 @@ import { benchRegistry } from '../registry.ts';
  * where f is as small as in our problems, so here every stage is a call of its own.
  */
 export async function stageByStage({ engine, backend }: EngineChoice): Promise<EngineChoice['engine']> {
-  if (engine.name !== 'onnx') return engine;
-  return (await openEngine(`onnx:${backend}`, benchRegistry({ fuse: false }))).engine;
+  if (engine.name !== 'onnx' && engine.name !== 'wasm') return engine;
+  return (await openEngine(`${engine.name}:${backend}`, benchRegistry({ fuse: false }))).engine;
 }
