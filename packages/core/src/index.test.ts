@@ -36,6 +36,7 @@ describe('the package', () => {
         "isFixed",
         "isTableau",
         "ofKind",
+        "once",
         "pi",
         "pid",
         "registry",

@@ -16,6 +16,7 @@ export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from '.
 export { createLedger } from './memory/ledger.ts';
 export { type Ledger, type Statistics } from './types/statistics.ts';
 export { ofKind, type Kind, type Registered } from './registry/kinds.ts';
+export { once } from './memory/once.ts';
 export type { Memory } from './memory/memory.ts';
 export {
   callable,

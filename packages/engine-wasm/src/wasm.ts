@@ -43,7 +43,7 @@ interface Made {
 }
 
 /**
- * An engine.named `wasm` that compiles vector fields to WebAssembly.
+ * An engine named `wasm` that compiles vector fields to WebAssembly.
  *
  * @throws {ArgumentError} for options that are unknown or make no sense.
  */

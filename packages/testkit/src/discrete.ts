@@ -75,17 +75,22 @@ export function moveSteps(
   });
 }
 
-/** The states at the output times over given steps: a Runge–Kutta method as textbooks write it. */
-export function discreteSolution(
+/** Times that are read off steps, and of each the index of its step. */
+interface Reads {
+  readonly times: readonly number[];
+  readonly within: readonly number[];
+}
+
+/** The states at the output times over given steps, and at times within: a Runge–Kutta method as textbooks write it. */
+function solved(
   tableau: ButcherTableau,
   field: HandWrittenField,
   y0: Float64Array,
   steps: readonly DiscreteStep[],
-  between: readonly number[] = [],
-  within: readonly number[] = between.map((t) => steps.findIndex((step) => isWithin(t, step))),
-): Float64Array[] & { between?: Float64Array[] } {
+  { times, within }: Reads,
+): { readonly ys: Float64Array[]; readonly read: Float64Array[] } {
   const { a, b, c } = tableau;
-  const ys: Float64Array[] & { between?: Float64Array[] } = [y0];
+  const ys = [y0];
   const read: Float64Array[] = [];
   let y = y0;
   for (const [n, { t0, t1, interval }] of steps.entries()) {
@@ -98,7 +103,7 @@ export function discreteSolution(
       k.push(field.value(c[i] === 1 ? t1 : t0 + c[i]! * h, along(a[i]!), field.parameters)),
     );
     const y1 = along(b);
-    between.forEach((t, o) => {
+    times.forEach((t, o) => {
       if (within[o] !== n) return;
       k[b.length] = field.value(t1, y1, field.parameters);
       read[o] = along(interpolationWeights(tableau, (t - t0) / h).weights);
@@ -106,8 +111,28 @@ export function discreteSolution(
     y = y1;
     ys[interval + 1] = y;
   }
-  ys.between = read;
-  return ys;
+  return { ys, read };
+}
+
+/** The states at the output times over given steps. */
+export function discreteSolution(
+  tableau: ButcherTableau,
+  field: HandWrittenField,
+  y0: Float64Array,
+  steps: readonly DiscreteStep[],
+): Float64Array[] {
+  return solved(tableau, field, y0, steps, { times: [], within: [] }).ys;
+}
+
+/** The states at times that are read off given steps: `within` says of each which. */
+export function discreteReadings(
+  tableau: ButcherTableau,
+  field: HandWrittenField,
+  y0: Float64Array,
+  steps: readonly DiscreteStep[],
+  reads: Reads,
+): Float64Array[] {
+  return solved(tableau, field, y0, steps, reads).read;
 }
 
 /**

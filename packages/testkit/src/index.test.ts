@@ -13,6 +13,7 @@ it('has these public names', () => {
       "describeEngine",
       "describeGradient",
       "describeSolver",
+      "discreteReadings",
       "discreteSolution",
       "discreteSteps",
       "doubledTensorFlow",

@@ -2,6 +2,7 @@ export { describeController } from './controller-contract.ts';
 export { doubledTensorFlow } from './doubled-tensorflow.ts';
 export { centralDifferences, type Point } from './differences.ts';
 export {
+  discreteReadings,
   discreteSolution,
   discreteSteps,
   moveSteps,

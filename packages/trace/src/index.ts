@@ -3,6 +3,7 @@ export * as settings from './ir/attributes.ts';
 export { type ProgramBuilder, createBuilder } from './ir/builder.ts';
 export { largestOperation, multiplications, operations } from './ir/cost.ts';
 export { type Editor, edit } from './ir/editor.ts';
+export { erfcxCoefficients } from './ir/erfcx.ts';
 export { type FloatData, type FloatType, bytesOfFloat, bytesPerElement, floats } from './ir/floats.ts';
 export { type Kernel } from './ir/kernel.ts';
 export { kernels, resultTypes } from './ir/kernels.ts';
@@ -51,5 +52,6 @@ export { traceField, traceGradient } from './tracing/trace.ts';
 export { recovered } from './tracing/written.ts';
 
 // field: from programs of f to programs of whole steps.
+export { onceFor } from './field/once.ts';
 export { releasedOnce } from './field/linearization.ts';
 export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';

@@ -4,7 +4,7 @@ import { symplectic } from '@odegrad/grad-symplectic';
 import * as tableaux from '@odegrad/tableaux';
 import {
   centralDifferences,
-  discreteSolution,
+  discreteReadings,
   exactGradient,
   moveSteps,
   neuralField,
@@ -120,7 +120,8 @@ it('agrees with central differences, the steps moving with the output times', ()
     (point) => {
       const [times, read] = [point.ts.slice(0, ts.length), point.ts.slice(ts.length)];
       const moved = moveSteps(steps, ts, times);
-      const states = discreteSolution(tableaux.dopri5, point.field, point.y0, moved, read, within).between!;
+      const reads = { times: read, within };
+      const states = discreteReadings(tableaux.dopri5, point.field, point.y0, moved, reads);
       return states.reduce((sum, y, o) => y.reduce((part, x, m) => part + x * cotangents[o]![m]!, sum), 0);
     },
     { ...trial, ts: [...ts, ...between] },

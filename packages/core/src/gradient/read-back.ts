@@ -1,3 +1,4 @@
+import { once } from '../memory/once.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { sizeOf } from '../solver/span.ts';
 import { fractionOf, nonZero, timesWithin } from '../stepping/between.ts';
@@ -104,9 +105,4 @@ export function readBack<A>(
       return { t0: t0 - h0, t1: h0, read: rates };
     },
   };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }

@@ -1,5 +1,6 @@
 import {
   isDifferentiable,
+  once,
   type Cotangents,
   type Engine,
   type Solver,
@@ -13,7 +14,7 @@ import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
 import { stepKernel } from '../steps/kernel.ts';
 import { prepareStep, type StepModels } from '../steps/step-models.ts';
-import { releasedOnce } from '@odegrad/trace';
+import { onceFor, releasedOnce } from '@odegrad/trace';
 import { createPrologues, type Prologues } from './prologue.ts';
 import { pulledBack, type FieldPrograms } from '@odegrad/trace';
 import { withoutQuadratures } from '@odegrad/trace';
@@ -44,16 +45,6 @@ export interface CompiledField extends PointModels {
   /** Whole steps, where one model for them is faster than one for each stage. */
   step(solver: Solver): StepModels | undefined;
 }
-
-const once = <T>(make: () => T): (() => T) => {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-};
-
-const onceFor = <T>(make: (flag: boolean) => T): ((flag: boolean) => T) => {
-  const [no, yes] = [once(() => make(false)), once(() => make(true))];
-  return (flag) => (flag ? yes() : no());
-};
 
 /** Prepares the models of a field from its programs as they were traced. */
 export function compileField(

@@ -1,5 +1,6 @@
+import { erfcxCoefficients } from '@odegrad/trace';
+
 import { map, where, zip } from './context.ts';
-import { erfcxCoefficients } from './erfcx.ts';
 import type { Edge, Graph } from './graph.ts';
 
 /** Elementary functions: ONNX Runtime's own in float32, composed of what it has in float64. */
@@ -124,7 +125,7 @@ export const erf: Formula = native('Erf', (graph, x) => {
     div(graph, graph.scalar(2), add(graph, one, mul(graph, size, graph.scalar(0.5)))),
     one,
   );
-  const scaled = clenshaw(graph, s, erfcxCoefficients());
+  const scaled = clenshaw(graph, s, erfcxCoefficients(30));
   const tail = mul(graph, map(graph, 'Exp', map(graph, 'Neg', squared)), scaled);
   const far = mul(graph, map(graph, 'Sign', x), sub(graph, one, tail));
   return where(graph, is(graph, 'Less', size, graph.scalar(0.5)), near, far);

@@ -1,4 +1,5 @@
 import {
+  once,
   rungeKutta,
   type ButcherTableau,
   type Cotangents,
@@ -8,6 +9,7 @@ import {
   type VectorField,
 } from '@odegrad/core';
 import {
+  onceFor,
   pulledBack,
   withoutQuadratures,
   releasedOnce,
@@ -23,7 +25,6 @@ import type { Target } from '../runtime/compile.ts';
 import { rowsOf } from './rows.ts';
 import { createModel, type Arrays, type Model, type Solve } from './model.ts';
 import { entriesOf, namesOf } from './names.ts';
-import { once, onceFor } from './once.ts';
 import { rewriteForWasm } from './rewrite.ts';
 import { prepareStep, type StepModels } from './step-models.ts';
 import { stepKernel } from './kernel.ts';

@@ -1,4 +1,4 @@
-import type { DifferentiableSolver, Span } from '@odegrad/core';
+import { once, type DifferentiableSolver, type Span } from '@odegrad/core';
 import {
   restrictTo,
   simplify,
@@ -17,7 +17,6 @@ import type { Rows } from '../lower/rows.ts';
 import type { Target } from '../runtime/compile.ts';
 import { rowsOf } from './rows.ts';
 import { createModel, type Arrays, type Model, type Solve } from './model.ts';
-import { once } from './once.ts';
 
 /** A model of a step, which runs on a span. */
 export interface StepModel extends Model {

@@ -1,43 +1,10 @@
+import { erfcxCoefficients } from '@odegrad/trace';
+
 import type { Code } from '../encode/bytes.ts';
 import { exp, horner, withSign } from './exponential.ts';
 import type { Lanes } from './lanes.ts';
 
 const TERMS = 26;
-let coefficients: readonly number[] | undefined;
-
-/**
- * Chebyshev coefficients of erfcx(x) = e^x² erfc(x) in s = 2/(1 + x/2) − 1 for x ≥ 0, from its values at the
- * Chebyshev points.
- */
-function erfcxCoefficients(): readonly number[] {
-  coefficients ??= Array.from({ length: TERMS }, (_, k) => {
-    let sum = 0;
-    for (let j = 0; j < TERMS; j++) {
-      const angle = (Math.PI * (j + 0.5)) / TERMS;
-      sum += erfcx(2 * (2 / (1 + Math.cos(angle)) - 1)) * Math.cos(k * angle);
-    }
-    return ((k === 0 ? 1 : 2) * sum) / TERMS;
-  });
-  return coefficients;
-}
-
-/** e^x² erfc(x) for x ≥ 0, to a few units in the last place. */
-function erfcx(x: number): number {
-  if (x < 1) {
-    // erf(x) = 2/√π e^−x² Σ 2ⁿ x²ⁿ⁺¹ / (2n + 1)!! (Abramowitz & Stegun 7.1.6)
-    let [term, sum] = [x, x];
-    for (let n = 1; term > 1e-18 * sum; n++) {
-      term *= (2 * x * x) / (2 * n + 1);
-      sum += term;
-    }
-    return Math.exp(x * x) - (2 / Math.sqrt(Math.PI)) * sum;
-  }
-  // 1/√π · 1/(x + ½/(x + 1/(x + ³⁄₂/(x + …)))) (Abramowitz & Stegun 7.1.14)
-  let fraction = x;
-  for (let n = 500; n > 0; n--) fraction = x + n / 2 / fraction;
-  return 1 / (Math.sqrt(Math.PI) * fraction);
-}
-
 /** Its Taylor series for |x| < 1, else ±(1 − e^−x² erfcx |x|) with a Chebyshev expansion of erfcx. */
 export function erf(lanes: Lanes, argument: Code): Code {
   const { keep, mul, add, sub, div, abs, neg, number, select, lt, float } = lanes;
@@ -52,7 +19,7 @@ export function erf(lanes: Lanes, argument: Code): Code {
   const near = mul(x, horner(lanes, squared, taylor));
   // erfcx is smooth in s = 2/(1 + x/2) − 1, which takes [0, ∞) to (−1, 1].
   const s = keep(sub(div(number(2), add(number(1), mul(size, number(0.5)))), number(1)));
-  const scaled = clenshaw(lanes, s, erfcxCoefficients().slice(0, single ? 14 : TERMS));
+  const scaled = clenshaw(lanes, s, erfcxCoefficients(TERMS).slice(0, single ? 14 : TERMS));
   const far = sub(number(1), mul(exp(lanes, neg(squared)), scaled));
   return select(lt(size, number(1)), near, withSign(lanes, far, x));
 }
