@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 
-import { checkOptions, countOf, EngineError, flag, valueThat, type Plugin, type Rule } from '@odegrad/core';
-import { replayEngine } from '@odegrad/engine-replay';
-import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
+import { checkOptions, countOf, flag, valueThat, type Plugin, type Rule } from '@odegrad/core';
+import { fallbackOf, replayEngine } from '@odegrad/engine-replay';
+import { checkAlive, type FieldEngine } from '@odegrad/engine-tfjs';
 import {
   checkMissed,
   checkGuards,
@@ -10,14 +10,14 @@ import {
   countCompilation,
   createTraceCache,
   findReads,
+  slopeAtStart,
   type FloatData,
   type FloatType,
 } from '@odegrad/trace';
 
-import type { LoweringError } from './lower/index.ts';
 import { compileRecorded, solveWith, type RecordedField } from './recorded-field.ts';
 import { createPool, type OnnxArray, type Runtime } from './runtime/array.ts';
-import { exactKernels } from './runtime/exact-kernels.ts';
+import { onnxKernels } from './runtime/exact-kernels.ts';
 import { withLargeKernels } from './runtime/large-kernels.ts';
 import { largeSums } from './runtime/large-sums.ts';
 import { onnxRuntime } from './runtime/session.ts';
@@ -27,7 +27,7 @@ export interface OnnxOptions {
   /** Threads of one model, or blocks of a batch; by default 1 for small models and one per core for large ones. */
   readonly threads?: number;
   /**
-   * Shards of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
+   * Blocks of rows that a batch is cut into where f treats rows apart, each run by a thread of its own; 1 keeps batches whole.
    * By default as many as there are threads, for an f that is large enough.
    */
   readonly blocks?: number;
@@ -72,8 +72,8 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
     cores: availableParallelism(),
   });
   const sums = { float32: largeSums(runtimeFor('float32')), float64: largeSums(runtimeFor('float64')) };
-  const warned = new WeakSet<object>();
-  computeNumbersBy(exactKernels({ ...runtimeFor('float64'), providers: ['cpu'], threads: 1 }));
+  const replayInstead = fallbackOf('onnx');
+  computeNumbersBy(onnxKernels({ ...runtimeFor('float64'), providers: ['cpu'], threads: 1 }));
 
   const traces = createTraceCache<RecordedField>((traced, request) => {
     countCompilation(request.key);
@@ -91,14 +91,14 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
       pool.trim();
       const { traced, others } = traces(request, '');
       const { made } = traced;
-      if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key], warned);
+      if (made.obstacle) return replayInstead(made.obstacle, request, [made, request.key]);
       checkAlive(others);
       const prepared = solveWith(made, request, others, fuse);
       checkMissed(request, others);
       checkGuards(
         request,
         traced.forward,
-        () => slopeAtStart(request, prepared),
+        () => slopeAtStart(request, prepared, ({ data }) => (data as FloatData).slice()),
         (body) => withLargeKernels(runtimeFor(request.dtype), body),
         request.dtype === 'float64'
           ? () => replayEngine.prepare({ ...request, dtype: 'float32' })
@@ -107,42 +107,6 @@ export function onnxEngine(options: OnnxOptions = {}): FieldEngine<OnnxArray> {
       return prepared;
     },
   };
-}
-
-function replayInstead(
-  obstacle: LoweringError,
-  request: FieldRequest,
-  what: readonly object[],
-  warned: WeakSet<object>,
-): PreparedField<OnnxArray> {
-  if (request.dtype !== 'float32') {
-    throw new EngineError(
-      `Engine 'onnx' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`,
-    );
-  }
-  // Once for a function, in whatever shapes, and once for those that record alike.
-  if (!what.some((one) => warned.has(one))) {
-    console.warn(
-      `Engine 'onnx': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`,
-    );
-  }
-  for (const one of what) warned.add(one);
-  // Arrays are opaque to whoever solves; here they are tensors.
-  return replayEngine.prepare(request) as unknown as PreparedField<OnnxArray>;
-}
-
-/** The slope at (t0, y0) as the engine computes it. */
-function slopeAtStart(
-  { t0, y0 }: FieldRequest,
-  { field, fromTensor }: PreparedField<OnnxArray>,
-): FloatData[] {
-  const state = y0.map(fromTensor);
-  const slope = field.evaluate(t0, state);
-  const values = slope.map((x) => (x.data as FloatData).slice());
-  [...state, ...slope].forEach((x) => {
-    field.engine.release(x);
-  });
-  return values;
 }
 
 let usual: Plugin | undefined;

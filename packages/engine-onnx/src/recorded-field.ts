@@ -29,7 +29,7 @@ export interface RecordedField {
 interface About {
   /** Plain sums of large arrays. */
   readonly plus: ReturnType<typeof largeSums>;
-  /** Shards of rows, where that is said. */
+  /** Blocks of rows, where that is said. */
   readonly blocks: number | undefined;
 }
 

@@ -2,6 +2,7 @@ import type { Plugin } from '@odegrad/core';
 
 import { replayEngine } from './engine.ts';
 
+export { fallbackOf, type Fallback } from './fallback.ts';
 export { replayEngine };
 
 /** Engine `replay` as a plugin. */

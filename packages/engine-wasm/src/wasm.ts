@@ -1,5 +1,5 @@
-import { checkOptions, EngineError, flag, type Plugin, type Rule, type VectorField } from '@odegrad/core';
-import { replayEngine } from '@odegrad/engine-replay';
+import { checkOptions, flag, once, type Plugin, type Rule, type VectorField } from '@odegrad/core';
+import { fallbackOf, replayEngine } from '@odegrad/engine-replay';
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import {
   checkMissed,
@@ -9,11 +9,12 @@ import {
   createTraceCache,
   findReads,
   recovered,
+  slopeAtStart,
   type FloatType,
 } from '@odegrad/trace';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
-import { exactKernels } from './field/exact-kernels.ts';
+import { wasmKernels } from './field/exact-kernels.ts';
 import { compileField, vectorField, type CompiledField } from './field/field.ts';
 import { rewriteForWasm } from './field/rewrite.ts';
 import type { Solve } from './field/model.ts';
@@ -51,12 +52,16 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
   checkOptions('wasm', options, RULES);
   const { relaxed = false, fuse = true } = options;
   const pools = { float32: createPool('float32'), float64: createPool('float64') };
-  const warned = new WeakSet<object>();
-  computeNumbersBy(exactKernels());
+  const replayInstead = fallbackOf('wasm');
+  computeNumbersBy(wasmKernels());
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
     countCompilation(key);
-    const gradient = traced.gradientIfAny;
-    const { forward } = traced;
+    // Rewritten once, for the look at kernels without code too.
+    const programs = {
+      forward: once(() => rewriteForWasm(traced.forward)),
+      gradient: once(() => rewriteForWasm(traced.gradient())),
+    };
+    const { forward, gradient } = programs;
     const about = {
       target: { float: dtype, relaxed, arena: createArena() },
       pool: pools[dtype],
@@ -65,8 +70,8 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
       parameterShapes: parameters.map(({ shape }) => shape),
     };
     return {
-      field: compileField({ forward: () => forward, gradient: traced.gradient }, about),
-      obstacle: obstacleIn(gradient ? [forward, gradient] : [forward], dtype),
+      field: compileField({ forward: () => traced.forward, gradient: traced.gradient }, programs, about),
+      obstacle: obstacleIn(traced.gradientIfAny ? [forward(), gradient()] : [forward()], dtype),
     };
   });
 
@@ -78,7 +83,7 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
       pool.trim();
       const { traced, others } = traces(request, '');
       const { field, obstacle } = traced.made;
-      if (obstacle) return replayInstead(obstacle, request, [traced.made, request.key], warned);
+      if (obstacle) return replayInstead(obstacle, request, [traced.made, request.key]);
       checkAlive(others);
       const parameters = request.parameters.map((x) => arrayOf(pool, x.dataSync(), x.shape));
       const solve: Solve = {
@@ -99,7 +104,7 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
       checkGuards(
         request,
         traced.forward,
-        () => slopeAtStart(request, prepared),
+        () => slopeAtStart(request, prepared, ({ data }) => data.slice()),
         undefined,
         request.dtype === 'float64'
           ? () => replayEngine.prepare({ ...request, dtype: 'float32' })
@@ -129,45 +134,13 @@ function obstacleIn(
 ): UnsupportedError | undefined {
   for (const program of programs) {
     try {
-      lower(rewriteForWasm(program), float);
+      lower(program, float);
     } catch (error) {
       if (error instanceof UnsupportedError) return error;
       throw error;
     }
   }
   return undefined;
-}
-
-function replayInstead(
-  obstacle: UnsupportedError,
-  request: FieldRequest,
-  what: readonly object[],
-  warned: WeakSet<object>,
-): PreparedField<WasmArray> {
-  if (request.dtype !== 'float32')
-    throw new EngineError(
-      `Engine 'wasm' cannot run f in float64: ${obstacle.message}. Write f without it, or solve in float32.`,
-    );
-  // Once for a function, in whatever shapes, and once for those that record alike.
-  if (!what.some((one) => warned.has(one)))
-    console.warn(
-      `Engine 'wasm': ${obstacle.message}, so this f is replayed on the kernels of TensorFlow.js.`,
-    );
-  for (const one of what) warned.add(one);
-  // Arrays are opaque to whoever solves; here they are tensors.
-  return replayEngine.prepare(request) as unknown as PreparedField<WasmArray>;
-}
-
-/** The slope at (t0, y0) as the engine computes it. */
-function slopeAtStart(
-  { t0, y0 }: FieldRequest,
-  { field, fromTensor }: PreparedField<WasmArray>,
-): Float64Array[] {
-  const state = y0.map(fromTensor);
-  const slope = field.evaluate(t0, state);
-  const values = slope.map(({ data }) => Float64Array.from(data));
-  for (const x of [...state, ...slope]) field.engine.release(x);
-  return values;
 }
 
 let usual: Plugin | undefined;

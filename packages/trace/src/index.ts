@@ -45,7 +45,8 @@ export { sumOf } from './passes/sum-terms.ts';
 // tracing: from f to its programs, what it reads, and guards that it still is what was recorded.
 export { type TracedField, createTraceCache } from './tracing/cache.ts';
 export { checkMissed, findReads, recordingFor } from './tracing/found-reads.ts';
-export { checkGuards } from './tracing/guards.ts';
+export { exactKernels } from './tracing/exact-kernels.ts';
+export { checkGuards, slopeAtStart } from './tracing/guards.ts';
 export { type ExactKernel, type KnownOperand, computeNumbersBy } from './tracing/numbers.ts';
 export { countCompilation } from './tracing/recompilation.ts';
 export { traceField, traceGradient } from './tracing/trace.ts';

@@ -1,8 +1,8 @@
 import {
+  isDifferentiable,
   once,
-  rungeKutta,
-  type ButcherTableau,
   type Cotangents,
+  type DifferentiableSolver,
   type Engine,
   type State,
   type StepKernel,
@@ -44,7 +44,7 @@ export interface CompiledField extends PointModels {
   /** f without the parts of its value that belong to parts of y that it does not read; itself where it reads all. */
   readonly read: PointModels;
   /** Whole steps. */
-  step(tableau: ButcherTableau): StepModels;
+  step(solver: DifferentiableSolver): StepModels;
 }
 
 export interface FieldAbout {
@@ -55,40 +55,48 @@ export interface FieldAbout {
   readonly engine: Engine<WasmArray>;
 }
 
-/** Prepares the models of a field from its programs as they were traced. */
-export function compileField(traced: FieldPrograms, about: FieldAbout): CompiledField {
-  const whole = pointModels(traced, about);
+/** Prepares the models of a field from its programs as they were traced, and as they are rewritten for this engine. */
+export function compileField(
+  traced: FieldPrograms,
+  { forward, gradient }: FieldPrograms,
+  about: FieldAbout,
+): CompiledField {
+  const whole = pointModels({ forward, gradient }, about);
   const read = once(() => {
     const part = withoutQuadratures(traced);
-    return part ? pointModels(part, about) : whole;
+    if (!part) return whole;
+    return pointModels(
+      {
+        forward: once(() => rewriteForWasm(part.forward())),
+        gradient: once(() => rewriteForWasm(part.gradient())),
+      },
+      about,
+    );
   });
   const { target, shapes } = about;
-  const forward = once(() => rewriteForWasm(traced.forward()));
-  const gradient = once(() => rewriteForWasm(traced.gradient()));
   const activationBytes = (): number => whole.activations().bytes;
-  const steps = new WeakMap<ButcherTableau, StepModels>();
+  // By the tableau: a solver of it may be another each time.
+  const steps = new WeakMap<object, StepModels>();
   return {
     about,
     ...whole,
     get read() {
       return read();
     },
-    step(tableau) {
-      let models = steps.get(tableau);
-      if (!models)
-        steps.set(
-          tableau,
-          (models = prepareStep(rungeKutta(tableau), { forward, gradient, shapes, target, activationBytes })),
-        );
+    step(solver) {
+      const key = solver.tableau ?? solver;
+      let models = steps.get(key);
+      if (!models) {
+        models = prepareStep(solver, { forward, gradient, shapes, target, activationBytes });
+        steps.set(key, models);
+      }
       return models;
     },
   };
 }
 
-function pointModels(traced: FieldPrograms, { target, shapes }: FieldAbout): PointModels {
+function pointModels({ forward, gradient }: FieldPrograms, { target, shapes }: FieldAbout): PointModels {
   const { float } = target;
-  const forward = once(() => rewriteForWasm(traced.forward()));
-  const gradient = once(() => rewriteForWasm(traced.gradient()));
   const rows = once(() => rowsOf(gradient(), shapes, float));
   const halves = once(() => partition(gradient(), float === 'float64' ? 8 : 4));
   const model = (program: Program): Model => createModel(program, target, rows());
@@ -178,19 +186,19 @@ export function vectorField(
       return { ...(value ? { value } : {}), bytes: models().activations().bytes, ...results };
     },
   });
-  const kernels = new Map<ButcherTableau, StepKernel<WasmArray>>();
+  const kernels = new Map<object, StepKernel<WasmArray>>();
   const points = { engine, parameters, ...atPoints(() => field), read: atPoints(() => field.read) };
   return {
     ...points,
     compile(solver) {
-      const { tableau } = solver;
-      if (!tableau || shapes.some((shape) => shape.includes(0))) return undefined;
-      let kernel = kernels.get(tableau);
-      if (!kernel)
-        kernels.set(
-          tableau,
-          (kernel = stepKernel(solver, field.step(tableau), { solve, field: points, kinds })),
-        );
+      if (!solver.traceable || !isDifferentiable(solver) || shapes.some((shape) => shape.includes(0)))
+        return undefined;
+      const key = solver.tableau ?? solver;
+      let kernel = kernels.get(key);
+      if (!kernel) {
+        kernel = stepKernel(solver, field.step(solver), { solve, field: points, kinds });
+        kernels.set(key, kernel);
+      }
       return kernel;
     },
   };

@@ -1,5 +1,5 @@
 import { EngineError } from '@odegrad/core';
-import { isolated, smoothGradients, type FieldRequest } from '@odegrad/engine-tfjs';
+import { isolated, smoothGradients, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import { scalar, tidy } from '@tensorflow/tfjs-core';
 
 import { difference, type Program } from '../ir/program.ts';
@@ -31,6 +31,19 @@ export function checkGuards(
   if (wrong !== undefined && inFloat32) inFloat32();
   else if (wrong !== undefined) throw impure(wrong);
   checked.add(recorded);
+}
+
+/** The slope at (t0, y0) as an engine computes it that has prepared f; `entries` copies those of an array. */
+export function slopeAtStart<A>(
+  { t0, y0 }: FieldRequest,
+  { field, fromTensor }: PreparedField<A>,
+  entries: (x: A) => ArrayLike<number>,
+): readonly ArrayLike<number>[] {
+  const state = y0.map(fromTensor);
+  const slope = field.evaluate(t0, state);
+  const values = slope.map(entries);
+  for (const x of [...state, ...slope]) field.engine.release(x);
+  return values;
 }
 
 /** The slope at (t0, y0). */
