@@ -22,6 +22,7 @@ it('has these public names', () => {
       "float64Field",
       "forcing",
       "fusedField",
+      "halfway",
       "importsOf",
       "joinVectors",
       "jump",

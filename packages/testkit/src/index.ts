@@ -19,6 +19,7 @@ export {
   type HandWrittenField,
 } from './field.ts';
 export { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
+export { halfway } from './halfway.ts';
 export { importsOf } from './imports.ts';
 export { fusedField, type WholeSteps } from './fused.ts';
 export { exactGradient } from './gradient-trials.ts';

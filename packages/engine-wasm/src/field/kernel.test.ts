@@ -1,10 +1,10 @@
-import { createRegistry, type Registry } from '@odegrad/core';
+import { createRegistry, type Registry, type Solver } from '@odegrad/core';
 import { solve, type FlatField } from '@odegrad/engine-tfjs';
 import { backprop } from '@odegrad/grad-backprop';
 import { checkpoint, stages } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
-import { Draws } from '@odegrad/testkit';
+import { Draws, halfway } from '@odegrad/testkit';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
@@ -47,7 +47,13 @@ const fields: Readonly<
 };
 
 /** ys at all times, and gradients, of doubles. */
-function run(fuse: boolean, gradient: string, name: string, solver: string, stepping: object): number[][] {
+function run(
+  fuse: boolean,
+  gradient: string,
+  name: string,
+  solver: string | Solver,
+  stepping: object,
+): number[][] {
   const [rows, make] = fields[name]!;
   const draws = new Draws(5);
   const values = (n: number): number[] => Array.from({ length: n }, () => draws.uniform(-1, 1));
@@ -70,6 +76,8 @@ describe.each(Object.keys(fields))('whole steps, %s,', (name) => {
   test.each(Object.keys(gradients))('are those of stages one by one with %s', (gradient) => {
     for (const [solver, stepping] of [
       ['rk4', { numSteps: 3 }],
+      // Without a tableau.
+      [halfway, { numSteps: 4 }],
       ['dopri5', { numSteps: 70 }],
       ['dopri5', { rtol: 1e-6, atol: 1e-6 }],
     ] as const) {
