@@ -5,7 +5,7 @@ const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
 const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
   'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
-  trace: ['ir', 'passes', 'tracing', 'field'],
+  trace: ['ir', 'arrays', 'passes', 'tracing', 'field'],
   'engine-wasm': ['encode', 'functions', 'nests', 'lower', 'runtime', 'field'],
   'engine-onnx': ['passes', 'lower', 'runtime', 'steps', 'field', 'shards'],
 };

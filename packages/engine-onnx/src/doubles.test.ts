@@ -6,7 +6,7 @@ import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
 
-import type { OnnxArray } from './runtime/array.ts';
+import type { OnnxArray } from './runtime/runtime.ts';
 import { loweredKernels } from './lower/index.ts';
 import { onnx, onnxEngine } from './onnx.ts';
 import { traceField, traceGradient } from '@odegrad/trace';

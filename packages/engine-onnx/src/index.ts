@@ -1,2 +1,2 @@
-export type { OnnxArray } from './runtime/array.ts';
+export type { OnnxArray } from './runtime/runtime.ts';
 export { onnx, onnxEngine, type OnnxOptions } from './onnx.ts';

@@ -7,7 +7,8 @@ import { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createPool, release, take, type OnnxArray } from './runtime/array.ts';
+import { createPool, release, take } from '@odegrad/trace';
+import { type OnnxArray } from './runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { onnxEngine } from './onnx.ts';
 import { onnxRuntime, type NativeSession } from './runtime/session.ts';

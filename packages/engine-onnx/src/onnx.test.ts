@@ -4,10 +4,10 @@ import { dopri8 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { arrayOf } from './runtime/engine.ts';
+import { arrayOf } from '@odegrad/trace';
 import type { FloatData } from '@odegrad/trace';
-import type { OnnxArray } from './runtime/array.ts';
-import { createPool } from './runtime/array.ts';
+import type { OnnxArray } from './runtime/runtime.ts';
+import { createPool } from '@odegrad/trace';
 import { onnx, onnxEngine } from './onnx.ts';
 
 beforeAll(async () => {

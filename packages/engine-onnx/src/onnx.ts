@@ -16,7 +16,8 @@ import {
 } from '@odegrad/trace';
 
 import { compileRecorded, solveWith, type RecordedField } from './recorded-field.ts';
-import { createPool, type OnnxArray, type Runtime } from './runtime/array.ts';
+import { createPool } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from './runtime/runtime.ts';
 import { onnxKernels } from './runtime/exact-kernels.ts';
 import { withLargeKernels } from './runtime/large-kernels.ts';
 import { largeSums } from './runtime/large-sums.ts';

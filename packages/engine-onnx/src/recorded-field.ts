@@ -5,9 +5,10 @@ import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
 
 import { compileField, vectorField, type CompiledField } from './field/field.ts';
 import type { LoweringError } from './lower/index.ts';
-import { wrap, type OnnxArray, type Runtime } from './runtime/array.ts';
+import { wrap } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from './runtime/runtime.ts';
 import { obstacleIn } from './runtime/compile.ts';
-import { arrayEngine, arrayOf } from './runtime/engine.ts';
+import { arrayEngine, arrayOf } from '@odegrad/trace';
 import type { largeSums } from './runtime/large-sums.ts';
 import type { Session } from './runtime/session.ts';
 import { shardedField } from './shards/shard-field.ts';

@@ -26,21 +26,6 @@ export const KERNEL_WORK = 2e6;
 
 // Memory
 
-/** Bytes of free arrays that are kept at most: what one solve held, the next one wants, and fresh pages cost more than the arithmetic on them. */
-export const FREE_BYTES: number = 2 ** 30;
-
-/** … and how many of a kind. */
-export const FREE_COUNT: number = 2 ** 14;
-
-/** Solves after which that is looked at: those that follow one another in a gradient are no solves to judge by one by one. */
-export const TRIMMED_SOLVES = 16;
-
-/** Bytes of a state beside which an array of its own weighs little: it takes a hundred times a state of two numbers. */
-export const SHELF_BYTES = 4096;
-
-/** Bytes of a slab, and states at least. */
-export const SLAB = { bytes: 4096, states: 16 } as const;
-
 /** Models of single kernels that are kept. */
 export const EXACT_MODELS = 64;
 

@@ -1,2 +1,2 @@
 export { wasm, wasmEngine, type WasmOptions } from './wasm.ts';
-export type { ArrayKind, WasmArray } from './runtime/array.ts';
+export type { WasmArray } from './runtime/array.ts';

@@ -2,25 +2,36 @@ import { Registry, forward, pi, rungeKutta } from '@odegrad/core';
 import type { FieldRequest, FlatField } from '@odegrad/engine-tfjs';
 import { dopri8 } from '@odegrad/tableaux';
 import { describeEngine } from '@odegrad/testkit';
+import {
+  arrayEngine,
+  arrayOf,
+  createPool,
+  hold,
+  release,
+  take,
+  unhold,
+  type FloatData,
+  type HostArray,
+} from '@odegrad/trace';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { arrayOf, createPool, hold, release, take, unhold } from './runtime/array.ts';
-import { arrayEngine } from './runtime/engine.ts';
 import { wasm, wasmEngine } from './wasm.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
+const entries = (x: HostArray): FloatData => x.data as FloatData;
+
 for (const float of ['float32', 'float64'] as const) {
-  const pool = createPool(float);
+  const pool = createPool();
   describeEngine({
     name: `wasm ${float}`,
-    create: () => arrayEngine(float),
-    make: (values, shape) => arrayOf(pool, values, shape),
-    read: (x) => x.data,
-    shape: (x) => x.kind.shape,
+    create: () => arrayEngine('wasm', float),
+    make: (values, shape) => arrayOf(pool, float, values, shape),
+    read: entries,
+    shape: (x) => x.dims,
   });
 }
 
@@ -33,7 +44,7 @@ function requestFor(f: FlatField, y0: readonly tf.Tensor[], more: Partial<FieldR
 /** Value of f at (t, y) by the engine, with y0 as the point. */
 function evaluate(request: FieldRequest, t = 0): number[][] {
   const { field, fromTensor } = engine.prepare(request);
-  return field.evaluate(t, request.y0.map(fromTensor)).map((x) => Array.from(x.data));
+  return field.evaluate(t, request.y0.map(fromTensor)).map((x) => Array.from(entries(x)));
 }
 
 describe('engine wasm', () => {
@@ -70,7 +81,7 @@ describe('engine wasm', () => {
         [one, [2, 5]],
         [other, [10, 17]],
       ] as const)
-        expect(Array.from(field.evaluate(0, [fromTensor(y0[0]!)])[0]!.data)).toEqual(wanted);
+        expect(Array.from(entries(field.evaluate(0, [fromTensor(y0[0]!)])[0]!))).toEqual(wanted);
     w.dispose();
   });
 
@@ -117,7 +128,7 @@ describe('engine wasm', () => {
     const f: FlatField = (_, [y]) => [tf.add(y!, tf.stridedSlice(y!, [1], [2], [1]))];
     const { field, fromTensor } = engine.prepare(requestFor(f, [tf.tensor1d([1, 2])]));
     const y = [fromTensor(tf.tensor1d([1, 2]))];
-    expect(Array.from(field.evaluate(0, y)[0]!.data)).toEqual([3, 4]);
+    expect(Array.from(entries(field.evaluate(0, y)[0]!))).toEqual([3, 4]);
     expect(() => field.linearize(0, y)).toThrow(/gradient/);
   });
 
@@ -130,7 +141,7 @@ describe('engine wasm', () => {
     expect(field.engine.zeros(y)).not.toBe(y);
     const one = fromTensor(tf.tensor1d([1, 1]));
     for (let i = 0; i < 2; i++)
-      expect(Array.from(linearization.pullback([one], false).y[0]!.data)).toEqual([3, 12]);
+      expect(Array.from(entries(linearization.pullback([one], false).y[0]!))).toEqual([3, 12]);
     linearization.release();
     expect(() => linearization.pullback([one], false)).toThrow(/released/);
   });
@@ -138,7 +149,7 @@ describe('engine wasm', () => {
   test('numbers written in f are those numbers in doubles, also those that others were made of', () => {
     const f: FlatField = (_, [y]) => [tf.mul(y!, tf.sqrt(tf.scalar(0.1)))];
     const { field, fromArray } = engine.prepare(requestFor(f, [tf.ones([1])], { dtype: 'float64' }));
-    expect(Array.from(field.evaluate(0, [fromArray!(Float64Array.of(3), [1])])[0]!.data)).toEqual([
+    expect(Array.from(entries(field.evaluate(0, [fromArray!(Float64Array.of(3), [1])])[0]!))).toEqual([
       3 * Math.sqrt(0.1),
     ]);
   });
@@ -150,7 +161,7 @@ describe('engine wasm', () => {
       { field, y0: [fromArray!(Float64Array.of(1), [1])], ts: [0, 2] },
       { solver: rungeKutta(dopri8), stepping: { rtol: 1e-13, atol: 1e-13, controller: pi } },
     );
-    expect(Math.abs(solution.ys[1]![0]!.data[0]! - Math.exp(Math.sin(2)))).toBeLessThan(1e-12);
+    expect(Math.abs(entries(solution.ys[1]![0]!)[0]! - Math.exp(Math.sin(2)))).toBeLessThan(1e-12);
     solution.release();
   });
 
@@ -178,7 +189,7 @@ describe('engine wasm', () => {
 
 describe('array pool', () => {
   test('gives out an array again only after nobody reads it', () => {
-    const kind = createPool('float32').kind([3]);
+    const kind = createPool().kind([3], 'float32');
     const x = take(kind);
     hold(x);
     release(x);

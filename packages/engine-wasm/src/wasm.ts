@@ -2,14 +2,18 @@ import { checkOptions, flag, once, type Plugin, type Rule, type VectorField } fr
 import { fallbackOf, replayEngine } from '@odegrad/engine-replay';
 import { checkAlive, type FieldEngine, type FieldRequest, type PreparedField } from '@odegrad/engine-tfjs';
 import {
+  arrayEngine,
+  arrayOf,
   checkMissed,
   checkGuards,
   computeNumbersBy,
   countCompilation,
+  createPool,
   createTraceCache,
   findReads,
   recovered,
   slopeAtStart,
+  type FloatData,
   type FloatType,
 } from '@odegrad/trace';
 import { tensor, Variable, type Tensor } from '@tensorflow/tfjs-core';
@@ -21,8 +25,7 @@ import type { Solve } from './field/model.ts';
 import { lower } from './lower/lower.ts';
 import { UnsupportedError } from './lower/unsupported.ts';
 import { createArena } from './runtime/arena.ts';
-import { arrayOf, createPool, type WasmArray } from './runtime/array.ts';
-import { arrayEngine } from './runtime/engine.ts';
+import type { WasmArray } from './runtime/array.ts';
 
 /** How vector fields are compiled. */
 export interface WasmOptions {
@@ -51,7 +54,7 @@ interface Made {
 export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
   checkOptions('wasm', options, RULES);
   const { relaxed = false, fuse = true } = options;
-  const pools = { float32: createPool('float32'), float64: createPool('float64') };
+  const pool = createPool();
   const replayInstead = fallbackOf('wasm');
   computeNumbersBy(wasmKernels());
   const traces = createTraceCache<Made>((traced, { key, parameters, dtype }) => {
@@ -64,8 +67,8 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
     const { forward, gradient } = programs;
     const about = {
       target: { float: dtype, relaxed, arena: createArena() },
-      pool: pools[dtype],
-      engine: arrayEngine(dtype),
+      pool,
+      engine: arrayEngine('wasm', dtype),
       shapes: traced.shapes,
       parameterShapes: parameters.map(({ shape }) => shape),
     };
@@ -79,32 +82,32 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
     name: 'wasm',
     findReads,
     prepare(request) {
-      const pool = pools[request.dtype];
+      const { dtype } = request;
       pool.trim();
       const { traced, others } = traces(request, '');
       const { field, obstacle } = traced.made;
       if (obstacle) return replayInstead(obstacle, request, [traced.made, request.key]);
       checkAlive(others);
-      const parameters = request.parameters.map((x) => arrayOf(pool, x.dataSync(), x.shape));
+      const parameters = request.parameters.map((x) => arrayOf(pool, dtype, x.dataSync(), x.shape));
       const solve: Solve = {
         variables: {
-          ...Object.fromEntries(parameters.map(({ data }, i) => [`p${i}`, data])),
+          ...Object.fromEntries(parameters.map(({ data }, i) => [`p${i}`, data as FloatData])),
           ...Object.fromEntries(others.map((x, i) => [`v${i}`, valuesOf(x, request)])),
         },
       };
       const solved = vectorField(field, solve, parameters);
       const prepared: PreparedField<WasmArray> = {
         field: fuse ? solved : stageByStage(solved),
-        fromTensor: (x) => arrayOf(pool, x.dataSync(), x.shape),
-        toTensor: ({ data, kind }) => tensor(Float32Array.from(data), [...kind.shape], 'float32'),
-        fromArray: (values, shape) => arrayOf(pool, values, shape),
-        toArray: ({ data }) => Float64Array.from(data),
+        fromTensor: (x) => arrayOf(pool, dtype, x.dataSync(), x.shape),
+        toTensor: ({ data, dims }) => tensor(Float32Array.from(data as FloatData), [...dims], 'float32'),
+        fromArray: (values, shape) => arrayOf(pool, dtype, values, shape),
+        toArray: ({ data }) => Float64Array.from(data as FloatData),
       };
       checkMissed(request, others);
       checkGuards(
         request,
         traced.forward,
-        () => slopeAtStart(request, prepared, ({ data }) => data.slice()),
+        () => slopeAtStart(request, prepared, ({ data }) => (data as FloatData).slice()),
         undefined,
         request.dtype === 'float64'
           ? () => replayEngine.prepare({ ...request, dtype: 'float32' })

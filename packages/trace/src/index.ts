@@ -30,6 +30,23 @@ export {
 } from './ir/program.ts';
 export { verified } from './ir/verify.ts';
 
+// arrays: typed arrays of JavaScript, their pool and their arithmetic, for engines that compute in such.
+export { arrayEngine, arrayOf } from './arrays/engine.ts';
+export {
+  type ArrayKind,
+  type ArrayPool,
+  type HostArray,
+  addInto,
+  createPool,
+  hold,
+  release,
+  take,
+  unhold,
+  wrap,
+  zeros,
+} from './arrays/host-array.ts';
+export { shelfFor } from './arrays/shelf.ts';
+
 // passes: programs in, programs out, or what is found in them.
 export { flatten } from './passes/flatten.ts';
 export { hoistInvariants } from './passes/invariants.ts';

@@ -10,7 +10,8 @@ import {
 } from '@odegrad/core';
 
 import { bytesOfFloat, floats } from '@odegrad/trace';
-import { hold, type OnnxArray, release, type Runtime, unhold, wrap, zeros } from '../runtime/array.ts';
+import { hold, release, unhold, wrap, zeros } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import { compileProgram, type FeedModel, type Model } from '../runtime/compile.ts';
 import { stepKernel } from '../steps/kernel.ts';
 import { prepareStep, type StepModels } from '../steps/step-models.ts';

@@ -6,8 +6,9 @@ import { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { arrayOf } from '../runtime/engine.ts';
-import { createPool, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { arrayOf } from '@odegrad/trace';
+import { createPool } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { compileProgram } from '../runtime/compile.ts';
 import { hoistInvariants } from '@odegrad/trace';

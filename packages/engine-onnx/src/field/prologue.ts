@@ -1,4 +1,4 @@
-import type { OnnxArray, Runtime } from '../runtime/array.ts';
+import type { OnnxArray, Runtime } from '../runtime/runtime.ts';
 import { compileProgram, type Model } from '../runtime/compile.ts';
 import { hoistInvariants } from '@odegrad/trace';
 import { difference, restrict, type Program } from '@odegrad/trace';

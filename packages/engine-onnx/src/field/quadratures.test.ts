@@ -7,7 +7,7 @@ import { dopri5, midpoint } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 import { onnxEngine } from '../onnx.ts';
 
 const engine = onnxEngine({ threads: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { createPool } from '../runtime/array.ts';
-import { arrayOf } from '../runtime/engine.ts';
+import { createPool } from '@odegrad/trace';
+import { arrayOf } from '@odegrad/trace';
 import { compileGraph } from '../runtime/compile.ts';
 import { acos, acosh, asin, asinh, atan, atanh, cosh, erf, expm1, log1p, sinh, tan } from './elementary.ts';
 import { createGraph, type Edge, type Graph } from './graph.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { arrayOf } from '../runtime/engine.ts';
-import { createPool } from '../runtime/array.ts';
+import { arrayOf } from '@odegrad/trace';
+import { createPool } from '@odegrad/trace';
 import { type FloatData } from '@odegrad/trace';
 import { createBuilder, type ProgramBuilder } from '@odegrad/trace';
 import { compileProgram } from '../runtime/compile.ts';

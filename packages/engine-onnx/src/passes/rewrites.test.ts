@@ -15,8 +15,9 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { arrayOf } from '../runtime/engine.ts';
-import { createPool, type Runtime } from '../runtime/array.ts';
+import { arrayOf } from '@odegrad/trace';
+import { createPool } from '@odegrad/trace';
+import { type Runtime } from '../runtime/runtime.ts';
 import { compileProgram } from '../runtime/compile.ts';
 import { biasesInProducts } from './biases.ts';
 beforeAll(async () => {

@@ -2,7 +2,8 @@ import type { State } from '@odegrad/core';
 
 import { bytesPerElement, largestOperation, sizeOf, verified, type Program } from '@odegrad/trace';
 
-import { take, type ArrayKind, type OnnxArray, type Runtime } from './array.ts';
+import { take, type ArrayKind } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from './runtime.ts';
 import { createGraph, lower, LoweringError, portType, type Edge, type Graph } from '../lower/index.ts';
 import { ARENA_BYTES, PARALLEL_WORK, UNCOPIED_BYTES } from '../tuning.ts';
 import { encodeModel } from './model.ts';

@@ -1,8 +1,9 @@
 import { describeEngine } from '@odegrad/testkit';
 import { describe, expect, test } from 'vitest';
 
-import { arrayEngine, arrayOf } from './engine.ts';
-import { createPool, hold, release, take, unhold, type OnnxArray } from './array.ts';
+import { arrayEngine, arrayOf } from '@odegrad/trace';
+import { createPool, hold, release, take, unhold } from '@odegrad/trace';
+import { type OnnxArray } from './runtime.ts';
 import { type FloatType } from '@odegrad/trace';
 import { largeSums } from './large-sums.ts';
 

@@ -2,7 +2,8 @@ import { EngineError } from '@odegrad/core';
 import { exactKernels, type ExactKernel } from '@odegrad/trace';
 
 import { EXACT_MODELS } from '../tuning.ts';
-import { release, wrap, type Runtime } from './array.ts';
+import { release, wrap } from '@odegrad/trace';
+import { type Runtime } from './runtime.ts';
 import { compileProgram, type Model } from './compile.ts';
 
 /** Computes single kernels in doubles on ONNX Runtime, for what f makes of its own numbers before any of it meets t or y. */

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { createPool, type Runtime } from './array.ts';
+import { createPool } from '@odegrad/trace';
+import { type Runtime } from './runtime.ts';
 import { withLargeKernels } from './large-kernels.ts';
 
 const runtime: Runtime = { float: 'float64', pool: createPool(), providers: ['cpu'], threads: 1, cores: 1 };

@@ -18,7 +18,8 @@ import {
 
 import { LoweringError } from '../lower/index.ts';
 import { KERNEL_WORK } from '../tuning.ts';
-import { wrap, type Runtime } from './array.ts';
+import { wrap } from '@odegrad/trace';
+import { type Runtime } from './runtime.ts';
 import { compileProgram, type Model } from './compile.ts';
 
 /** Kernels whose work grows faster than what they read and write. */

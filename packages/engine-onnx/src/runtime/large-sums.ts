@@ -1,4 +1,5 @@
-import type { ArrayKind, OnnxArray, Runtime } from './array.ts';
+import type { ArrayKind } from '@odegrad/trace';
+import type { OnnxArray, Runtime } from './runtime.ts';
 import { compileGraph, type Model } from './compile.ts';
 import { createGraph } from '../lower/index.ts';
 import { PASS_WORK, SUM_ENTRIES } from '../tuning.ts';

@@ -6,11 +6,12 @@ import { rk4 } from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { arrayOf } from './engine.ts';
-import { createPool, release, type OnnxArray } from './array.ts';
+import { arrayOf } from '@odegrad/trace';
+import { createPool, release } from '@odegrad/trace';
+import { type OnnxArray } from './runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { onnxEngine } from '../onnx.ts';
-import { shelfFor } from './shelf.ts';
+import { shelfFor } from '@odegrad/trace';
 
 const numbers = (state: readonly OnnxArray[]): number[] => state.flatMap((x) => [...(x.data as FloatData)]);
 

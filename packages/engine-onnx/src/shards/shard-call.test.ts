@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 import { perform, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
 import { onnxEngine } from '../onnx.ts';
 

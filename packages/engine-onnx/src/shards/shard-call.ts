@@ -11,7 +11,7 @@ import {
   type VectorField,
 } from '@odegrad/core';
 
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 
 /** Steps that one call takes, at most. */
 export const MOST_STEPS = 32;

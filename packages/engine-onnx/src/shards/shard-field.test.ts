@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 import { workerPool } from './worker-pool.ts';
 import { onnx, onnxEngine } from '../onnx.ts';
 

@@ -8,7 +8,7 @@ import {
   type VectorField,
 } from '@odegrad/core';
 
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 import type { ShardCall, ShardResult } from './shard-call.ts';
 import type { GroupSolve } from './shard-group.ts';
 import { releasedOnce } from '@odegrad/trace';

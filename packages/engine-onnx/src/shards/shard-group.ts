@@ -1,6 +1,7 @@
 import type { State, VectorField } from '@odegrad/core';
 
-import { addInto, release, take, type OnnxArray } from '../runtime/array.ts';
+import { addInto, release, take } from '@odegrad/trace';
+import { type OnnxArray } from '../runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { prepareShard, type ShardDescription } from './shard.ts';
 import type { ShardCall, ShardResult } from './shard-call.ts';

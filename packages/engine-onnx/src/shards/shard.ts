@@ -1,6 +1,7 @@
 import type { State, VectorField } from '@odegrad/core';
 
-import { release, take, type OnnxArray } from '../runtime/array.ts';
+import { release, take } from '@odegrad/trace';
+import { type OnnxArray } from '../runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { perform, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
 import { compileField, vectorField, type CompiledField } from '../field/field.ts';

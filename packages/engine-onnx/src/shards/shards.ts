@@ -1,6 +1,7 @@
 import type { State } from '@odegrad/core';
 
-import { wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { wrap } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import { BLOCK_ROWS, BLOCK_WORK, SHARED_WORK } from '../tuning.ts';
 import { sizeOf, type Attributes, type ConstantData, type Instruction, type Program } from '@odegrad/trace';
 import { shardings, type Sharding } from '@odegrad/trace';

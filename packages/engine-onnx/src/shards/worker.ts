@@ -2,8 +2,9 @@ import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_
 
 import type { ButcherTableau } from '@odegrad/core';
 
-import { arrayEngine } from '../runtime/engine.ts';
-import { createPool, release, wrap, type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { arrayEngine } from '@odegrad/trace';
+import { createPool, release, wrap } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { prepareShard, type ShardSolve, type PreparedShard } from './shard.ts';
 import {

@@ -16,7 +16,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
-import type { OnnxArray } from '../runtime/array.ts';
+import type { OnnxArray } from '../runtime/runtime.ts';
 import { onnxEngine } from '../onnx.ts';
 
 let w: tf.Variable;

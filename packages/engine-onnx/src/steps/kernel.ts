@@ -14,7 +14,8 @@ import {
 } from '@odegrad/core';
 import { releasedOnce } from '@odegrad/trace';
 
-import { hold, type OnnxArray, release, unhold, zeros } from '../runtime/array.ts';
+import { hold, release, unhold, zeros } from '@odegrad/trace';
+import { type OnnxArray } from '../runtime/runtime.ts';
 import type { FeedModel, Model } from '../runtime/compile.ts';
 import type { StepModels } from './step-models.ts';
 

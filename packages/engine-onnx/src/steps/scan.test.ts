@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { arrayOf } from '../runtime/engine.ts';
-import { createPool, type Runtime } from '../runtime/array.ts';
+import { arrayOf } from '@odegrad/trace';
+import { createPool } from '@odegrad/trace';
+import { type Runtime } from '../runtime/runtime.ts';
 import { type FloatData } from '@odegrad/trace';
 import { createBuilder } from '@odegrad/trace';
 import type { Program } from '@odegrad/trace';

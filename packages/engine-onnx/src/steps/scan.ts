@@ -1,12 +1,5 @@
-import {
-  type ArrayKind,
-  type OnnxArray,
-  release,
-  type Runtime,
-  take,
-  wrap,
-  zeros,
-} from '../runtime/array.ts';
+import { type ArrayKind, release, take, wrap, zeros } from '@odegrad/trace';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import { type FloatData, floats } from '@odegrad/trace';
 import { lowerProgram, openSession, type Model } from '../runtime/compile.ts';
 import { zip } from '../lower/context.ts';

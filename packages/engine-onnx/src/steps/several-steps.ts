@@ -1,7 +1,7 @@
 import type { Span, State } from '@odegrad/core';
 
 import { bytesOfFloat, type FloatData } from '@odegrad/trace';
-import { type OnnxArray, type Runtime } from '../runtime/array.ts';
+import { type OnnxArray, type Runtime } from '../runtime/runtime.ts';
 import type { FeedModel } from '../runtime/compile.ts';
 import { SCAN } from '../tuning.ts';
 import { compileScan, type ScanModel } from './scan.ts';

@@ -13,7 +13,8 @@ import {
   type Program,
 } from '@odegrad/trace';
 
-import { wrap, type Runtime } from '../runtime/array.ts';
+import { wrap } from '@odegrad/trace';
+import { type Runtime } from '../runtime/runtime.ts';
 import { compileProgram, type Model } from '../runtime/compile.ts';
 import { LIGHT_BYTES } from '../tuning.ts';
 import { severalSteps, type SeveralSteps } from './several-steps.ts';

@@ -9,18 +9,24 @@ import {
   type VectorField,
 } from '@odegrad/core';
 import {
+  hold,
   onceFor,
   pulledBack,
   withoutQuadratures,
+  release,
   releasedOnce,
   partition,
+  take,
+  unhold,
+  zeros,
+  type ArrayPool,
   type Activations,
   type FieldPrograms,
   type FloatData,
   type Program,
 } from '@odegrad/trace';
 
-import { hold, release, take, unhold, zeros, type ArrayPool, type WasmArray } from '../runtime/array.ts';
+import type { WasmArray } from '../runtime/array.ts';
 import type { Target } from '../runtime/compile.ts';
 import { rowsOf } from './rows.ts';
 import { createModel, type Arrays, type Model, type Solve } from './model.ts';
@@ -120,8 +126,9 @@ export function vectorField(
   solve: Solve,
   parameters: State<WasmArray>,
 ): VectorField<WasmArray> {
-  const { shapes, engine, pool } = field.about;
-  const kinds = shapes.map((shape) => pool.kind(shape));
+  const { shapes, engine, pool, target } = field.about;
+  const { float } = target;
+  const kinds = shapes.map((shape) => pool.kind(shape, float));
   const [yNames, cNames] = [namesOf('y', shapes), namesOf('c', shapes)];
   const [slopeNames, gradientNames] = [namesOf('f', shapes), namesOf('gy', shapes)];
   const parameterNames = namesOf('gp', parameters);
@@ -159,7 +166,7 @@ export function vectorField(
       const model = models().linearization();
       const { names, bytes } = models().activations();
       const value = slopes();
-      const held = names.map((name) => take(pool.kind([model.kept(name)])));
+      const held = names.map((name) => take(pool.kind([model.kept(name)], float)));
       model.run(solve, point(t, y), entriesOf([...slopeNames, ...names], [...value, ...held]));
       // The pullback reads the point itself too, which its owner may release before.
       y.forEach(hold);

@@ -10,9 +10,19 @@ import {
   type StepKernel,
   type VectorField,
 } from '@odegrad/core';
-import { releasedOnce, type FloatData } from '@odegrad/trace';
+import {
+  addInto,
+  hold,
+  release,
+  releasedOnce,
+  take,
+  unhold,
+  zeros,
+  type ArrayKind,
+  type FloatData,
+} from '@odegrad/trace';
 
-import { hold, release, take, unhold, zeros, type ArrayKind, type WasmArray } from '../runtime/array.ts';
+import type { WasmArray } from '../runtime/array.ts';
 import type { Solve } from './model.ts';
 import { entriesOf, namesOf } from './names.ts';
 import type { StepModel, StepModels } from './step-models.ts';
@@ -54,10 +64,10 @@ export function stepKernel(
   const linearize = (spans: readonly Span[], y: State<WasmArray>): Segment<WasmArray> => {
     const model = models.linearization();
     const { names, bytes, stateBytes: ofStages } = models.activations();
-    const { pool } = kinds[0]!;
+    const { pool, type } = kinds[0]!;
     let start = y;
     const steps = spans.map((span) => {
-      const held = names.map((name) => take(pool.kind([model.kept(name)])));
+      const held = names.map((name) => take(pool.kind([model.kept(name)], type)));
       const next = state();
       const from = start;
       model.runAt(span, solve, entriesOf(ys, from), {
@@ -115,8 +125,8 @@ export function stepKernel(
         { ...given, ...entriesOf(cotangents, from) },
         { ...entriesOf(gradients, to), ...entriesOf(parameterGradients, gp) },
       );
-      if (gp !== total) total.forEach((sum, k) => addInto(sum, own[k]!));
-      if (end) to.forEach((sum, k) => addInto(sum, end[k]!));
+      if (gp !== total) total.forEach((sum, k) => addInto(sum, own[k]!.data));
+      if (end) to.forEach((sum, k) => addInto(sum, end[k]!.data));
       if (from !== cotangent) from.forEach(release);
       from = to;
     }
@@ -165,8 +175,4 @@ export function stepKernel(
       },
     }),
   };
-}
-
-function addInto({ data: sum }: WasmArray, { data: x }: WasmArray): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += x[i]!;
 }

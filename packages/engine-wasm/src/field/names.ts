@@ -10,6 +10,6 @@ export const namesOf = (prefix: string, list: readonly unknown[]): string[] =>
 /** The entries of arrays, by name. */
 export function entriesOf(names: readonly string[], arrays: State<WasmArray>): Record<string, FloatData> {
   const entries: Record<string, FloatData> = {};
-  for (let i = 0; i < names.length; i++) entries[names[i]!] = arrays[i]!.data;
+  for (let i = 0; i < names.length; i++) entries[names[i]!] = arrays[i]!.data as FloatData;
   return entries;
 }

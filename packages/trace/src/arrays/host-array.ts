@@ -1,13 +1,16 @@
-import { bytesPerElement, sizeOf, type FloatData, type FloatType } from '@odegrad/trace';
+import { bytesPerElement, type FloatData } from '../ir/floats.ts';
+import { sizeOf } from '../ir/program.ts';
 
-import { FREE_BYTES, FREE_COUNT, TRIMMED_SOLVES } from '../tuning.ts';
-import type { BoundTensor, Session } from './session.ts';
+type HostData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /**
- * An array of this engine. It has the fields that ONNX Runtime's binding reads, so it goes in and out of
- * models as it is.
+ * An array of JavaScript's. It has the fields that the binding of ONNX Runtime reads, so it goes in and out of models as it is.
  */
-export interface OnnxArray extends BoundTensor {
+export interface HostArray {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly location: 'cpu';
+  readonly data: HostData;
   readonly kind: ArrayKind;
   /** How many linearizations still read it. */
   holds: number;
@@ -16,11 +19,11 @@ export interface OnnxArray extends BoundTensor {
 
 /** Arrays of one shape and type, and those of them that are free to be used again. */
 export interface ArrayKind {
-  readonly type: BoundTensor['type'];
+  readonly type: string;
   readonly dims: readonly number[];
   readonly size: number;
   readonly bytes: number;
-  readonly free: OnnxArray[];
+  readonly free: HostArray[];
   readonly pool: ArrayPool;
 }
 
@@ -34,8 +37,15 @@ export interface ArrayPool {
   trim(): void;
   /** Lets them go. */
   clear(): void;
-  kind(shape: readonly number[], type: BoundTensor['type']): ArrayKind;
+  kind(shape: readonly number[], type: string): ArrayKind;
 }
+
+/** Bytes of free arrays that are kept at most: what one solve held, the next one wants, and fresh pages cost more than the arithmetic on them. */
+const FREE_BYTES: number = 2 ** 30;
+/** … and how many of a kind. */
+const FREE_COUNT: number = 2 ** 14;
+/** Solves after which that is looked at: those that follow one another in a gradient are no solves to judge by one by one. */
+const TRIMMED_SOLVES = 16;
 
 /** A pool: each kind is made once. */
 export function createPool(): ArrayPool {
@@ -75,7 +85,7 @@ export function createPool(): ArrayPool {
   return pool;
 }
 
-function storage({ type, size }: ArrayKind): BoundTensor['data'] {
+function storage({ type, size }: ArrayKind): HostData {
   switch (type) {
     case 'float64':
       return new Float64Array(size);
@@ -92,7 +102,7 @@ function storage({ type, size }: ArrayKind): BoundTensor['data'] {
 }
 
 /** An array of that kind with whatever values were there. */
-export function take(kind: ArrayKind): OnnxArray {
+export function take(kind: ArrayKind): HostArray {
   const used = kind.free.pop();
   if (used) {
     const { pool } = kind;
@@ -105,55 +115,43 @@ export function take(kind: ArrayKind): OnnxArray {
 }
 
 /** Adds summands to an array, entry for entry. */
-export function addInto({ data }: OnnxArray, summands: OnnxArray['data']): void {
+export function addInto({ data }: HostArray, summands: HostArray['data']): void {
   const [sum, x] = [data as FloatData, summands as FloatData];
   for (let i = 0; i < sum.length; i++) sum[i]! += x[i]!;
 }
 
 /** An array of zeros of that kind. */
-export function zeros(kind: ArrayKind): OnnxArray {
+export function zeros(kind: ArrayKind): HostArray {
   const x = take(kind);
   (x.data as FloatData).fill(0);
   return x;
 }
 
 /** An array on data that belongs to somebody else; it never enters the pool unless released. */
-export function wrap(kind: ArrayKind, data: BoundTensor['data']): OnnxArray {
+export function wrap(kind: ArrayKind, data: HostData): HostArray {
   return { type: kind.type, dims: kind.dims, location: 'cpu', data, kind, holds: 0, released: false };
 }
 
 /** Gives an array back. It is used again when no linearization reads it any more. */
-export function release(x: OnnxArray): void {
+export function release(x: HostArray): void {
   x.released = true;
   if (x.holds === 0) recycle(x);
 }
 
-export function hold(x: OnnxArray): void {
+export function hold(x: HostArray): void {
   x.holds += 1;
 }
 
-export function unhold(x: OnnxArray): void {
+export function unhold(x: HostArray): void {
   x.holds -= 1;
   if (x.holds === 0 && x.released) recycle(x);
 }
 
-function recycle(x: OnnxArray): void {
+function recycle(x: HostArray): void {
   const { free, bytes, pool } = x.kind;
   if (free.length === FREE_COUNT || bytes > FREE_BYTES) return;
   // What fills it may be of kinds that nobody asks for any more.
   if (pool.freeBytes + bytes > FREE_BYTES) pool.clear();
   pool.freeBytes += bytes;
   free.push(x);
-}
-
-/** How models are run for arrays of one precision. */
-export interface Runtime {
-  readonly float: FloatType;
-  readonly pool: ArrayPool;
-  readonly providers: readonly string[];
-  /** Threads of every model, where the user chose. */
-  readonly threads: number | undefined;
-  readonly cores: number;
-  /** Where sessions are listed, for whoever closes them before they are collected as garbage. */
-  readonly opened?: Session[];
 }

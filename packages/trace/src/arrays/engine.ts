@@ -1,10 +1,10 @@
 import type { Engine, Term } from '@odegrad/core';
 
-import { release, take, type ArrayPool, type OnnxArray } from './array.ts';
-import { type FloatData, type FloatType } from '@odegrad/trace';
+import type { FloatData, FloatType } from '../ir/floats.ts';
+import { release, take, type ArrayPool, type HostArray } from './host-array.ts';
 import { shelfFor } from './shelf.ts';
 
-const data = (x: OnnxArray): FloatData => x.data as FloatData;
+const data = (x: HostArray): FloatData => x.data as FloatData;
 
 /**
  * Arithmetic on typed arrays in plain loops. Sums are formed in float64 and rounded once, when they are
@@ -13,8 +13,8 @@ const data = (x: OnnxArray): FloatData => x.data as FloatData;
 export function arrayEngine(
   name: string,
   float: FloatType,
-  plus: (x: OnnxArray, y: OnnxArray) => OnnxArray | undefined = () => undefined,
-): Engine<OnnxArray> {
+  plus: (x: HostArray, y: HostArray) => HostArray | undefined = () => undefined,
+): Engine<HostArray> {
   return {
     name,
     roundoff: float === 'float64' ? 2 ** -53 : 2 ** -24,
@@ -63,7 +63,7 @@ export function arrayEngine(
   };
 }
 
-type Terms = readonly Term<OnnxArray>[];
+type Terms = readonly Term<HostArray>[];
 type Seven<T> = [T, T, T, T, T, T, T];
 
 /** out = Σ cᵢ xᵢ in one loop, for the numbers of terms that steps of common tableaus have. */
@@ -122,7 +122,7 @@ export function arrayOf(
   float: FloatType,
   values: ArrayLike<number>,
   shape: readonly number[],
-): OnnxArray {
+): HostArray {
   const out = take(pool.kind(shape, float));
   data(out).set(values);
   return out;

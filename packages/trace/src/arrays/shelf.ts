@@ -1,8 +1,12 @@
 import type { Shelf, State } from '@odegrad/core';
 
-import { floats, type FloatData, type FloatType } from '@odegrad/trace';
-import { SHELF_BYTES, SLAB } from '../tuning.ts';
-import { take, wrap, type ArrayKind, type OnnxArray } from './array.ts';
+import { floats, type FloatData, type FloatType } from '../ir/floats.ts';
+import { take, wrap, type ArrayKind, type HostArray } from './host-array.ts';
+
+/** Bytes of a state beside which an array of its own weighs little: it takes a hundred times a state of two numbers. */
+const SHELF_BYTES = 4096;
+/** Bytes of a slab, and states at least. */
+const SLAB = { bytes: 4096, states: 16 } as const;
 
 interface Slab {
   readonly data: FloatData;
@@ -11,7 +15,7 @@ interface Slab {
 }
 
 /** A shelf for small states: as many as fit stand side by side in one array. */
-export function shelfFor(float: FloatType, y: State<OnnxArray>): Shelf<OnnxArray> | undefined {
+export function shelfFor(float: FloatType, y: State<HostArray>): Shelf<HostArray> | undefined {
   const kinds: readonly ArrayKind[] = y.map(({ kind }) => kind);
   const bytes = kinds.reduce((sum, kind) => sum + kind.bytes, 0);
   if (bytes === 0 || bytes > SHELF_BYTES) return undefined;
@@ -20,7 +24,7 @@ export function shelfFor(float: FloatType, y: State<OnnxArray>): Shelf<OnnxArray
   const slabs = new Map<number, Slab>();
   const slabOf = (index: number): Slab | undefined => slabs.get(Math.floor(index / perSlab));
   const offset = (index: number): number => (index % perSlab) * stride;
-  const peek = (index: number): State<OnnxArray> => {
+  const peek = (index: number): State<HostArray> => {
     const { data } = slabOf(index)!;
     let at = offset(index);
     return kinds.map((kind) => wrap(kind, data.subarray(at, (at += kind.size))));
