@@ -29,6 +29,7 @@ export {
   sizeOf,
 } from './ir/program.ts';
 export { verified } from './ir/verify.ts';
+export { type WindowMoves, type Windows, offsets, windowMoves, windowsOf } from './ir/windows.ts';
 
 // arrays: typed arrays of JavaScript, their pool and their arithmetic, for engines that compute in such.
 export { arrayEngine, arrayOf } from './arrays/engine.ts';

@@ -1,18 +1,10 @@
-import { settings } from '@odegrad/trace';
+import { offsets, settings } from '@odegrad/trace';
 
 import { reshape, transpose, zip, type Call, type Lowering, type LoweringTable } from './context.ts';
 import type { Edge, Graph } from './graph.ts';
 import { finishFused, multiply } from './matmul.ts';
 import { concat, slice } from './shape.ts';
-import {
-  asFormatted,
-  channelsLast,
-  convolutionWindows,
-  offsets,
-  transposedParts,
-  windowParts,
-  type Windows,
-} from './windows.ts';
+import { asFormatted, channelsLast, convolutionWindows, windowsIn } from './windows.ts';
 
 /** All windows as rows: `[batch · height · width, places · channels]`. */
 function rows(graph: Graph, parts: readonly Edge[]): Edge {
@@ -30,30 +22,17 @@ const convolution: Lowering = (call) => {
   const windows = convolutionWindows(call, x.shape, filter.shape, false);
   const y = multiply(
     graph,
-    rows(graph, windowParts(graph, channelsLast(call, x), windows)),
+    rows(graph, windowsIn(graph).parts(channelsLast(call, x), windows)),
     flat(graph, filter),
   );
-  return asFormatted(call, reshape(graph, y, outShape(windows)));
+  return asFormatted(call, reshape(graph, y, windows.outShape));
 };
-
-const outShape = ({ batch, axes, outChannels }: Windows): number[] => [
-  batch,
-  axes[0].output,
-  axes[1].output,
-  outChannels,
-];
-const inShape = ({ batch, axes, inChannels }: Windows): number[] => [
-  batch,
-  axes[0].input,
-  axes[1].input,
-  inChannels,
-];
 
 const backpropFilter: Lowering = (call) => {
   const { graph, of, attrs } = call;
   const shape = settings.filterShapeOf(attrs);
   const windows = convolutionWindows(call, of('x').shape, shape, false);
-  const patches = rows(graph, windowParts(graph, channelsLast(call, of('x')), windows));
+  const patches = rows(graph, windowsIn(graph).parts(channelsLast(call, of('x')), windows));
   return reshape(
     graph,
     multiply(graph, patches, flat(graph, channelsLast(call, of('dy'))), true, false),
@@ -66,19 +45,19 @@ const backpropInput: Lowering = (call) => {
   const { graph, of, attrs } = call;
   const filter = of('filter');
   const windows = convolutionWindows(call, settings.inputShapeOf(attrs), filter.shape, false);
-  const patches = rows(graph, transposedParts(graph, channelsLast(call, of('dy')), windows));
+  const patches = rows(graph, windowsIn(graph).transposed(channelsLast(call, of('dy')), windows));
   const turned = reversed(graph, filter);
   const [height, width, inChannels, outChannels] = turned.shape as [number, number, number, number];
   if (height * width === 1)
     return asFormatted(
       call,
-      reshape(graph, multiply(graph, patches, flat(graph, turned), false, true), inShape(windows)),
+      reshape(graph, multiply(graph, patches, flat(graph, turned), false, true), windows.inShape),
     );
   const swapped = reshape(graph, transpose(graph, turned, [0, 1, 3, 2]), [
     height * width * outChannels,
     inChannels,
   ]);
-  return asFormatted(call, reshape(graph, multiply(graph, patches, swapped), inShape(windows)));
+  return asFormatted(call, reshape(graph, multiply(graph, patches, swapped), windows.inShape));
 };
 
 function reversed(graph: Graph, filter: Edge): Edge {
@@ -110,11 +89,11 @@ const depthwise: Lowering = (call) => {
   const { graph, of } = call;
   const filter = of('filter');
   const windows = convolutionWindows(call, of('x').shape, filter.shape, true);
-  const parts = windowParts(graph, channelsLast(call, of('x')), windows);
+  const parts = windowsIn(graph).parts(channelsLast(call, of('x')), windows);
   const terms = offsets(windows).map((place, k) =>
     zip(graph, 'Mul', reshape(graph, parts[k]!, [...parts[k]!.shape, 1]), at(graph, filter, place)),
   );
-  return asFormatted(call, reshape(graph, sum(graph, terms), outShape(windows)));
+  return asFormatted(call, reshape(graph, sum(graph, terms), windows.outShape));
 };
 
 const depthwiseBackpropInput: Lowering = (call) => {
@@ -122,13 +101,13 @@ const depthwiseBackpropInput: Lowering = (call) => {
   const filter = reversed(graph, of('filter'));
   const [, , channels, multiplier] = filter.shape as [number, number, number, number];
   const windows = convolutionWindows(call, settings.inputShapeOf(attrs), filter.shape, true);
-  const parts = transposedParts(graph, channelsLast(call, of('dy')), windows);
+  const parts = windowsIn(graph).transposed(channelsLast(call, of('dy')), windows);
   const terms = offsets(windows).map((place, k) => {
     const open = reshape(graph, parts[k]!, [...parts[k]!.shape.slice(0, 3), channels, multiplier]);
     return zip(graph, 'Mul', open, at(graph, filter, place));
   });
   const total = sum(graph, terms);
-  const shape = inShape(windows);
+  const shape = windows.inShape;
   return asFormatted(
     call,
     graph.node('ReduceSum', [total, graph.integers([4])], shape, { attributes: { keepdims: 0 } }),
@@ -141,12 +120,14 @@ const depthwiseBackpropFilter: Lowering = (call) => {
   const windows = convolutionWindows(call, of('x').shape, shape, true);
   const dy = channelsLast(call, of('dy'));
   const open = reshape(graph, dy, [...dy.shape.slice(0, 3), shape[2], shape[3]]);
-  const parts = windowParts(graph, channelsLast(call, of('x')), windows).map((part) => {
-    const product = zip(graph, 'Mul', reshape(graph, part, [...part.shape, 1]), open);
-    return graph.node('ReduceSum', [product, graph.integers([0, 1, 2])], [1, shape[2], shape[3]], {
-      attributes: { keepdims: 0 },
+  const parts = windowsIn(graph)
+    .parts(channelsLast(call, of('x')), windows)
+    .map((part) => {
+      const product = zip(graph, 'Mul', reshape(graph, part, [...part.shape, 1]), open);
+      return graph.node('ReduceSum', [product, graph.integers([0, 1, 2])], [1, shape[2], shape[3]], {
+        attributes: { keepdims: 0 },
+      });
     });
-  });
   return reshape(
     graph,
     concat(

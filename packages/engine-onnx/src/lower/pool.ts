@@ -1,13 +1,8 @@
+import type { Windows } from '@odegrad/trace';
+
 import { cast, map, zip, type LoweringTable } from './context.ts';
 import type { Edge, Graph } from './graph.ts';
-import {
-  poolingWindows,
-  scatterParts,
-  transposedParts,
-  windowParts,
-  type Axis,
-  type Windows,
-} from './windows.ts';
+import { poolingWindows, windowsIn } from './windows.ts';
 
 const LOWEST = -3.4028234663852886e38;
 
@@ -16,7 +11,7 @@ const fold = (graph: Graph, op: string, parts: readonly Edge[]): Edge =>
 
 /** How many entries of each window lie within the image: `[1, height out, width out, 1]`. */
 function counts(graph: Graph, { axes: [rows, columns] }: Windows): Edge {
-  const inside = ({ input, output, size, stride, dilation, before }: Axis): number[] =>
+  const inside = ({ input, output, size, stride, dilation, before }: Windows['axes'][number]): number[] =>
     Array.from(
       { length: output },
       (_, i) =>
@@ -39,7 +34,7 @@ export const pools: LoweringTable = {
     return zip(
       graph,
       'Div',
-      fold(graph, 'Add', windowParts(graph, of('x'), windows)),
+      fold(graph, 'Add', windowsIn(graph).parts(of('x'), windows)),
       counts(graph, windows),
     );
   },
@@ -48,12 +43,12 @@ export const pools: LoweringTable = {
     const { graph, of } = call;
     const windows = poolingWindows(call, of('input').shape);
     const [rows, columns] = windows.axes;
-    const total = fold(graph, 'Add', transposedParts(graph, of('dy'), windows));
+    const total = fold(graph, 'Add', windowsIn(graph).transposed(of('dy'), windows));
     return zip(graph, 'Mul', total, graph.scalar(1 / (rows.size * columns.size)));
   },
   MaxPool: (call) => {
     const { graph, of } = call;
-    return fold(graph, 'Max', windowParts(graph, of('x'), poolingWindows(call, of('x').shape), LOWEST));
+    return fold(graph, 'Max', windowsIn(graph).parts(of('x'), poolingWindows(call, of('x').shape), LOWEST));
   },
   // The cotangent goes to the first entry of the window that is its maximum.
   MaxPoolGrad: (call) => {
@@ -61,13 +56,15 @@ export const pools: LoweringTable = {
     const windows = poolingWindows(call, of('input').shape);
     const maximum = of('output');
     let free: Edge | undefined;
-    const shares = windowParts(graph, of('input'), windows, LOWEST).map((part) => {
-      const equal = zip(graph, 'Equal', part, maximum, { type: 'bool' });
-      const hit = free ? zip(graph, 'And', equal, free) : equal;
-      const missed = map(graph, 'Not', hit);
-      free = free ? zip(graph, 'And', free, missed) : missed;
-      return zip(graph, 'Mul', of('dy'), cast(graph, hit, of('dy').type));
-    });
-    return scatterParts(graph, shares, windows);
+    const shares = windowsIn(graph)
+      .parts(of('input'), windows, LOWEST)
+      .map((part) => {
+        const equal = zip(graph, 'Equal', part, maximum, { type: 'bool' });
+        const hit = free ? zip(graph, 'And', equal, free) : equal;
+        const missed = map(graph, 'Not', hit);
+        free = free ? zip(graph, 'And', free, missed) : missed;
+        return zip(graph, 'Mul', of('dy'), cast(graph, hit, of('dy').type));
+      });
+    return windowsIn(graph).scatter(shares, windows);
   },
 };

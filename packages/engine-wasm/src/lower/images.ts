@@ -1,15 +1,14 @@
-import { settings, sizeOf, type Editor, type Instruction } from '@odegrad/trace';
-
 import {
   offsets,
-  scatterParts,
-  strided,
-  total,
-  transposedParts,
-  windowParts,
+  settings,
+  sizeOf,
   windowsOf,
+  type Editor,
+  type Instruction,
   type Windows,
-} from './windows.ts';
+} from '@odegrad/trace';
+
+import { strided, total, windowsIn } from './windows.ts';
 
 /** What a kernel on images gives, from its operands with the channels last. */
 type Images = (editor: Editor, of: (name: string) => number, instruction: Instruction) => number;
@@ -50,14 +49,14 @@ const reversed = (editor: Editor, filter: number): number =>
 const convolution: Images = (editor, of, instruction) => {
   const filter = of('filter');
   const windows = convolutionOf(instruction, shapeGiven(editor, instruction, 'x'), editor.shape(filter));
-  const rows = patches(editor, windowParts(editor, of('x'), windows));
+  const rows = patches(editor, windowsIn(editor).parts(of('x'), windows));
   return editor.view(multiply(editor, rows, flat(editor, filter)), { shape: windows.outShape });
 };
 
 const backpropFilter: Images = (editor, of, instruction) => {
   const shape = settings.filterShapeOf(instruction.attrs);
   const windows = convolutionOf(instruction, shapeGiven(editor, instruction, 'x'), shape);
-  const rows = patches(editor, windowParts(editor, of('x'), windows));
+  const rows = patches(editor, windowsIn(editor).parts(of('x'), windows));
   return editor.view(multiply(editor, rows, flat(editor, of('dy')), true), { shape });
 };
 
@@ -65,7 +64,7 @@ const backpropFilter: Images = (editor, of, instruction) => {
 const backpropInput: Images = (editor, of, instruction) => {
   const filter = of('filter');
   const windows = convolutionOf(instruction, settings.inputShapeOf(instruction.attrs), editor.shape(filter));
-  const rows = patches(editor, transposedParts(editor, of('dy'), windows));
+  const rows = patches(editor, windowsIn(editor).transposed(of('dy'), windows));
   const [height, width, inner, outer] = editor.shape(filter) as [number, number, number, number];
   const swapped = editor.call(
     'Transpose',
@@ -87,7 +86,7 @@ const depthwise: Images = (editor, of, instruction) => {
   const filter = of('filter');
   const [, , channels, multiplier] = editor.shape(filter) as [number, number, number, number];
   const windows = convolutionOf(instruction, shapeGiven(editor, instruction, 'x'), editor.shape(filter));
-  const parts = windowParts(editor, of('x'), windows);
+  const parts = windowsIn(editor).parts(of('x'), windows);
   const shape = [...windows.outShape.slice(0, 3), channels, multiplier];
   const terms = offsets(windows).map((at, k) => {
     const open = editor.view(parts[k]!, { shape: [...editor.shape(parts[k]!), 1] });
@@ -100,7 +99,7 @@ const depthwiseBackpropInput: Images = (editor, of, instruction) => {
   const filter = reversed(editor, of('filter'));
   const [, , channels, multiplier] = editor.shape(filter) as [number, number, number, number];
   const windows = convolutionOf(instruction, settings.inputShapeOf(instruction.attrs), editor.shape(filter));
-  const parts = transposedParts(editor, of('dy'), windows);
+  const parts = windowsIn(editor).transposed(of('dy'), windows);
   const shape = [...windows.inShape.slice(0, 3), channels, multiplier];
   const terms = offsets(windows).map((at, k) =>
     call2(editor, 'Multiply', editor.view(parts[k]!, { shape }), place(editor, filter, at), shape),
@@ -114,16 +113,18 @@ const depthwiseBackpropFilter: Images = (editor, of, instruction) => {
   const windows = convolutionOf(instruction, shapeGiven(editor, instruction, 'x'), shape);
   const open = [...windows.outShape.slice(0, 3), shape[2], shape[3]];
   const dy = editor.view(of('dy'), { shape: open });
-  const parts = windowParts(editor, of('x'), windows).map((part) => {
-    const wide = editor.view(part, { shape: [...editor.shape(part), 1] });
-    const product = call2(editor, 'Multiply', wide, dy, open);
-    return editor.call(
-      'Sum',
-      { x: product },
-      { shape: [shape[2], shape[3]] },
-      { axis: [0, 1, 2], keepDims: false },
-    );
-  });
+  const parts = windowsIn(editor)
+    .parts(of('x'), windows)
+    .map((part) => {
+      const wide = editor.view(part, { shape: [...editor.shape(part), 1] });
+      const product = call2(editor, 'Multiply', wide, dy, open);
+      return editor.call(
+        'Sum',
+        { x: product },
+        { shape: [shape[2], shape[3]] },
+        { axis: [0, 1, 2], keepDims: false },
+      );
+    });
   const operands = Object.fromEntries(parts.map((x, i) => [String(i), x]));
   const all = editor.call('Pack', operands, { shape: [parts.length, shape[2], shape[3]] }, { axis: 0 });
   return editor.view(all, { shape });
@@ -146,7 +147,7 @@ const poolingOf = ({ attrs }: Instruction, input: readonly number[]): Windows =>
 
 const averagePool: Images = (editor, of, instruction) => {
   const windows = poolingOf(instruction, editor.shape(of('x')));
-  const sum = total(editor, windowParts(editor, of('x'), windows));
+  const sum = total(editor, windowsIn(editor).parts(of('x'), windows));
   return call2(editor, 'RealDiv', sum, counts(editor, windows), windows.outShape);
 };
 
@@ -155,15 +156,15 @@ const averagePoolGradient: Images = (editor, of, instruction) => {
   const windows = poolingOf(instruction, editor.shape(of('input')));
   const [rows, columns] = windows.axes;
   const share = editor.constant(Float64Array.of(1 / (rows.size * columns.size)), []);
-  const sum = total(editor, transposedParts(editor, of('dy'), windows));
+  const sum = total(editor, windowsIn(editor).transposed(of('dy'), windows));
   return call2(editor, 'Multiply', sum, share, windows.inShape);
 };
 
 const maximumPool: Images = (editor, of, instruction) => {
   const windows = poolingOf(instruction, editor.shape(of('x')));
-  return windowParts(editor, of('x'), windows, -Infinity).reduce((a, b) =>
-    call2(editor, 'Maximum', a, b, windows.outShape),
-  );
+  return windowsIn(editor)
+    .parts(of('x'), windows, -Infinity)
+    .reduce((a, b) => call2(editor, 'Maximum', a, b, windows.outShape));
 };
 
 /** The cotangent goes to the first entry of the window that is its maximum. */
@@ -172,15 +173,17 @@ const maximumPoolGradient: Images = (editor, of, instruction) => {
   const like = { shape: windows.outShape };
   const truth = { ...like, dtype: 'bool' } as const;
   let free: number | undefined;
-  const shares = windowParts(editor, of('input'), windows, -Infinity).map((part) => {
-    const equal = editor.call('Equal', { a: part, b: of('output') }, truth);
-    const hit = free === undefined ? equal : editor.call('LogicalAnd', { a: equal, b: free }, truth);
-    const missed = editor.call('LogicalNot', { x: hit }, truth);
-    free = free === undefined ? missed : editor.call('LogicalAnd', { a: free, b: missed }, truth);
-    const share = editor.call('Cast', { x: hit }, { ...like, dtype: 'float32' }, { dtype: 'float32' });
-    return call2(editor, 'Multiply', of('dy'), share, windows.outShape);
-  });
-  return scatterParts(editor, shares, windows);
+  const shares = windowsIn(editor)
+    .parts(of('input'), windows, -Infinity)
+    .map((part) => {
+      const equal = editor.call('Equal', { a: part, b: of('output') }, truth);
+      const hit = free === undefined ? equal : editor.call('LogicalAnd', { a: equal, b: free }, truth);
+      const missed = editor.call('LogicalNot', { x: hit }, truth);
+      free = free === undefined ? missed : editor.call('LogicalAnd', { a: free, b: missed }, truth);
+      const share = editor.call('Cast', { x: hit }, { ...like, dtype: 'float32' }, { dtype: 'float32' });
+      return call2(editor, 'Multiply', of('dy'), share, windows.outShape);
+    });
+  return windowsIn(editor).scatter(shares, windows);
 };
 
 const given = ({ inputs }: Instruction, name: string): number =>
