@@ -27,16 +27,6 @@ export interface ReadBack<A> {
   };
 }
 
-/** Whether a state that was read off a step has a cotangent. */
-export function isReadBack<A>(
-  { between = [] }: Pick<Sweep<A>['problem'], 'between'>,
-  span: Span,
-  cotangents: readonly (State<A> | undefined)[],
-): boolean {
-  const { from, to } = timesWithin(between, span);
-  return cotangents.slice(from, to).some((v) => v !== undefined);
-}
-
 /**
  * Pulls the cotangents of the states between back to the values of the step that they were read off. Undefined where there are none.
  *

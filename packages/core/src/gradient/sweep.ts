@@ -3,7 +3,7 @@ import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { outputsAt } from './repeated-times.ts';
-import { isReadBack, readBack, type ReadBack } from './read-back.ts';
+import { readBack, type ReadBack } from './read-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
@@ -194,14 +194,7 @@ export function sweep<A>(
         restore(work, n, { byStages: read !== undefined, read: read !== undefined || before !== undefined });
       }
       const { stages } = trajectory.entry(n);
-      const m = stages
-        ? n
-        : firstTogether(
-            work,
-            n,
-            cotangents,
-            (i) => hasBetween && isReadBack(problem, trajectory.entry(i).span, between),
-          );
+      const m = stages ? n : firstTogether(work, n, cotangents, (i) => readOff(i) !== undefined);
       if (stages) {
         if (lambda) pullBackStages(n, stages, lambda, read, before?.last());
       } else {

@@ -1,6 +1,7 @@
 import { Registry, RegistryError, type Kind, type Plugin } from '@odegrad/core';
 import { onnx } from '@odegrad/engine-onnx';
 import replay from '@odegrad/engine-replay';
+import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
 import backprop, { backprop as strategy } from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
@@ -48,7 +49,10 @@ describe('a name that is looked up', () => {
   });
 
   it('is that which the plugin of that package brings', () => {
-    const plugins: readonly Plugin[] = [backprop, adjoint, symplectic, checkpoint, onnx(), replay];
+    const plugins: readonly Plugin[] = [
+      ...[backprop, adjoint, symplectic, checkpoint],
+      ...[onnx(), replay, wasm()],
+    ];
     for (const [kind, list] of [
       ['gradient', 'gradients'],
       ['engine', 'engines'],

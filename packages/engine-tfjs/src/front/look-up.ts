@@ -16,7 +16,11 @@ const HOMES: Readonly<Partial<Record<Kind, Readonly<Record<string, readonly stri
       'auto',
     ],
   },
-  engine: { '@odegrad/engine-onnx': ['onnx'], '@odegrad/engine-replay': ['replay'] },
+  engine: {
+    '@odegrad/engine-onnx': ['onnx'],
+    '@odegrad/engine-replay': ['replay'],
+    '@odegrad/engine-wasm': ['wasm'],
+  },
 };
 
 /** Methods are many: their package is named only where there is none at all. */
