@@ -1,5 +1,7 @@
 import type { Sweep } from './work.ts';
 import { SolveError } from '../arguments/errors.ts';
+import { reachedAt } from '../stepping/progress.ts';
+import type { Reached, Steps } from '../types/progress.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { outputsAt } from './repeated-times.ts';
@@ -16,13 +18,13 @@ import { firstTogether } from './together.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
- * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
+ * steps from the nearest kept state are made again, keeping what the schedule says. Pauses between steps. The caller owns the result.
  */
-export function sweep<A>(
+export function* sweep<A>(
   work: Sweep<A>,
   cotangents: readonly (State<A> | undefined)[],
   between: readonly (State<A> | undefined)[] = [],
-): Gradient<A> {
+): Steps<A, Gradient<A>> {
   const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
@@ -41,6 +43,7 @@ export function sweep<A>(
     endSlope = slope;
   };
   let lambda: State<A> | undefined;
+  let pause: Reached<A> | undefined;
   const parameters = runningSum(memory);
   const carry = (next: State<A>): void => {
     memory.hold(next);
@@ -206,13 +209,20 @@ export function sweep<A>(
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
-        if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        if (!lambda) continue;
+        pause = reachedAt(engine, lambda, { phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        method.onStep?.(pause);
       }
       return m - 1;
     });
 
-  return memory.scope(() => {
-    for (let n = trajectory.length - 1; n >= 0;) n = back(n);
+  const close = memory.open();
+  try {
+    for (let n = trajectory.length - 1; n >= 0;) {
+      n = back(n);
+      if (pause) yield pause;
+      pause = undefined;
+    }
     lambda ??= memory.hold(zeros(y0));
     inject(0);
     return {
@@ -221,5 +231,7 @@ export function sweep<A>(
       ts: tsBar,
       ...(problem.between ? { between: betweenBar } : {}),
     };
-  });
+  } finally {
+    close();
+  }
 }

@@ -16,6 +16,8 @@ export interface Memory<A> {
   readonly engine: Engine<A>;
   /** Runs `body`; what it made and nobody holds is released when it ends or throws. */
   scope<T>(body: () => T): T;
+  /** Begins a scope, for loops that pause within one; what comes back ends it. Scopes end in the reverse order. */
+  open(): () => void;
   /** Takes over an array that was just made. */
   adopt(x: A): A;
   adoptState(x: State<A>): State<A>;
@@ -105,11 +107,17 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       },
     },
     scope(body) {
-      const made: unknown[] = [];
-      scopes.push(made);
+      const close = memory.open();
       try {
         return body();
       } finally {
+        close();
+      }
+    },
+    open() {
+      const made: unknown[] = [];
+      scopes.push(made);
+      return () => {
         scopes.pop();
         for (const x of made) {
           const holding = holdings.get(x);
@@ -117,7 +125,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
           holding.scoped = false;
           if (holding.holds === 0) end(x, holding, true);
         }
-      }
+      };
     },
     adopt,
     adoptState: (x) => (x.forEach(adopt), x),

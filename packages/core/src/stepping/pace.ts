@@ -61,7 +61,12 @@ export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pa
   const countOf = (i: number): number => stepsIn(ts[i]!, ts[i + 1]!, stepping);
   const spanOf = (i: number, j: number): Span => {
     const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
-    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
+    // Towards no end there is nothing to divide: a step size it is.
+    const at = (n: number): number =>
+      count === Infinity && 'stepSize' in stepping
+        ? ta + Math.sign(tb) * stepping.stepSize * n
+        : ta + (tb - ta) * (n / count);
+    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : at(n));
     return { t0: grid(j), t1: grid(j + 1) };
   };
   return {
@@ -139,10 +144,8 @@ export function adaptivePace<A>(
       // A step one per cent longer beats a sliver of a step after it.
       if (left <= bound(h * 1.01)) return [{ span: { t0: t, t1: tb }, moves: [0, 1], interval, lands: true }];
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
-      const smallest = Math.max(
-        stepping.minStep ?? 0,
-        4 * Number.EPSILON * Math.max(Math.abs(t), Number.EPSILON * left),
-      );
+      const scale = Math.max(Math.abs(t), left === Infinity ? 0 : Number.EPSILON * left);
+      const smallest = Math.max(stepping.minStep ?? 0, 4 * Number.EPSILON * scale);
       if (!(h >= smallest) || t + sign * h === t) {
         const finite = errorNorm === undefined || Number.isFinite(errorNorm);
         throw new SolveError(
