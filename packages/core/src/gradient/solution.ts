@@ -22,7 +22,7 @@ type PullbackBySteps<A> = (...cotangents: Parameters<Pullback<A>>) => Steps<A, G
 type Body<A, T> = (memory: Memory<A>, output: Output<A>, between: Output<A>) => T;
 
 /** Takes the state at an output time. */
-export type Output<A> = (index: number, y: State<A>) => void;
+type Output<A> = (index: number, y: State<A>) => void;
 
 type SolveBySteps = <A>(problem: Problem<A>, method: Method) => Steps<A, Solution<A>>;
 

@@ -92,7 +92,11 @@ describe.each([symplectic, backprop, adjoint].map((strategy) => [strategy.name, 
   (_, strategy) => {
     const open = () => {
       const engine = createFloat64Engine();
-      const problem = { field: float64Field(engine, neuralField(2, 3)), y0: [noiseVector(3, 2)], ts: [0, 0.5, 1] };
+      const problem = {
+        field: float64Field(engine, neuralField(2, 3)),
+        y0: [noiseVector(3, 2)],
+        ts: [0, 0.5, 1],
+      };
       const ledger = createLedger();
       return { engine, problem, ledger, method: { ...adaptive, ledger } };
     };
