@@ -75,6 +75,13 @@ export default {
       to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|trace|engine-replay|engine-wasm)/' },
     },
     {
+      name: 'odegrad-only-gathers',
+      comment: 'Nothing but bench stands on the package of all, which brings what others choose among.',
+      severity: 'error',
+      from: { path: '^packages/(?!(odegrad|bench)/)', pathNot: test },
+      to: { path: '^packages/odegrad/' },
+    },
+    {
       name: 'models-stand-on-the-front-end',
       severity: 'error',
       from: { path: '^packages/models/src', pathNot: test },

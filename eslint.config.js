@@ -3,7 +3,16 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/', '.nx/', 'coverage/', 'tmp/', 'odegrad-report*/']),
+  globalIgnores([
+    '**/dist/',
+    '**/node_modules/',
+    '.nx/',
+    'coverage/',
+    'tmp/',
+    'odegrad-report*/',
+    'docs/api/',
+    'docs/.vitepress/{dist,cache}/',
+  ]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

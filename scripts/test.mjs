@@ -30,6 +30,15 @@ const checks = [
     '--reporter=json',
     `--outputFile.json=${results}`,
   ],
+  [
+    'docs',
+    'programs of the documentation compile and run, its links lead somewhere',
+    process.execPath,
+    'scripts/check-docs.mjs',
+  ],
+  ['site', 'the documentation site builds, without a dead link', process.execPath, 'scripts/docs.mjs'],
+  ['api', 'packages export what their reports say', process.execPath, 'scripts/check-api.mjs'],
+  ['size', 'packages are as small as promised', 'size-limit'],
   ['packages', 'publint and attw on each packed package', 'npm', 'run', '--silent', 'check'],
   [
     'third-party',

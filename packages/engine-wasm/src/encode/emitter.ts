@@ -1,7 +1,7 @@
 import { append, signed, unsigned, type Code } from './bytes.ts';
 import type { FunctionCode, ValueType } from './module.ts';
 
-/** Writes the body of one function that takes and gives nothing, statement by statement. */
+/** Writes the body of one function that gives nothing, statement by statement. */
 export interface Emitter {
   /** Bytes so far. */
   readonly size: number;
@@ -26,7 +26,8 @@ export const call = (index: number): Code => [0x10, ...unsigned(index)];
 export const addIntegers = (a: Code, b: Code): Code => [...a, ...b, 0x6a];
 export const multiplyIntegers = (a: Code, b: Code): Code => [...a, ...b, 0x6c];
 
-export function createEmitter(): Emitter {
+/** Parameters of the function are its first locals. */
+export function createEmitter(parameters: readonly ValueType[] = []): Emitter {
   const locals: ValueType[] = [];
   const code: number[] = [];
   const constants = new Map<string, { readonly local: number; readonly bytes: Code }>();
@@ -37,7 +38,7 @@ export function createEmitter(): Emitter {
     emit(more) {
       append(code, more);
     },
-    local: (type) => locals.push(type) - 1,
+    local: (type) => parameters.length + locals.push(type) - 1,
     keep(value, type = 'v128') {
       const local = emitter.local(type);
       append(code, value);
@@ -76,7 +77,7 @@ export function createEmitter(): Emitter {
       const body: number[] = [];
       for (const { local, bytes } of constants.values()) append(body, set(local, [0xfd, 0x0c, ...bytes]));
       append(body, code);
-      return { parameters: [], results: [], locals, body };
+      return { parameters, results: [], locals, body };
     },
   };
   return emitter;

@@ -1,4 +1,4 @@
-import type { FloatType, Instruction, Program } from '@odegrad/trace';
+import type { Attributes, FloatType, Instruction, Program } from '@odegrad/trace';
 
 import { callOf, type Call, type LoweringTable } from './call.ts';
 import { converted, elementwise } from './elementwise.ts';
@@ -85,6 +85,23 @@ function lowerElementwise({ plan, kernel, attrs, operands, output }: Call): bool
   // TensorFlow.js says of some results that they are integers although they are computed as numbers.
   const made: typeof make =
     kind === wanted ? make : (scene, values) => converted(scene, make(scene, values), kind, wanted);
-  plan.map(output, operands, wanted, made);
+  // Sums of slopes have other terms in each stage: what stages have in common is in loops of its own.
+  const isFirst = kernel === 'Combination';
+  plan.map(output, operands, {
+    kind: wanted,
+    name: `${kernel}${settings(attrs)}${wanted}`,
+    make: made,
+    isFirst,
+  });
   return true;
 }
+
+/** Attributes as text, of which no two that differ are the same. */
+const settings = (attrs: Attributes): string =>
+  JSON.stringify(attrs, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value)
+      ? String(value)
+      : Object.is(value, -0)
+        ? '-0'
+        : value,
+  );

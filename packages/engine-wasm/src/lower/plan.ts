@@ -3,6 +3,7 @@ import { pointwise, sizeOf, sameShape, type FloatType, type Program } from '@ode
 import type { Emitter } from '../encode/emitter.ts';
 import type { Group } from '../nests/group.ts';
 import { loaded, type Kind, type Node, type Product, type Scene } from '../nests/node.ts';
+import type { Signature } from '../nests/signature.ts';
 import type { Rows } from './rows.ts';
 import { sumsOfRows, type SumsOfRows } from './sums-of-rows.ts';
 import { broadcast, rowMajor, type Buffer, type View } from '../nests/view.ts';
@@ -19,6 +20,8 @@ export interface Nest {
   readonly level: number;
   readonly reads: readonly Buffer[];
   readonly writes: readonly Buffer[];
+  /** What its code depends on, its buffers by their numbers in a list; where it is known. */
+  readonly signature?: Signature;
   readonly emit: (emitter: Emitter, scene: Scene) => void;
 }
 
@@ -33,6 +36,12 @@ interface Slot {
   /** Its uniform entry, of constants that have one. */
   readonly entry?: number;
   view?: View;
+}
+
+/** How a value is made of others, entry by entry. */
+interface Made extends Pick<Node, 'kind' | 'name' | 'make'> {
+  /** Whether its loop is not to be that of its operands. */
+  readonly isFirst: boolean;
 }
 
 /** Collects what is to be computed: elementwise calls in common loops, each as early as it can be. */
@@ -57,7 +66,7 @@ export interface Plan {
   /** A value whose view others fill by `level`. */
   filled(value: number, view: View, level: number): void;
   /** Computes a value entry by entry. */
-  map(value: number, operands: readonly number[], kind: Kind, make: Node['make']): void;
+  map(value: number, operands: readonly number[], made: Made): void;
   product(value: number, product: Product, level: number): void;
   /** Writes a value to a place of the same shape, and says when that is done. */
   copy(value: number, to: View, phase: Phase): number;
@@ -146,10 +155,11 @@ export function createPlan(program: Program, float: FloatType, rows?: Rows): Pla
     filled(value, view, level) {
       slots.set(value, { kind: plan.kind(value), phase: plan.phase(value), level, view });
     },
-    map(value, operands, kind, make) {
+    map(value, operands, { isFirst, ...made }) {
       const shape = plan.shape(value);
       const phase = plan.phase(value);
       const inPlace = (operand: number): boolean =>
+        !isFirst &&
         slot(operand).made !== undefined &&
         slot(operand).phase === phase &&
         sameShape(plan.shape(operand), shape);
@@ -163,12 +173,17 @@ export function createPlan(program: Program, float: FloatType, rows?: Rows): Pla
         if (inPlace(x) && own.level === level) return own.made!.node;
         return loaded(broadcast(plan.view(x), shape), own.kind);
       });
-      const node: Node = { kind, operands: nodes, make };
-      slots.set(value, { kind, phase, level, made: { node, group: groupFor(phase, level, shape) } });
+      const node: Node = { ...made, operands: nodes };
+      slots.set(value, {
+        kind: made.kind,
+        phase,
+        level,
+        made: { node, group: groupFor(phase, level, shape) },
+      });
     },
     product(value, product, level) {
       const phase = plan.phase(value);
-      const node: Node = { kind: 'float', operands: [], product, make: () => [] };
+      const node: Node = { kind: 'float', operands: [], product, name: '', make: () => [] };
       const group = groupFor(phase, level, plan.shape(value));
       slots.set(value, { kind: 'float', phase, level, made: { node, group } });
     },
@@ -199,6 +214,7 @@ export function createPlan(program: Program, float: FloatType, rows?: Rows): Pla
 const uniform = (kind: Kind, entry: number): Node => ({
   kind,
   operands: [],
+  name: Object.is(entry, -0) ? '-0' : String(entry),
   make: ({ lanes, integers }) =>
     kind === 'float'
       ? lanes.number(entry)

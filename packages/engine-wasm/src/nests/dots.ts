@@ -24,6 +24,7 @@ export function emitDots(emitter: Emitter, scene: Scene, pairs: readonly Dot[], 
   const to: Access = { ...out, strides: [out.strides[0]!, out.strides[1]!, 0] };
   const walk = createWalk(
     emitter,
+    scene,
     [rows, columns, terms],
     [to, ...accesses.flatMap(({ a, b }) => (a ? [a, b] : [b]))],
   );

@@ -39,7 +39,7 @@ export function emitChosen(
   const chosen: Access = { ...whole, strides: along(whole, 0), shift: get(shift) };
   const index: Access = { ...indices, strides: [indices.strides[0] ?? 0, ...others.map(() => 0)] };
   const extents = [count, ...others.map(({ extent }) => extent)];
-  const walk = createWalk(emitter, extents, [part, chosen, index]);
+  const walk = createWalk(emitter, scene, extents, [part, chosen, index]);
   const at = new Array<number>(extents.length).fill(0);
   const copy = (place: number, valid: number): void => {
     const here = at.map((entry, k) => (k === inner + 1 ? place : entry));

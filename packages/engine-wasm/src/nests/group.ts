@@ -2,12 +2,29 @@ import type { Emitter } from '../encode/emitter.ts';
 import { emitBlock, type Block } from './block.ts';
 import { reachable, type Node, type Scene } from './node.ts';
 import type { View } from './view.ts';
+import { signatureOf, type Signature } from './signature.ts';
 import { createWalk, type Access } from './walk.ts';
 
 /** What one loop computes: values entry by entry, products first, and where they are stored. */
 export interface Group {
   readonly shape: readonly number[];
   readonly stores: { readonly node: Node; readonly view: View }[];
+}
+
+/** What a group's code depends on, the values that it computes numbered. */
+export function groupSignature({ shape, stores }: Group, nodes: readonly Node[]): Signature {
+  const numbers = new Map(nodes.map((node, i) => [node, i]));
+  return signatureOf((view) => {
+    const values = nodes.map(({ kind, name, operands, view: from, product }) =>
+      [
+        ...[kind, name, operands.map((node) => numbers.get(node)).join()],
+        ...(from ? [view(from)] : []),
+        ...(product ? [view(product.a), view(product.b), product.terms] : []),
+      ].join(' '),
+    );
+    const stored = stores.map(({ node, view: to }) => `${numbers.get(node)} ${view(to)}`);
+    return [shape.join(), ...values, '=', ...stored].join('\n');
+  });
 }
 
 /** Vectors that elementwise loops treat in a row. */
@@ -32,6 +49,7 @@ export function emitGroup(emitter: Emitter, scene: Scene, group: Group): void {
   const last = axes.length - 1;
   const walk = createWalk(
     emitter,
+    scene,
     [...axes.map(({ extent }) => extent), Math.max(1, ...products.map(({ product }) => product!.terms))],
     [...accesses.values()],
   );

@@ -1,7 +1,7 @@
 import type { Code } from '../encode/bytes.ts';
 import type { Integers } from '../functions/integers.ts';
 import type { Lanes } from '../functions/lanes.ts';
-import type { View } from './view.ts';
+import type { Buffer, View } from './view.ts';
 
 /** What the lanes of a vector hold: numbers, integers, or truth values with all bits set or none. */
 export type Kind = 'float' | 'int' | 'mask';
@@ -10,6 +10,8 @@ export type Kind = 'float' | 'int' | 'mask';
 export interface Scene {
   readonly lanes: Lanes;
   readonly integers: Integers;
+  /** Where an array begins: a number of bytes, and, where that differs from call to call, what is to be added. */
+  readonly place: (buffer: Buffer) => { readonly address: number; readonly shift?: Code };
 }
 
 /** Σₖ a[…, k] b[…, k], both as arrays over the axes of the result and k. */
@@ -26,6 +28,8 @@ export interface Node {
   /** Of an array in memory, broadcast to the shape of the loop. */
   readonly view?: View;
   readonly product?: Product;
+  /** What it is made by: nodes with the same name and operands are the same code. */
+  readonly name: string;
   readonly make: (scene: Scene, operands: readonly Code[]) => Code;
 }
 
@@ -34,6 +38,7 @@ export const loaded = (view: View, kind: Kind): Node => ({
   kind,
   operands: [],
   view,
+  name: '',
   make: () => [],
 });
 

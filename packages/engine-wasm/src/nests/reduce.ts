@@ -50,6 +50,7 @@ export function emitReduce(
   };
   const walk = createWalk(
     emitter,
+    scene,
     axes.map(({ extent }) => extent),
     [from, to],
   );

@@ -32,7 +32,12 @@ function emitScan(emitter: Emitter, scene: Scene, { begin, views: { x, out }, ax
     { ...out, strides: strides(out) },
   ];
   const steps = others.length;
-  const walk: Walk = createWalk(emitter, [...others.map(({ extent }) => extent), x.shape[axis]!], [from, to]);
+  const walk: Walk = createWalk(
+    emitter,
+    scene,
+    [...others.map(({ extent }) => extent), x.shape[axis]!],
+    [from, to],
+  );
   const at = new Array<number>(steps + 1).fill(0);
   const along = (place: number, valid: number): void => {
     const here = at.map((entry, k) => (k === inner ? place : entry));

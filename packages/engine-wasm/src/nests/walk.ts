@@ -1,6 +1,7 @@
 import { unsigned, type Code } from '../encode/bytes.ts';
 import { addIntegers, get, integer, set, type Emitter } from '../encode/emitter.ts';
 import { vector } from '../functions/lanes.ts';
+import type { Scene } from './node.ts';
 import type { View } from './view.ts';
 
 /** An array that loops walk over: its strides are those of the loops. */
@@ -21,10 +22,15 @@ export interface Walk {
 export const memory = (offset: number): Code => [0, ...unsigned(offset)];
 
 /**
- * Arrays whose strides are the same share a pointer; all else is in the offsets of the instructions. A pointer starts where
- * negative strides cannot take it below 0.
+ * Arrays whose strides are the same, and that move alike from one call to the next, share a pointer; all else is in the offsets of
+ * the instructions. A pointer starts where negative strides cannot take it below 0.
  */
-export function createWalk(emitter: Emitter, extents: readonly number[], accesses: readonly Access[]): Walk {
+export function createWalk(
+  emitter: Emitter,
+  { place }: Scene,
+  extents: readonly number[],
+  accesses: readonly Access[],
+): Walk {
   interface Pointer {
     readonly local: number;
     readonly steps: readonly number[];
@@ -32,13 +38,16 @@ export function createWalk(emitter: Emitter, extents: readonly number[], accesse
   }
   const pointers = new Map<string, Pointer>();
   const stepsOf = ({ strides, buffer }: Access): number[] => strides.map((stride) => stride * buffer.width);
+  const keyOf = ({ buffer }: Access, steps: readonly number[]): string =>
+    `${place(buffer).shift?.join() ?? ''};${steps.join()}`;
   for (const access of accesses) {
     const steps = stepsOf(access);
-    const key = steps.join();
+    const key = keyOf(access, steps);
     if (pointers.has(key) || steps.every((step, axis) => step === 0 || extents[axis] === 1)) continue;
     const start = steps.reduce((sum, step, axis) => (step < 0 ? sum - step * (extents[axis]! - 1) : sum), 0);
     const local = emitter.local('i32');
-    emitter.emit(set(local, integer(start)));
+    const { shift } = place(access.buffer);
+    emitter.emit(set(local, shift ? addIntegers(shift, integer(start)) : integer(start)));
     pointers.set(key, { local, steps, start });
   }
   const ways = new Map<
@@ -64,14 +73,14 @@ export function createWalk(emitter: Emitter, extents: readonly number[], accesse
       let way = ways.get(access);
       if (!way) {
         const steps = stepsOf(access);
-        ways.set(access, (way = { steps, pointer: pointers.get(steps.join()) }));
+        ways.set(access, (way = { steps, pointer: pointers.get(keyOf(access, steps)) }));
       }
       const { steps, pointer } = way;
       let fixed = 0;
       for (let axis = 0; axis < steps.length; axis++) fixed += steps[axis]! * (at[axis] ?? 0);
-      const { address, width } = access.buffer;
-      const offset = address + access.offset * width + fixed - (pointer?.start ?? 0);
-      const walked = pointer && get(pointer.local);
+      const placed = place(access.buffer);
+      const offset = placed.address + access.offset * access.buffer.width + fixed - (pointer?.start ?? 0);
+      const walked = pointer ? get(pointer.local) : placed.shift;
       const { shift } = access;
       return {
         pointer: walked && shift ? addIntegers(walked, shift) : (walked ?? shift ?? integer(0)),

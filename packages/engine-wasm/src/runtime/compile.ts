@@ -1,17 +1,15 @@
 import { EngineError } from '@odegrad/core';
 import type { FloatType, Program } from '@odegrad/trace';
 
-import { call, createEmitter, type Emitter } from '../encode/emitter.ts';
-import { encodeModule, HOST, type FunctionCode, type Signature } from '../encode/module.ts';
-import { createIntegers } from '../functions/integers.ts';
-import { createLanes } from '../functions/lanes.ts';
-import { lower, type Lowered } from '../lower/lower.ts';
-import { phases, type Nest } from '../lower/plan.ts';
+import { HOST } from '../encode/module.ts';
+import type { Lowered } from '../lower/lower.ts';
+import type { Nest } from '../lower/plan.ts';
 import type { Rows } from '../lower/rows.ts';
-import { emitGroup } from '../nests/group.ts';
-import { reachable, type Scene } from '../nests/node.ts';
+import { emitGroup, groupSignature } from '../nests/group.ts';
+import { reachable } from '../nests/node.ts';
 import type { Buffer, View } from '../nests/view.ts';
 import type { Arena } from './arena.ts';
+import { encode } from './encode.ts';
 import { placeBuffers } from './places.ts';
 import { portOf, writePort, type Port } from './ports.ts';
 
@@ -39,9 +37,6 @@ export interface Compiled {
   epoch: number;
 }
 
-/** Bytes of a function from which on another is begun: compilers take more than proportionally long for large ones. */
-const LARGE = 2 ** 14;
-
 /** JavaScript's own functions, for what is rarely computed. */
 const functions: Readonly<Record<string, (...operands: number[]) => number>> = {
   ...(Object.fromEntries(
@@ -56,13 +51,15 @@ const functions: Readonly<Record<string, (...operands: number[]) => number>> = {
   },
 };
 
+/** Tiles that a batch is. */
+export const tilesOf = (rows: Rows | undefined): number => (rows ? Math.ceil(rows.count / rows.tile) : 1);
+
 /**
- * Compiles a program.
- * @throws {UnsupportedError} for a kernel that there is no code for.
+ * Compiles a program that was lowered.
  * @throws {EngineError} where WebAssembly may not be compiled.
  */
-export function compile(program: Program, { float, relaxed, arena }: Target, rows?: Rows): Compiled {
-  const lowered = lower(program, float, rows);
+export function compile(program: Program, lowered: Lowered, { float, relaxed, arena }: Target): Compiled {
+  const { rows } = lowered.plan;
   const ordered = inOrder(lowered);
   place(lowered, ordered, program, arena);
   const bytes = encode(ordered, float, relaxed);
@@ -81,7 +78,7 @@ export function compile(program: Program, { float, relaxed, arena }: Target, row
     inputs: new Map(program.inputs.map(({ name, value }) => [name, port(value, lowered.inputs.get(value)!)])),
     outputs: new Map([...lowered.outputs].map(([name, { value, view }]) => [name, port(value, view)])),
     ...{ rows, constantRows, epoch: -1 },
-    tiles: rows ? Math.ceil(rows.count / rows.tile) : 1,
+    tiles: tilesOf(rows),
     prelude: exports['prelude']!,
     prologue: exports['prologue']!,
     tile: exports['tile']!,
@@ -98,6 +95,7 @@ function inOrder({ plan }: Lowered): Nest[] {
       ...{ phase: group.phase, level: group.level },
       reads: views.flatMap((view) => (view ? [view.buffer] : [])),
       writes: group.stores.map(({ view }) => view.buffer),
+      signature: groupSignature(group, nodes),
       emit: (emitter, scene) => {
         emitGroup(emitter, scene, group);
       },
@@ -138,48 +136,6 @@ function place(lowered: Lowered, nests: readonly Nest[], program: Program, arena
         moved.add(buffer);
         buffer.address += base;
       }
-}
-
-function encode(nests: readonly Nest[], float: FloatType, relaxed: boolean): Uint8Array<ArrayBuffer> {
-  const imports: (Signature & { name: string })[] = [];
-  const imported = (name: string, operands: number): number => {
-    const known = imports.findIndex((one) => one.name === name);
-    if (known >= 0) return known;
-    const parameters = Array.from({ length: operands }, () => 'f64' as const);
-    return imports.push({ name, parameters, results: ['f64'] }) - 1;
-  };
-  const parts: FunctionCode[] = [];
-  const calls = phases.map((_, phase): number[] => {
-    const own: number[] = [];
-    let open: { readonly emitter: Emitter; readonly scene: Scene } | undefined;
-    const close = (): void => {
-      if (open) own.push(parts.push(open.emitter.finish()) - 1);
-      open = undefined;
-    };
-    const begin = (): { readonly emitter: Emitter; readonly scene: Scene } => {
-      const emitter = createEmitter();
-      const lanes = createLanes(float, emitter, imported, relaxed);
-      return { emitter, scene: { lanes, integers: createIntegers(lanes) } };
-    };
-    for (const nest of nests.filter((one) => one.phase === phase)) {
-      open ??= begin();
-      nest.emit(open.emitter, open.scene);
-      if (open.emitter.size > LARGE) close();
-    }
-    close();
-    return own;
-  });
-  const wholes = calls.map((own): FunctionCode => {
-    const body = own.flatMap((part) => call(imports.length + part));
-    return { parameters: [], results: [], locals: [], body };
-  });
-  const exported = phases.map((name, i) => [name, imports.length + parts.length + i] as const);
-  return encodeModule({
-    imports,
-    functions: [...parts, ...wholes],
-    exports: Object.fromEntries(exported),
-    pages: 1,
-  });
 }
 
 function instantiate(

@@ -1,0 +1,36 @@
+export * from '@odegrad/core';
+export { registry } from './registered.ts';
+export { odeint, solve } from './odeint.ts';
+export {
+  chooseBackend,
+  smoothGradients,
+  tfjsEngine,
+  type BackendName,
+  type ChosenBackend,
+  type ControllerName,
+  type CotangentOf,
+  type EngineName,
+  type FieldEngine,
+  type Float64Part,
+  type Float64Tensor,
+  type GradientName,
+  type LikeState,
+  type Model,
+  type OdeGradient,
+  type OdeOptions,
+  type OdeSolution,
+  type OdeState,
+  type SlopeOf,
+  type SolverName,
+  type StateOf,
+  type Times,
+  type TriedBackend,
+  type VectorFieldFunction,
+} from '@odegrad/engine-tfjs';
+export { replayEngine } from '@odegrad/engine-replay';
+export { wasm, wasmEngine, type WasmOptions } from '@odegrad/engine-wasm';
+export { adjoint, continuousAdjoint } from '@odegrad/grad-adjoint';
+export { backprop } from '@odegrad/grad-backprop';
+export * from '@odegrad/grad-checkpoint';
+export { symplectic } from '@odegrad/grad-symplectic';
+export * from '@odegrad/tableaux';
