@@ -63,7 +63,7 @@ type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'counts'>;
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
  * lies between them is filled with equal steps none of which is larger.
  */
-export function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): readonly number[] {
+function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): readonly number[] {
   if (counts) return counts;
   const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
   let [from, to] = [0, 0];
