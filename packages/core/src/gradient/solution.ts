@@ -118,7 +118,7 @@ export function* solutionBySteps<A>(
     body(
       memory,
       (index, y) => {
-        ys[index] = memory.hold(y);
+        if (problem.knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
       },
       (index, y) => {
         between[index] = memory.hold(y);
