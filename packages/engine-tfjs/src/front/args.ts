@@ -74,11 +74,7 @@ export function argsOf(args: unknown): Args {
       exact,
       unflatten(of) {
         const write = (part: unknown): unknown =>
-          part instanceof Tensor
-            ? part.dtype === 'float32'
-              ? of(part)
-              : undefined
-            : mapped(part, '', write);
+          isTensor(part) ? (part.dtype === 'float32' ? of(part) : undefined) : mapped(part, '', write);
         return write(value);
       },
       release,

@@ -57,9 +57,7 @@ function callable<S>(
   // From JavaScript anything may come.
   const model = f as Partial<Model> | undefined | null;
   if (typeof model?.apply === 'function') return (_, y) => model.apply!(y as Tensor);
-  throw new ArgumentError(
-    `f must be a function (t, y) => dy/dt or a tf.layers model, not ${describe(f)}.`,
-  );
+  throw new ArgumentError(`f must be a function (t, y) => dy/dt or a tf.layers model, not ${describe(f)}.`);
 }
 
 function checkSlope(slope: Tensor, y: Part, name: string, of: string): void {

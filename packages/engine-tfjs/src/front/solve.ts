@@ -48,6 +48,8 @@ export interface OdeGradient<S, A = undefined> {
   readonly args: ArgGradients<A, PartOf<S>>;
   /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
   readonly ts?: PartOf<S>;
+  /** ∂ℒ/∂jumpAt, where `jumpAt` was given as a tensor; 0 for jumps outside `ts`. */
+  readonly jumpAt?: PartOf<S>;
 }
 
 /**
@@ -94,6 +96,7 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
         parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
         args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
+        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
       };
       // The kind of parts was told from y0, and so was S; args keep their structure.
       return result as unknown as OdeGradient<S, A>;
