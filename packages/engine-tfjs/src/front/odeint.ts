@@ -72,8 +72,15 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const { parameters, perhaps, isMissed } = dependenciesOf(call, reads);
-  const { y0, timesTensor } = call;
-  const inputs = [...y0, ...parameters, ...perhaps, ...(timesTensor ? [timesTensor] : [])];
+  const { y0, timesTensor, stops } = call;
+  const { jumpsTensor } = stops;
+  const inputs = [
+    ...y0,
+    ...parameters,
+    ...perhaps,
+    ...(timesTensor ? [timesTensor] : []),
+    ...(jumpsTensor ? [jumpsTensor] : []),
+  ];
   const forwardPass = (more: readonly Tensor[]): Run<Tensor> =>
     run(call, strategy, { parameters: [...parameters, ...more], reads, isMissed });
 
@@ -84,9 +91,19 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
       const wanted = perhaps.filter(isWanted);
       const again = wanted.length > 0 ? solved.within(() => forwardPass(wanted)) : undefined;
       try {
-        const { y0: first, parameters: rest, ts } = gradientOf(again ?? solved, cotangent, call, inputs);
+        const {
+          y0: first,
+          parameters: rest,
+          ts,
+          jumpAt,
+        } = gradientOf(again ?? solved, cotangent, call, inputs);
         const found = new Map([...parameters, ...wanted].map((x, i) => [x, rest[i]]));
-        return [...first, ...[...parameters, ...perhaps].map((x) => found.get(x)), ...(ts ? [ts] : [])];
+        return [
+          ...first,
+          ...[...parameters, ...perhaps].map((x) => found.get(x)),
+          ...(ts ? [ts] : []),
+          ...(jumpAt ? [jumpAt] : []),
+        ];
       } finally {
         again?.release();
       }
@@ -141,10 +158,15 @@ function gradientOf<S>(
   // Of a gradient that is differentiated again it is recorded that it cannot be.
   const given = (x: Tensor): Tensor => (again ? onceDifferentiable(x, [cotangent, ...inputs]) : x);
   try {
-    const { y0, parameters, ts } = isolated(() =>
+    const { y0, parameters, ts, jumpAt } = isolated(() =>
       tidy<never>(() => solved.pullback(unpack(cotangent, call)) as never),
     ) as RunGradient<Tensor>;
-    return { y0: y0.map(given), parameters: parameters.map(given), ts: ts && given(ts) };
+    return {
+      y0: y0.map(given),
+      parameters: parameters.map(given),
+      ts: ts && given(ts),
+      jumpAt: jumpAt && given(jumpAt),
+    };
   } catch (error) {
     if (!again) abandonGradient();
     throw error;

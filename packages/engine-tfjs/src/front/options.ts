@@ -1,4 +1,4 @@
-import type { Variable } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Variable } from '@tensorflow/tfjs-core';
 import type {
   ButcherTableau,
   EngineProvider,
@@ -76,6 +76,13 @@ export interface OdeOptions {
    * whose `numSteps` count between output times, and for `gradient: 'adjoint'`.
    */
   readonly outputs?: 'interpolate' | 'land' | undefined;
+  /** Further times that steps are to end on, though the state there is not asked for. Those outside `ts` are passed over. */
+  readonly stepTo?: readonly number[] | undefined;
+  /**
+   * Times at which f jumps, in `ts`' unit. Steps end there, and f is evaluated on either side but never at the jump itself, so that no
+   * step sees both. Given as a tensor they are differentiated, by exact gradients. Those outside `ts` are passed over.
+   */
+  readonly jumpAt?: readonly number[] | Tensor1D | undefined;
   /** Size of the first attempt. By default chosen from f. */
   readonly firstStep?: number | undefined;
   readonly minStep?: number | undefined;

@@ -24,6 +24,7 @@ import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
+import { isTimes, stopsOf, type Stops } from './stops.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -36,6 +37,7 @@ export interface Resolved {
   readonly params: readonly Variable[] | undefined;
   readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
+  readonly stops: Stops;
 }
 
 const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
@@ -49,6 +51,8 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   engine: ofKind(['engine'], true),
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
+  stepTo: valueThat('an array of finite numbers', isTimes),
+  jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
   registry: valueThat('a registry', (value) =>
     hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
@@ -81,6 +85,7 @@ export function resolveOptions(options: OdeOptions): Resolved {
     engine: resolveEngine(options.engine ?? 'tfjs', registry),
     params: params && checkParameters(params),
     outputs: options.outputs,
+    stops: stopsOf(options),
     dtype,
   };
 }

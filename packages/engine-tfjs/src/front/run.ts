@@ -36,6 +36,8 @@ export interface RunGradient<P> {
   readonly parameters: readonly P[];
   /** Where the times came as a tensor. */
   readonly ts: P | undefined;
+  /** Where the jumps did. */
+  readonly jumpAt: P | undefined;
 }
 
 /** What f depends on besides t and y, and what of it gradients are taken for. */
@@ -67,12 +69,12 @@ export function run<S, P extends Part>(
 
 function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs }: Call<S, P>,
+  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs, stops }: Call<S, P>,
   strategy: GradientStrategy,
   { parameters, reads, isMissed }: Parameters,
   environment: Environment,
 ): Run<P> {
-  const times = outputTimes(ts, outputs, method, strategy);
+  const times = outputTimes(ts, outputs, method, strategy, stops);
   const prepared = kind.withTensors(y0, (tensors) =>
     provider.prepare({
       f,
@@ -99,7 +101,7 @@ function runOn<A, S, P extends Part>(
   const start: A[] = [];
   try {
     for (const part of y0) start.push(port.enter(part));
-    const timeGradients = timesTensor !== undefined;
+    const timeGradients = timesTensor !== undefined || stops.jumpsTensor !== undefined;
     const watched = watchTimes({
       ts,
       method,
@@ -110,7 +112,8 @@ function runOn<A, S, P extends Part>(
     const problem = {
       field,
       y0: start,
-      ts: knots,
+      ts: times.ts,
+      ...(knots.size > 0 ? { knots } : {}),
       timeGradients,
       ...(between.length > 0 ? { between } : {}),
     };
@@ -124,12 +127,13 @@ function runOn<A, S, P extends Part>(
         isolated(() => {
           const states = port.cotangents(cotangents);
           try {
-            const { atKnots, between: within } = times.split(states);
-            const gradient = solution.pullback(atKnots, within);
+            const { atLandings, between: within } = times.split(states);
+            const gradient = solution.pullback(atLandings, within);
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
               parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
               ts: timesTensor && kind.vector(times.merge(gradient.ts, gradient.between ?? [])),
+              jumpAt: stops.jumpsTensor && kind.vector(times.jumps(gradient.ts)),
             };
             releaseState(gradient.y0);
             releaseState(gradient.parameters);

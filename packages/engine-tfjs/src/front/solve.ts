@@ -45,6 +45,8 @@ export interface OdeGradient<S> {
   readonly parameters: PartOf<S> extends Tensor ? NamedTensorMap : Readonly<Record<string, Float64Tensor>>;
   /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
   readonly ts?: PartOf<S>;
+  /** ∂ℒ/∂jumpAt, where `jumpAt` was given as a tensor; 0 for jumps outside `ts`. */
+  readonly jumpAt?: PartOf<S>;
 }
 
 /**
@@ -84,6 +86,7 @@ export function solve<const S extends OdeState>(
         y0: call.structure.unflatten(gradient.y0),
         parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
+        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
       };
       // The kind of parts was told from y0, and so was S.
       return result as OdeGradient<S>;
