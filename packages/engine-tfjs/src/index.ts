@@ -14,6 +14,8 @@ export { record, type Recording } from './eager/recording.ts';
 export { smoothGradients } from './eager/smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './front/solve.ts';
 export type {
+  ArgGradients,
+  ArgsOf,
   CotangentOf,
   Float64Part,
   Float64Tensor,

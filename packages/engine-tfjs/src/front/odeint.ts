@@ -14,7 +14,7 @@ import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import { tapeOrigins } from '../tape/origins.ts';
 import type { Part } from './parts.ts';
-import { readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
+import { readsOf, run, variablesOf, withArgs, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import {
   abandonGradient,
@@ -27,10 +27,10 @@ import {
 import { tensorParts } from './tensor-parts.ts';
 
 /**
- * Solves dy/dt = f(t, y), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
+ * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
  * part `[ts.length, ...shape]`, `y0` first.
  *
- * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in the
+ * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in `args`, in the
  * variables and the tensors from outside that `f` reads, and in `ts` where it is a tensor; `gradient` says how. What `f` reads
  * counts with the values that it has now, also in the backward pass. Outside nothing is kept.
  * States may be in doubles where the engine has float64. Then the result is in Float64Tensors, which are on no
@@ -39,14 +39,16 @@ import { tensorParts } from './tensor-parts.ts';
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
  */
-export function odeint<const S extends OdeState>(
-  f: NoInfer<VectorFieldFunction<S> | Model>,
+export function odeint<const S extends OdeState, A = undefined>(
+  f: NoInfer<VectorFieldFunction<S, A> | Model>,
   y0: S,
   ts: Times,
-  options: OdeOptions = {},
+  options: OdeOptions<A> = {},
 ): LikeState<S> {
   const call = checkCall(f, y0, ts, options);
-  return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call));
+  return call.args.releasedOnError(() =>
+    call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call)),
+  );
 }
 
 function plain<S, P extends Part>(call: Call<S, P>): P[] {
@@ -55,6 +57,7 @@ function plain<S, P extends Part>(call: Call<S, P>): P[] {
     return solved.trajectories();
   } finally {
     solved.release();
+    call.args.release();
   }
 }
 
@@ -110,6 +113,7 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
     });
     whenTapeEnds(() => {
       solved.release();
+      call.args.release();
     });
     return unpack(packed, call);
   } catch (error) {
@@ -131,12 +135,12 @@ interface Dependencies {
 
 function dependenciesOf<S>(call: Call<S, Tensor>, reads: readonly Tensor[]): Dependencies {
   const originOf = tapeOrigins();
-  const captured = reads.filter((x) => !(x instanceof Variable));
+  const captured = withArgs(reads, call).filter((x) => !(x instanceof Variable));
   const parameters = [
     ...variablesOf(call, reads),
     ...captured.filter((x) => originOf(x) === 'differentiated'),
   ];
-  const perhaps = reads.filter((x) => !parameters.includes(x) && originOf(x) === 'perhaps');
+  const perhaps = withArgs(reads, call).filter((x) => !parameters.includes(x) && originOf(x) === 'perhaps');
   return {
     parameters,
     perhaps,

@@ -54,7 +54,12 @@ export type ControllerName = Open<'pi' | 'pid' | 'integral'>;
 export type EngineName = Open<'tfjs' | 'onnx' | 'replay' | 'wasm'>;
 
 /** How a problem is solved and differentiated. Names and values are interchangeable. */
-export interface OdeOptions {
+export interface OdeOptions<A = undefined> {
+  /**
+   * What f gets as its third argument: tensors, numbers and arrays of doubles, in lists and records of any depth. They have
+   * gradients, and new values compile nothing anew. Anything else in them f gets as it is.
+   */
+  readonly args?: A | undefined;
   /** Default `'dopri5'`. A tableau of your own is verified. */
   readonly solver?: SolverName | Solver | ButcherTableau | undefined;
   /** Default `'symplectic'`, or `'auto'` with `maxBytes`; looked up only where a gradient is asked for. */

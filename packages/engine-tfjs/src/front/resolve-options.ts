@@ -49,6 +49,7 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   gradient: ofKind(['gradient'], true),
   controller: ofKind(['controller'], true),
   engine: ofKind(['engine'], true),
+  args: () => undefined,
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
   stepTo: valueThat('an array of finite numbers', isTimes),
@@ -60,7 +61,7 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
-export function resolveOptions(options: OdeOptions): Resolved {
+export function resolveOptions(options: OdeOptions<unknown>): Resolved {
   checkOptions('odeint and solve', options, RULES);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
@@ -125,7 +126,7 @@ function solverOf(tableau: ButcherTableau): Solver {
 
 function resolveStepping(
   solver: Solver,
-  options: OdeOptions,
+  options: OdeOptions<unknown>,
   registry: Registry,
 ): FixedStepping | AdaptiveStepping {
   const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;

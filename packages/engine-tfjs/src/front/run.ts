@@ -58,7 +58,7 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  const environment = environmentOf(parameters.reads ?? []);
+  const environment = environmentOf(withArgs(parameters.reads ?? [], call));
   try {
     return isolated(() => runOn(call.engine, call, strategy, parameters, environment));
   } catch (error) {
@@ -69,7 +69,7 @@ export function run<S, P extends Part>(
 
 function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs, stops }: Call<S, P>,
+  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs, stops, args }: Call<S, P>,
   strategy: GradientStrategy,
   { parameters, reads, isMissed }: Parameters,
   environment: Environment,
@@ -85,6 +85,7 @@ function runOn<A, S, P extends Part>(
       ...(reads && { reads }),
       ...(isMissed && { isMissed }),
       within: environment.within,
+      exact: args.exact,
       dtype,
     }),
   );
@@ -188,6 +189,11 @@ export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] 
     y0,
     (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
   );
+}
+
+/** What a solve reads, as far as it is known before: what f was seen to read, and its args. */
+export function withArgs<S>(reads: readonly Tensor[], { args }: Call<S>): readonly Tensor[] {
+  return [...new Set([...reads, ...args.tensors])];
 }
 
 /** The variables to take gradients for: the user's list, or the trainable ones that f reads. */

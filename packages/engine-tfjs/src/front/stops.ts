@@ -18,7 +18,7 @@ export function isTimes(value: unknown): boolean {
   return Array.isArray(value) && value.every(Number.isFinite);
 }
 
-export function stopsOf({ stepTo = [], jumpAt = [] }: OdeOptions): Stops {
+export function stopsOf({ stepTo = [], jumpAt = [] }: Pick<OdeOptions, 'stepTo' | 'jumpAt'>): Stops {
   const isTensor = jumpAt instanceof Tensor;
   return {
     stepTo: [...stepTo],
