@@ -92,14 +92,15 @@ export function* solutionBySteps<A>(
   const guarded = function* <T>(phase: 'forward' | 'backward', begin: () => Steps<A, T>): Steps<A, T> {
     if (current) throw new ArgumentError('A pullback of this solution is under way; wait for its end.');
     let isWhole = false;
+    let sent: 'rest' | undefined;
     try {
       const work = (current = begin());
       for (;;) {
         if (released) throw new ArgumentError('The solution was released while its pullback was under way.');
-        const next = run(phase, () => work.next());
+        const next = run(phase, () => work.next(sent));
         isWhole = next.done === true;
         if (next.done) return next.value;
-        yield next.value;
+        sent = yield next.value;
       }
     } finally {
       if (isWhole) current = undefined;

@@ -45,6 +45,7 @@ export function* sweep<A>(
   };
   let lambda: State<A> | undefined;
   let pause: Reached<A> | undefined;
+  let pauses = true;
   const parameters = runningSum(memory);
   const carry = (next: State<A>): void => {
     memory.hold(next);
@@ -213,7 +214,7 @@ export function* sweep<A>(
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
-        if (!lambda) continue;
+        if (!lambda || !(pauses || method.onStep)) continue;
         pause = reachedAt(engine, lambda, { phase: 'backward', t: span.t0, h: sizeOf(span), steps });
         method.onStep?.(pause);
       }
@@ -224,7 +225,7 @@ export function* sweep<A>(
   try {
     for (let n = trajectory.length - 1; n >= 0;) {
       n = back(n);
-      if (pause) yield pause;
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));

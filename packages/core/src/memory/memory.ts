@@ -82,6 +82,20 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
   };
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
   const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
+  const begin = (): unknown[] => {
+    const made: unknown[] = [];
+    scopes.push(made);
+    return made;
+  };
+  const close = (made: readonly unknown[]): void => {
+    scopes.pop();
+    for (const x of made) {
+      const holding = holdings.get(x);
+      if (!holding) continue;
+      holding.scoped = false;
+      if (holding.holds === 0) end(x, holding, true);
+    }
+  };
   const adopt = (x: A): A => {
     if (!holdings.get(x))
       add(x, engine.bytes(x), 0, () => {
@@ -107,24 +121,17 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       },
     },
     scope(body) {
-      const close = memory.open();
+      const made = begin();
       try {
         return body();
       } finally {
-        close();
+        close(made);
       }
     },
     open() {
-      const made: unknown[] = [];
-      scopes.push(made);
+      const made = begin();
       return () => {
-        scopes.pop();
-        for (const x of made) {
-          const holding = holdings.get(x);
-          if (!holding) continue;
-          holding.scoped = false;
-          if (holding.holds === 0) end(x, holding, true);
-        }
+        close(made);
       };
     },
     adopt,

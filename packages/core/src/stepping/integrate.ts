@@ -85,6 +85,7 @@ export function* integration<A>(
     let reached = 0;
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
+    let pauses = true;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -170,8 +171,10 @@ export function* integration<A>(
       const h = sizeOf(span);
       // No step makes a state finite again, so the way to the output time would be for nothing.
       if (!pace.adaptive && steps % FINITE_CHECK === 0) checkFinite(interval, h);
-      pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
-      method.onStep?.(pause);
+      if (pauses || method.onStep) {
+        pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
+        method.onStep?.(pause);
+      }
       if (!lands) return;
       checkFinite(interval, 0);
       reach();
@@ -202,7 +205,7 @@ export function* integration<A>(
           if (i > 0) for (const part of before) engine.release(part);
         });
       });
-      if (pause) yield pause;
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
       pause = undefined;
     }
     if (first) dropStage(memory, first);

@@ -21,9 +21,9 @@ export function reachedAt<A>(
 }
 
 /** Goes through all steps at once. */
-export function drain<T>(steps: Generator<unknown, T, void>): T {
+export function drain<T>(steps: Generator<unknown, T, 'rest' | undefined>): T {
   for (;;) {
-    const next = steps.next();
+    const next = steps.next('rest');
     if (next.done) return next.value;
   }
 }

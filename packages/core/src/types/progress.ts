@@ -17,5 +17,8 @@ export interface Reached<A> extends Progress {
   readonly y: State<A>;
 }
 
-/** A loop as a sequence of its steps: it goes on when the next is asked for, and may be left in between with `return`. */
-export type Steps<A, T> = Generator<Reached<A>, T, void>;
+/**
+ * A loop as a sequence of its steps: it goes on when the next is asked for, and may be left in between with `return`. Sent `'rest'`,
+ * it goes to its end at once, and takes no time for pauses.
+ */
+export type Steps<A, T> = Generator<Reached<A>, T, 'rest' | undefined>;
