@@ -77,7 +77,7 @@ export function solve<const S extends OdeState>(
     stats: solved.stats,
     solver: call.method.solver.name,
     gradient: strategy.name,
-    engine: call.engine.name,
+    engine: solved.engine,
     pullback(cotangents) {
       const gradient = solved.pullback(checkCotangents(cotangents, call));
       const result = {
