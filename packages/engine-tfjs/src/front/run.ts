@@ -1,4 +1,4 @@
-import { getGradient, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { getGradient, Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -58,7 +58,10 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  const environment = environmentOf(withArgs(parameters.reads ?? [], call));
+  const environment = environmentOf([
+    ...withArgs(parameters.reads ?? [], call),
+    ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
+  ]);
   try {
     return isolated(() => runOn(call.engine, call, strategy, parameters, environment));
   } catch (error) {
