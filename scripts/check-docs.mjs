@@ -1,7 +1,7 @@
-// The documentation holds: every block of TypeScript is a whole program that compiles and runs, and every link leads somewhere.
+// The documentation holds: every block of TypeScript, and every file of examples, is a whole program that compiles and runs, and every link leads somewhere.
 // ```ts no-run compiles and is not run: what needs a page. `node scripts/check-docs.mjs guide` looks at pages with that in their path.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import process from 'node:process';
@@ -14,9 +14,14 @@ const all = pages();
 const chosen = all.filter(({ path }) => path.includes(wanted));
 const folder = join(root, 'tmp', 'docs');
 const problems = chosen.flatMap(brokenLinks);
-const blocks = chosen
-  .flatMap(blocksOf)
-  .map((block) => ({ ...block, name: `${block.path.replaceAll(/[^\w]+/g, '-')}-${block.line}` }));
+const examples = readdirSync(join(root, 'examples'))
+  .filter((name) => name.endsWith('.ts') && join('examples', name).includes(wanted))
+  .map((name) => join('examples', name))
+  .map((path) => ({ path, line: 0, mark: '', code: readFileSync(join(root, path), 'utf8') }));
+const blocks = [...chosen.flatMap(blocksOf), ...examples].map((block) => ({
+  ...block,
+  name: `${block.path.replaceAll(/[^\w]+/g, '-')}-${block.line}`,
+}));
 problems.push(...(await compile()));
 if (problems.length === 0) problems.push(...(await runAll()));
 for (const problem of problems) console.error(problem);

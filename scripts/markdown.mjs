@@ -13,7 +13,12 @@ export function pages() {
   const readmes = readdirSync(join(root, 'packages')).map((name) =>
     join(root, 'packages', name, 'README.md'),
   );
-  return [...markdownIn('.', false), ...markdownIn('docs', true), ...readmes]
+  return [
+    ...markdownIn('.', false),
+    ...markdownIn('docs', true),
+    ...markdownIn('examples', false),
+    ...readmes,
+  ]
     .map((path) => ({ path: relative(root, path), text: readFileSync(path, 'utf8') }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -88,7 +88,10 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
       const { field, obstacle } = traced.made;
       if (obstacle) return replayInstead(obstacle, request, [traced.made, request.key]);
       checkAlive(others);
-      const parameters = request.parameters.map((x) => arrayOf(pool, dtype, x.dataSync(), x.shape));
+      const exact = request.dtype === 'float64' ? request.exact : undefined;
+      const parameters = request.parameters.map((x) =>
+        arrayOf(pool, dtype, exact?.get(x) ?? x.dataSync(), x.shape),
+      );
       const solve: Solve = {
         variables: {
           ...Object.fromEntries(parameters.map(({ data }, i) => [`p${i}`, data as FloatData])),
@@ -124,7 +127,9 @@ function stageByStage({ compile: _, ...field }: VectorField<WasmArray>): VectorF
 }
 
 /** What a captured tensor holds; in doubles a captured number is taken as it was written, as one in f is. */
-function valuesOf(x: Tensor, { dtype }: FieldRequest): ArrayLike<number> {
+function valuesOf(x: Tensor, { dtype, exact }: FieldRequest): ArrayLike<number> {
+  const doubles = dtype === 'float64' ? exact?.get(x) : undefined;
+  if (doubles) return doubles.slice();
   const values = x.dataSync();
   const isNumber = dtype === 'float64' && x.dtype === 'float32' && !(x instanceof Variable);
   return isNumber ? recovered(values as Float32Array) : values.slice();

@@ -33,7 +33,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
     exact: false,
     solve: (problem, method) =>
       solution(problem, method, (memory, output) => {
-        const { field, ts, y0, timeGradients = false } = problem;
+        const { field, ts, y0, knots, timeGradients = false } = problem;
         if (problem.between?.length)
           throw new ArgumentError(
             "Gradient 'adjoint' restarts backward at every output, so none lies between its steps. Give those times in `ts`.",
@@ -87,6 +87,14 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                     field: augmentedField(field, memory, parts),
                     y0: [...ys[i]!, ...start, ...thetaBar],
                     ts: [ts[i]!, ts[i - 1]!],
+                    ...(knots && {
+                      knots: new Map(
+                        [i, i - 1].map((index, end) => [
+                          end,
+                          { output: true, jump: knots.get(index)?.jump ?? false },
+                        ]),
+                      ),
+                    }),
                     ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
                   },
                   backward,

@@ -6,11 +6,11 @@ import { registry } from './registered.ts';
 const DEFAULTS = { registry, engine: 'wasm' } as const satisfies OdeOptions;
 
 // What is no record of options goes on as it is, to be refused by name.
-const withDefaults = (options: OdeOptions = {}): OdeOptions =>
+const withDefaults = <A>(options: OdeOptions<A> = {}): OdeOptions<A> =>
   hasMembers(options, {}) && !Array.isArray(options) ? { ...DEFAULTS, ...defined(options) } : options;
 
 /** Without options that are undefined, which would hide the defaults. */
-function defined(options: OdeOptions): OdeOptions {
+function defined<A>(options: OdeOptions<A>): OdeOptions<A> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 

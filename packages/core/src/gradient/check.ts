@@ -106,7 +106,7 @@ function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
       ? (['numSteps', stepping.numSteps] as const)
       : (['stepSize', stepping.stepSize] as const);
   check(name, value, STEPPING_RULES[name]);
-  const steps = stepsOver(ts, stepping);
+  const steps = stepsOver({ ts }, stepping);
   if (Number.isSafeInteger(steps)) return;
   throw new ArgumentError(`\`${name}\` is ${value}, which makes ${steps} steps; take fewer.`);
 }

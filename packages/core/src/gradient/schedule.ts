@@ -3,7 +3,7 @@ import { ArgumentError } from '../arguments/errors.ts';
 import { integrate } from '../stepping/integrate.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
-import { isFixed, stepsOver } from '../stepping/pace.ts';
+import { isFixed, isJump, seenSpan, stepsOver } from '../stepping/pace.ts';
 import { callable, check, checkOptions, flag, text, type Rule } from '../arguments/options.ts';
 import { solution } from './solution.ts';
 import { stateBytes } from '../memory/state.ts';
@@ -56,7 +56,7 @@ export function scheduled(options: Schedule): GradientStrategy {
         let trial: Trial<(typeof y0)[number]> | undefined;
         const kernel = kernelOf(problem, solver);
         const retention = schedule({
-          steps: isFixed(stepping) ? stepsOver(ts, stepping) : undefined,
+          steps: isFixed(stepping) ? stepsOver(problem, stepping) : undefined,
           stages: solver.stages,
           t0: ts[0]!,
           stateBytes: stateBytes(field.engine, y0),
@@ -67,7 +67,12 @@ export function scheduled(options: Schedule): GradientStrategy {
         const plan = planOf(name, retention, kernel);
         // What a budget pays for is counted to the byte, and so are arrays as they are.
         const shelf = trial ? undefined : field.engine.shelf?.(y0);
-        const trajectory = createTrajectory(memory, timeGradients, shelf && shelvedStates(memory, shelf, y0));
+        const trajectory = createTrajectory(
+          memory,
+          timeGradients,
+          shelf && shelvedStates(memory, shelf, y0),
+          seenSpan(problem),
+        );
         const outputs: (typeof y0)[] = [];
         let asked = -1;
         let level: Level = 'nothing';
@@ -77,7 +82,8 @@ export function scheduled(options: Schedule): GradientStrategy {
           return level;
         };
         integrate(problem, method, memory, {
-          first: trial?.first,
+          // What was measured there is not what f is beyond a jump.
+          first: isJump(problem, 0) ? undefined : trial?.first,
           ahead: plan.ahead,
           wants: (n) => wantedFor(levelOf(n)),
           accepted: (step) => {

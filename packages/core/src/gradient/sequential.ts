@@ -27,7 +27,7 @@ export function sequentialKernel<A>(field: VectorField<A>, solver: Solver, longe
   /** Books of their own for a call, and the way back over what is entered there. */
   const open = (spans: readonly Span[], y0: State<A>) => {
     const memory = createMemory(engine, createLedger());
-    const trajectory = createTrajectory(memory, false);
+    const trajectory = createTrajectory(memory, false, undefined, (_, { interval }) => spans[interval]!);
     const problem = { field, y0, ts: [spans[0]!.t0, ...spans.map(({ t1 }) => t1)] };
     const stepper = createStepper(problem, solver, memory);
     const plan = planOf('sequential', { keep: 'state', restore: () => () => 'stages' }, kernel);

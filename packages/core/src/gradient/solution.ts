@@ -51,7 +51,7 @@ export function solution<A>(
     body(
       memory,
       (index, y) => {
-        ys[index] = memory.hold(y);
+        if (problem.knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
       },
       (index, y) => {
         between[index] = memory.hold(y);

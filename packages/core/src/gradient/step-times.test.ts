@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { fixedPace, type Proposal } from '../stepping/pace.ts';
+import type { Problem } from '../types/problem.ts';
 import { createStepTimes } from './step-times.ts';
 
 it('gives back what it was given, over several intervals and down in time', () => {
@@ -7,7 +8,7 @@ it('gives back what it was given, over several intervals and down in time', () =
     [0, 0.3, 1, 1.1],
     [2, 0.1, -1],
   ]) {
-    const pace = fixedPace<never>(ts, { numSteps: 3 });
+    const pace = fixedPace<never>({ ts } as unknown as Problem<never>, { numSteps: 3 });
     const steps: Proposal[] = [];
     for (let limit = 1; steps.length < 3 * (ts.length - 1); limit++)
       steps.push(...pace.propose(NaN, steps.length, limit));

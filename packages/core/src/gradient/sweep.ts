@@ -2,12 +2,13 @@ import type { Sweep } from './work.ts';
 import { SolveError } from '../arguments/errors.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
+import { isJump } from '../stepping/pace.ts';
 import { outputsAt } from './repeated-times.ts';
 import { readBack, type ReadBack } from './read-back.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
-import { instant, sizeOf } from '../solver/span.ts';
+import { instant, sizeOf, stageTime } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient } from '../types/problem.ts';
 import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
@@ -120,8 +121,8 @@ export function sweep<A>(
   const pullBackEnd = (n: number, end: State<A>, cotangent: State<A> | undefined): void => {
     if (!cotangent) return;
     memory.scope(() => {
-      const { t1 } = trajectory.entry(n).span;
-      const pulled = pullBackStage(problem, memory, { t: t1, y: end }, cotangent);
+      const t = stageTime(trajectory.entry(n).span, 1);
+      const pulled = pullBackStage(problem, memory, { t, y: end }, cotangent);
       joinLambda(pulled.y);
       parameters.add(pulled.parameters);
       addTimes(n, { t0: 0, t1: pulled.t });
@@ -189,6 +190,8 @@ export function sweep<A>(
       if (read) joinLambda(read.end());
       if (n === trajectory.length - 1) pullBackEnd(n, outputs.at(-1)!, read?.last());
       const before = readOff(n - 1);
+      // Beyond a jump the first slope is another than the last one before.
+      const apart = n > 0 && trajectory.entry(n - 1).lands && isJump(problem, interval);
       if (!lambda && before?.last()) carry(zeros(y0));
       if (lambda && !includes(trajectory.level(n), 'stages')) {
         restore(work, n, { byStages: read !== undefined, read: read !== undefined || before !== undefined });
@@ -196,7 +199,8 @@ export function sweep<A>(
       const { stages } = trajectory.entry(n);
       const m = stages ? n : firstTogether(work, n, cotangents, (i) => readOff(i) !== undefined);
       if (stages) {
-        if (lambda) pullBackStages(n, stages, lambda, read, before?.last());
+        if (lambda) pullBackStages(n, stages, lambda, read, apart ? undefined : before?.last());
+        if (apart) pullBackEnd(n - 1, trajectory.state(n), before?.last());
       } else {
         pullBackTogether(m, n);
         if (m > 0) pullBackEnd(m - 1, trajectory.state(m), readOff(m - 1)?.last());

@@ -3,7 +3,7 @@ import { heldStates, type KeptStates } from './kept-states.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Proposal } from '../stepping/pace.ts';
 import { stateBytes } from '../memory/state.ts';
-import { createStepTimes } from './step-times.ts';
+import { createStepTimes, type SeenSpan } from './step-times.ts';
 import type { Span } from '../types/span.ts';
 import type { KeptSegment, TakenStep, Wanted } from '../stepping/stepper.ts';
 import type { Stage } from '../types/solver.ts';
@@ -84,9 +84,10 @@ export function createTrajectory<A>(
   memory: Memory<A>,
   slopes: boolean,
   states: KeptStates<A> = heldStates(memory),
+  seen?: SeenSpan,
 ): Trajectory<A> {
   const { engine } = memory;
-  const times = createStepTimes();
+  const times = createStepTimes(seen);
   const levels: number[] = [];
   const rich = new Map<number, Rich<A>>();
   let stateSize: number | undefined;

@@ -1,8 +1,8 @@
 import { SolveError } from '../arguments/errors.ts';
 import type { Memory } from '../memory/memory.ts';
-import { adaptivePace, fixedPace, isFixed, type Pace, type Proposal } from './pace.ts';
+import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
-import { instant, sizeOf } from '../solver/span.ts';
+import { besideJumps, instant, sizeOf, stageTime } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
 import type { Method, Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
@@ -78,14 +78,18 @@ export function integrate<A>(
       });
     };
 
+    // f sees the start from within where it jumps there; how far within is a matter of the numbers' size alone.
+    const start = isJump(problem, 0)
+      ? besideJumps({ t0: t, t1: ts.at(-1)! }, true, false, engine.roundoff)
+      : instant(t);
     if (!isFixed(stepping) && stepping.firstStep === undefined) {
-      first ??= holdStage(memory, stepper.evaluator(watcher.wants(0)).at(instant(t), 0, y));
+      first ??= holdStage(memory, stepper.evaluator(watcher.wants(0)).at(start, 0, y));
       if (!first.slope!.every((k) => engine.isFinite(k))) {
         throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
       }
     }
     const pace: Pace<A> = isFixed(stepping)
-      ? fixedPace<A>(ts, stepping)
+      ? fixedPace<A>(problem, stepping)
       : memory.scope(() => adaptivePace(problem, method, stepping, first, stepper.evaluator('nothing')));
 
     const checkFinite = (interval: number, h: number): void => {
@@ -128,7 +132,10 @@ export function integrate<A>(
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
       const last = step.last ?? (accept && isRead(between, span) ? slopeAtEnd(span, step.y) : undefined);
-      const next = accept ? last : opening?.y === y && opening.t === t ? opening : first;
+      const jumps = lands && isJump(problem, interval + 1);
+      const again = opening?.y === y && opening.t === stageTime(span, 0) ? opening : first;
+      // What f is on the far side of a jump is another slope.
+      const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
       if (accept && between.length > 0) read({ span, y, step, last });
       if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step });

@@ -3,6 +3,7 @@ import { describe } from '../arguments/describe.ts';
 import { ArgumentError, SolveError } from '../arguments/errors.ts';
 import { firstStep } from './first-step.ts';
 import { scaledNormOfState } from '../memory/state.ts';
+import { besideJumps } from '../solver/span.ts';
 import type {
   AdaptiveStepping,
   FixedStepping,
@@ -51,18 +52,64 @@ export function stepsIn(ta: number, tb: number, stepping: FixedStepping): number
 }
 
 /** Steps of constant size over all output times. */
-export function stepsOver(ts: readonly number[], stepping: FixedStepping): number {
-  return ts.slice(1).reduce((sum, tb, i) => sum + stepsIn(ts[i]!, tb, stepping), 0);
+export function stepsOver(problem: StepTimesOf, stepping: FixedStepping): number {
+  return countsOf(problem, stepping).reduce((sum, count) => sum + count, 0);
 }
 
+/** The times that steps land on, and how many lie between. */
+type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'counts'>;
+
+/**
+ * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
+ * lies between them is filled with equal steps none of which is larger.
+ */
+function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): readonly number[] {
+  if (counts) return counts;
+  const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
+  let [from, to] = [0, 0];
+  return ts.slice(1).map((tb, i) => {
+    if (i >= to) {
+      [from, to] = [i, i + 1];
+      while (to < ts.length - 1 && !isOutput(to)) to += 1;
+    }
+    const whole = stepsIn(ts[from]!, ts[to]!, stepping);
+    return to === from + 1 ? whole : stepsIn(ts[i]!, tb, { stepSize: Math.abs(ts[to]! - ts[from]!) / whole });
+  });
+}
+
+/** The span of a step as f is to see it, where `first` says that it begins its interval and `lands` that it ends it. */
+export function seenSpan<A>(
+  problem: Pick<Problem<A>, 'knots' | 'field'>,
+): (
+  span: Span,
+  step: { readonly interval: number; readonly first: boolean; readonly lands: boolean },
+) => Span {
+  const { knots, field } = problem;
+  if (!knots) return (span) => span;
+  return (span, { interval, first, lands }) =>
+    besideJumps(
+      span,
+      first && isJump(problem, interval),
+      lands && isJump(problem, interval + 1),
+      field.engine.roundoff,
+    );
+}
+
+/** Whether f jumps at `ts[index]`. */
+export const isJump = ({ knots }: Pick<Problem<never>, 'knots'>, index: number): boolean =>
+  knots?.get(index)?.jump ?? false;
+
 /** Equal steps, indexed by integer: output times are reached by assignment, never by adding up. */
-export function fixedPace<A>(ts: readonly number[], stepping: FixedStepping): Pace<A> {
+export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace<A> {
+  const { ts } = problem;
+  const seen = seenSpan(problem);
+  const counts = countsOf(problem, stepping);
   let [interval, index] = [0, 0];
-  const countOf = (i: number): number => stepsIn(ts[i]!, ts[i + 1]!, stepping);
+  const countOf = (i: number): number => counts[i]!;
   const spanOf = (i: number, j: number): Span => {
     const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
     const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
-    return { t0: grid(j), t1: grid(j + 1) };
+    return seen({ t0: grid(j), t1: grid(j + 1) }, { interval: i, first: j === 0, lands: j + 1 === count });
   };
   return {
     adaptive: false,
@@ -99,6 +146,7 @@ export function adaptivePace<A>(
 ): Pace<A> {
   const { solver } = method;
   const { ts, normedParts } = problem;
+  const seen = seenSpan(problem);
   if (solver.embeddedOrder === undefined) {
     throw new ArgumentError(
       `Solver '${solver.name}' estimates no error, so it cannot choose its own steps. ` +
@@ -137,7 +185,9 @@ export function adaptivePace<A>(
         );
       }
       // A step one per cent longer beats a sliver of a step after it.
-      if (left <= bound(h * 1.01)) return [{ span: { t0: t, t1: tb }, moves: [0, 1], interval, lands: true }];
+      const spanTo = (t1: number): Span =>
+        seen({ t0: t, t1 }, { interval, first: t === ts[interval], lands: t1 === tb });
+      if (left <= bound(h * 1.01)) return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
       const smallest = Math.max(
         stepping.minStep ?? 0,
@@ -156,7 +206,7 @@ export function adaptivePace<A>(
           { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) },
         );
       }
-      return [{ span: { t0: t, t1: t + sign * h }, moves: [0, 0], interval, lands: false }];
+      return [{ span: spanTo(t + sign * h), moves: [0, 0], interval, lands: false }];
     },
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);

@@ -13,6 +13,13 @@ export interface Problem<A> {
   /** One output time or more, increasing or decreasing. */
   readonly ts: readonly number[];
   /**
+   * What `ts[i]` is besides an output, for those indices that are more or less than one: a knot, where steps land though nobody
+   * wants the state, and a jump of f in time, which f never sees but from within the step on either side.
+   */
+  readonly knots?: ReadonlyMap<number, Knot>;
+  /** How many equal steps fill each interval between neighbouring `ts`, where the stepping is constant and they are other than it says. */
+  readonly counts?: readonly number[];
+  /**
    * Further times at which the state is wanted, in the order of `ts`, after its first and up to its last. No step lands there: the
    * state is read off the interpolant of the step.
    */
@@ -21,6 +28,14 @@ export interface Problem<A> {
   readonly timeGradients?: boolean;
   /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
   readonly normedParts?: number;
+}
+
+/** What a time in `Problem.ts` is. */
+export interface Knot {
+  /** Whether the state is wanted there. */
+  readonly output: boolean;
+  /** Whether f jumps there. */
+  readonly jump: boolean;
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
@@ -80,7 +95,10 @@ export interface Gradient<A> {
 
 /** The discrete solution, and the way back. */
 export interface Solution<A> {
-  /** The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. */
+  /**
+   * The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs, and of
+   * times that a solve did not reach, there is none.
+   */
   readonly ys: readonly State<A>[];
   /** The state at each time of `Problem.between`; they live until `release()`. */
   readonly between: readonly State<A>[];

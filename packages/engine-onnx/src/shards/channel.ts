@@ -51,7 +51,7 @@ export const STARTING = -1;
 const ANSWER = 3;
 const CALL = ANSWER + 8;
 /** Times and ends of a call, at most. */
-const LISTED = 2 * MOST_STEPS + 1;
+const LISTED = 5 * MOST_STEPS;
 
 export function openLine(): Line {
   const signals = new Int32Array(new SharedArrayBuffer(12));

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 import type { FloatData } from '@odegrad/trace';
 import type { OnnxArray } from '../runtime/runtime.ts';
-import { perform, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
+import { perform, timesOf, type ShardCall, type ShardResult, type Kept } from './shard-call.ts';
 import { onnxEngine } from '../onnx.ts';
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ describe('a call of a block that has no models of steps', () => {
   };
   const usual: ShardCall = {
     operation: 'advance',
-    times: [0, 0.5, 1, 1.5],
+    times: timesOf([0, 0.5, 1].map((t0) => ({ t0, t1: t0 + 0.5 }))),
     read: false,
     withTime: false,
     handle: 4,

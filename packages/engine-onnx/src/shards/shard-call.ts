@@ -33,7 +33,7 @@ export const operations = [
 /** One call of a shard's field. */
 export interface ShardCall {
   readonly operation: (typeof operations)[number];
-  /** Where; of steps, the ends: one more than there are steps. */
+  /** Where; of steps, four numbers each: their ends, and the times that f sees there. */
   readonly times: readonly number[];
   /** Whether `VectorField.read` is asked. */
   readonly read: boolean;
@@ -76,6 +76,16 @@ const pulled = ({ y, parameters }: SegmentCotangents<OnnxArray>): ShardResult =>
   parameters,
 });
 
+/** The numbers that spans are sent as. */
+export const timesOf = (spans: readonly Span[]): number[] =>
+  spans.flatMap(({ t0, t1, from = t0, to = t1 }) => [t0, t1, from, to]);
+
+const spansOf = (times: readonly number[]): Span[] =>
+  Array.from({ length: Math.floor(times.length / 4) }, (_, i): Span => {
+    const [t0, t1, from, to] = times.slice(4 * i) as [number, number, number, number];
+    return { t0, t1, from, to };
+  });
+
 /** The solvers of tableaus, each made once. */
 const solvers = new WeakMap<ButcherTableau, Solver>();
 
@@ -98,7 +108,7 @@ export function perform(
   const points = read ? field.read! : field;
   const [t] = times as readonly [number];
   const [y, second] = inputs as readonly [State<OnnxArray>, State<OnnxArray>];
-  const spans = times.slice(1).map((t1, i): Span => ({ t0: times[i]!, t1 }));
+  const spans = spansOf(times);
   const solver = () => solverOf(tableau!);
   const kernel = () => sequentialKernel(field, solver(), MOST_STEPS);
   switch (operation) {

@@ -9,7 +9,7 @@ import {
 } from '@odegrad/core';
 
 import type { OnnxArray } from '../runtime/runtime.ts';
-import type { ShardCall, ShardResult } from './shard-call.ts';
+import { timesOf, type ShardCall, type ShardResult } from './shard-call.ts';
 import type { GroupSolve } from './shard-group.ts';
 import { releasedOnce } from '@odegrad/trace';
 
@@ -95,7 +95,7 @@ export function shardedField(
     const over = (spans: readonly Span[], operation: ShardCall['operation']): ShardCall => ({
       ...usual,
       operation,
-      times: [spans[0]!.t0, ...spans.map(({ t1 }) => t1)],
+      times: timesOf(spans),
       tableau,
     });
     return {

@@ -26,6 +26,8 @@ export interface FieldRequest {
    * reads variables then, does so within.
    */
   readonly within?: <T>(body: () => T) => T;
+  /** Captured tensors that stand for doubles, which they hold rounded. An engine with float64 takes these. */
+  readonly exact?: ReadonlyMap<Tensor, Float64Array>;
   /** Precision that is asked for; an engine without it throws. */
   readonly dtype: 'float32' | 'float64';
 }

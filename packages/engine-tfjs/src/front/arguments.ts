@@ -1,5 +1,6 @@
 import { Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import { ArgumentError, checkTimes } from '@odegrad/core';
+import { argsOf, type Args } from './args.ts';
 import { describe } from './describe.ts';
 import type { FlatField } from '../eager/field-engine.ts';
 import { flatField } from './flat-field.ts';
@@ -15,7 +16,7 @@ import { checkRoundedTimes } from './time-resolution.ts';
 /** Output times, the first one that of y0. Increasing or decreasing; repeated ones repeat the state, one alone gives y0. */
 export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;
 
-/** A call of `odeint` or `solve`, checked and taken apart. Nothing is alive that was not before. */
+/** A call of `odeint` or `solve`, checked and taken apart. Nothing is alive that was not before, but what `args.release` frees. */
 export interface Call<S, P extends Part = Part> extends Resolved {
   readonly f: FlatField;
   /** The user's f. */
@@ -27,24 +28,24 @@ export interface Call<S, P extends Part = Part> extends Resolved {
   readonly ts: readonly number[];
   /** Where the times came as a tensor: that tensor, which gradients go to. */
   readonly timesTensor: Tensor | undefined;
+  readonly args: Args;
 }
 
 /** @throws {ArgumentError} or {RegistryError} */
-export function checkCall<S>(
-  f: VectorFieldFunction<S> | Model,
+export function checkCall<S, A = unknown>(
+  f: VectorFieldFunction<S, never> | Model,
   y0: S,
   ts: Times,
-  options: OdeOptions,
+  options: OdeOptions<A>,
 ): Call<S> {
   const resolved = resolveOptions(options);
   const structure = structureOf(y0);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');
-  return {
+  const call = {
     ...resolved,
     dtype: kind.precision(options.dtype),
-    f: flatField(f, structure, parts),
     key: f,
     structure,
     kind,
@@ -52,6 +53,8 @@ export function checkCall<S>(
     ts: timesOf(ts),
     timesTensor: ts instanceof Tensor ? ts : undefined,
   };
+  const args = argsOf(options.args);
+  return args.releasedOnError(() => ({ ...call, args, f: flatField(f, structure, parts, args.value) }));
 }
 
 /** What the parts of `y0` are; those that are neither are told so later. */

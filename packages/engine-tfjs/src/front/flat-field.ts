@@ -11,16 +11,17 @@ import type { Structure } from './structure.ts';
 import { tensorAt, toFloat32 } from './tensor-parts.ts';
 
 /**
- * `f` on the list of the state's parts, in tensors. Every result is checked against the shapes of `y0`.
+ * `f` on the list of the state's parts, in tensors, with its `args`. Every result is checked against the shapes of `y0`.
  *
  * @throws {ArgumentError} if `f` is neither a function nor a model.
  */
 export function flatField<S>(
-  f: VectorFieldFunction<S> | Model,
+  f: VectorFieldFunction<S, never> | Model,
   structure: Structure<S>,
   y0: readonly Part[],
+  args?: unknown,
 ): FlatField {
-  const call = callable(f);
+  const call = callable(f, args);
   const names = structure.names('f(t, y)');
   return (t, y) => {
     const result = named(() => call(t, structure.unflatten(y) as unknown as StateOf<S>));
@@ -48,8 +49,11 @@ function named<T>(run: () => T): T {
   }
 }
 
-function callable<S>(f: VectorFieldFunction<S> | Model): (t: Scalar, y: StateOf<S>) => unknown {
-  if (typeof f === 'function') return f;
+function callable<S>(
+  f: VectorFieldFunction<S, never> | Model,
+  args: unknown,
+): (t: Scalar, y: StateOf<S>) => unknown {
+  if (typeof f === 'function') return (t, y) => f(t, y, args as never);
   // From JavaScript anything may come.
   const model = f as Partial<Model> | undefined | null;
   if (typeof model?.apply === 'function') return (_, y) => model.apply!(y as Tensor);

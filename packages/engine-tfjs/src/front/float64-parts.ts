@@ -89,7 +89,7 @@ export function isFloat64Part(value: unknown): value is Float64Part {
 }
 
 /** @throws {ArgumentError} unless `value` is an array of doubles that fits its shape. */
-function float64At(value: unknown, name: string): Float64Tensor {
+export function float64At(value: unknown, name: string): Float64Tensor {
   if (!isFloat64Part(value)) {
     throw new ArgumentError(`${name} must be a Float64Array or { shape, data }, not ${describe(value)}.`);
   }

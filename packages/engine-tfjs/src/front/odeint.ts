@@ -14,7 +14,7 @@ import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import { tapeOrigins } from '../tape/origins.ts';
 import type { Part } from './parts.ts';
-import { readsOf, run, variablesOf, type Run, type RunGradient } from './run.ts';
+import { readsOf, run, variablesOf, withArgs, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import {
   abandonGradient,
@@ -27,10 +27,10 @@ import {
 import { tensorParts } from './tensor-parts.ts';
 
 /**
- * Solves dy/dt = f(t, y), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
+ * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
  * part `[ts.length, ...shape]`, `y0` first.
  *
- * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in the
+ * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in `args`, in the
  * variables and the tensors from outside that `f` reads, and in `ts` where it is a tensor; `gradient` says how. What `f` reads
  * counts with the values that it has now, also in the backward pass. Outside nothing is kept.
  * States may be in doubles where the engine has float64. Then the result is in Float64Tensors, which are on no
@@ -39,14 +39,16 @@ import { tensorParts } from './tensor-parts.ts';
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
  */
-export function odeint<const S extends OdeState>(
-  f: NoInfer<VectorFieldFunction<S> | Model>,
+export function odeint<const S extends OdeState, A = undefined>(
+  f: NoInfer<VectorFieldFunction<S, A> | Model>,
   y0: S,
   ts: Times,
-  options: OdeOptions = {},
+  options: OdeOptions<A> = {},
 ): LikeState<S> {
   const call = checkCall(f, y0, ts, options);
-  return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call));
+  return call.args.releasedOnError(() =>
+    call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call)),
+  );
 }
 
 function plain<S, P extends Part>(call: Call<S, P>): P[] {
@@ -55,6 +57,7 @@ function plain<S, P extends Part>(call: Call<S, P>): P[] {
     return solved.trajectories();
   } finally {
     solved.release();
+    call.args.release();
   }
 }
 
@@ -72,8 +75,15 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const { parameters, perhaps, isMissed } = dependenciesOf(call, reads);
-  const { y0, timesTensor } = call;
-  const inputs = [...y0, ...parameters, ...perhaps, ...(timesTensor ? [timesTensor] : [])];
+  const { y0, timesTensor, stops } = call;
+  const { jumpsTensor } = stops;
+  const inputs = [
+    ...y0,
+    ...parameters,
+    ...perhaps,
+    ...(timesTensor ? [timesTensor] : []),
+    ...(jumpsTensor ? [jumpsTensor] : []),
+  ];
   const forwardPass = (more: readonly Tensor[]): Run<Tensor> =>
     run(call, strategy, { parameters: [...parameters, ...more], reads, isMissed });
 
@@ -84,15 +94,26 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
       const wanted = perhaps.filter(isWanted);
       const again = wanted.length > 0 ? solved.within(() => forwardPass(wanted)) : undefined;
       try {
-        const { y0: first, parameters: rest, ts } = gradientOf(again ?? solved, cotangent, call, inputs);
+        const {
+          y0: first,
+          parameters: rest,
+          ts,
+          jumpAt,
+        } = gradientOf(again ?? solved, cotangent, call, inputs);
         const found = new Map([...parameters, ...wanted].map((x, i) => [x, rest[i]]));
-        return [...first, ...[...parameters, ...perhaps].map((x) => found.get(x)), ...(ts ? [ts] : [])];
+        return [
+          ...first,
+          ...[...parameters, ...perhaps].map((x) => found.get(x)),
+          ...(ts ? [ts] : []),
+          ...(jumpAt ? [jumpAt] : []),
+        ];
       } finally {
         again?.release();
       }
     });
     whenTapeEnds(() => {
       solved.release();
+      call.args.release();
     });
     return unpack(packed, call);
   } catch (error) {
@@ -114,12 +135,12 @@ interface Dependencies {
 
 function dependenciesOf<S>(call: Call<S, Tensor>, reads: readonly Tensor[]): Dependencies {
   const originOf = tapeOrigins();
-  const captured = reads.filter((x) => !(x instanceof Variable));
+  const captured = withArgs(reads, call).filter((x) => !(x instanceof Variable));
   const parameters = [
     ...variablesOf(call, reads),
     ...captured.filter((x) => originOf(x) === 'differentiated'),
   ];
-  const perhaps = reads.filter((x) => !parameters.includes(x) && originOf(x) === 'perhaps');
+  const perhaps = withArgs(reads, call).filter((x) => !parameters.includes(x) && originOf(x) === 'perhaps');
   return {
     parameters,
     perhaps,
@@ -141,10 +162,15 @@ function gradientOf<S>(
   // Of a gradient that is differentiated again it is recorded that it cannot be.
   const given = (x: Tensor): Tensor => (again ? onceDifferentiable(x, [cotangent, ...inputs]) : x);
   try {
-    const { y0, parameters, ts } = isolated(() =>
+    const { y0, parameters, ts, jumpAt } = isolated(() =>
       tidy<never>(() => solved.pullback(unpack(cotangent, call)) as never),
     ) as RunGradient<Tensor>;
-    return { y0: y0.map(given), parameters: parameters.map(given), ts: ts && given(ts) };
+    return {
+      y0: y0.map(given),
+      parameters: parameters.map(given),
+      ts: ts && given(ts),
+      jumpAt: jumpAt && given(jumpAt),
+    };
   } catch (error) {
     if (!again) abandonGradient();
     throw error;

@@ -1,4 +1,4 @@
-import type { Variable } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Variable } from '@tensorflow/tfjs-core';
 import type {
   ButcherTableau,
   EngineProvider,
@@ -54,7 +54,12 @@ export type ControllerName = Open<'pi' | 'pid' | 'integral'>;
 export type EngineName = Open<'tfjs' | 'onnx' | 'replay' | 'wasm'>;
 
 /** How a problem is solved and differentiated. Names and values are interchangeable. */
-export interface OdeOptions {
+export interface OdeOptions<A = undefined> {
+  /**
+   * What f gets as its third argument: tensors, numbers and arrays of doubles, in lists and records of any depth. They have
+   * gradients, and new values compile nothing anew. Anything else in them f gets as it is.
+   */
+  readonly args?: A | undefined;
   /** Default `'dopri5'`. A tableau of your own is verified. */
   readonly solver?: SolverName | Solver | ButcherTableau | undefined;
   /** Default `'symplectic'`, or `'auto'` with `maxBytes`; looked up only where a gradient is asked for. */
@@ -76,6 +81,13 @@ export interface OdeOptions {
    * whose `numSteps` count between output times, and for `gradient: 'adjoint'`.
    */
   readonly outputs?: 'interpolate' | 'land' | undefined;
+  /** Further times that steps are to end on, though the state there is not asked for. Those outside `ts` are passed over. */
+  readonly stepTo?: readonly number[] | undefined;
+  /**
+   * Times at which f jumps, in `ts`' unit. Steps end there, and f is evaluated on either side but never at the jump itself, so that no
+   * step sees both. Given as a tensor they are differentiated, by exact gradients. Those outside `ts` are passed over.
+   */
+  readonly jumpAt?: readonly number[] | Tensor1D | undefined;
   /** Size of the first attempt. By default chosen from f. */
   readonly firstStep?: number | undefined;
   readonly minStep?: number | undefined;

@@ -1,4 +1,13 @@
-import { ArgumentError, denseOrder, isFixed, type GradientStrategy, type Method } from '@odegrad/core';
+import {
+  ArgumentError,
+  denseOrder,
+  forward,
+  isFixed,
+  type GradientStrategy,
+  type Knot,
+  type Method,
+} from '@odegrad/core';
+import type { Stops } from './stops.ts';
 
 /** How states at output times come about: a step ends there, or they are read off the interpolant of a step. */
 export type OutputMode = 'land' | 'interpolate';
@@ -6,13 +15,20 @@ export type OutputMode = 'land' | 'interpolate';
 /** Output times as core takes them, and the way back to the user's order. */
 export interface OutputTimes {
   /** Where steps land. */
-  readonly knots: readonly number[];
+  readonly ts: readonly number[];
+  /** Which of those are no outputs, or jumps. */
+  readonly knots: ReadonlyMap<number, Knot>;
   /** What is read off steps. */
   readonly between: readonly number[];
-  /** A list in the user's order of one by knots and one by times between. */
-  merge<T>(atKnots: readonly T[], between: readonly T[]): readonly T[];
+  /** Of numbers by landing, those of the jumps in the user's order; 0 for jumps outside. */
+  jumps(atLandings: readonly number[]): readonly number[];
+  /** A list in the user's order of one by landings and one by times between. */
+  merge<T>(atLandings: readonly T[], between: readonly T[]): readonly T[];
   /** The opposite. */
-  split<T>(all: readonly T[]): { readonly atKnots: readonly T[]; readonly between: readonly T[] };
+  split<T>(all: readonly T[]): {
+    readonly atLandings: readonly (T | undefined)[];
+    readonly between: readonly T[];
+  };
 }
 
 /**
@@ -25,6 +41,7 @@ export function outputTimes(
   mode: OutputMode | undefined,
   { solver, stepping }: Pick<Method, 'solver' | 'stepping'>,
   strategy: GradientStrategy,
+  { stepTo, jumpAt, jumpsTensor }: Stops = { stepTo: [], jumpAt: [], jumpsTensor: undefined },
 ): OutputTimes {
   if (mode === 'interpolate') {
     if (!solver.interpolant)
@@ -42,15 +59,63 @@ export function outputTimes(
     mode === 'land' ||
     (mode === undefined && (isFixed(stepping) || !isAccurate || !strategy.exact || !solver.interpolant));
   const [first, last] = [ts[0]!, ts.at(-1)!];
-  const isKnot = ts.map((t) => lands || t === first || t === last);
+  const sign = Math.sign(last - first);
+  const isInside = (t: number): boolean => sign * (t - first) > 0 && sign * (last - t) > 0;
+  const isJump = new Set(jumpAt);
+  const isKnot = ts.map((t) => lands || t === first || t === last || isJump.has(t));
+  const asked = new Set(ts.filter((_, i) => isKnot[i]));
+  const unasked = [...new Set([...stepTo, ...jumpAt])].filter((t) => isInside(t) && !asked.has(t));
+  if (jumpsTensor) checkJumps(jumpAt, asked, strategy);
+  const landings = [
+    ...ts.flatMap((t, i) => (isKnot[i] ? [{ t, output: true }] : [])),
+    ...unasked.map((t) => ({ t, output: false })),
+  ].sort((a, b) => sign * (a.t - b.t));
   const of = <T>(all: readonly T[], knots: boolean): T[] => all.filter((_, i) => isKnot[i] === knots);
+  const knots = new Map(
+    landings.flatMap(({ t, output }, i) => {
+      const jump = isJump.has(t);
+      return output && !jump ? [] : [[i, { output, jump }] as const];
+    }),
+  );
   return {
-    knots: of(ts, true),
+    ts: landings.map(({ t }) => t),
+    knots,
     between: of(ts, false),
-    merge(atKnots, between) {
+    jumps: (atLandings) =>
+      jumpAt.map((t) => {
+        const index = landings.findIndex((landing) => landing.t === t);
+        return index < 0 ? 0 : atLandings[index]!;
+      }),
+    merge(atLandings, between) {
+      const atKnots = atLandings.filter((_, i) => landings[i]!.output);
       let [knot, inner] = [0, 0];
       return isKnot.map((at) => (at ? atKnots[knot++]! : between[inner++]!));
     },
-    split: (all) => ({ atKnots: of(all, true), between: of(all, false) }),
+    split(all) {
+      const atKnots = of(all, true);
+      let knot = 0;
+      return {
+        atLandings: landings.map(({ output }) => (output ? atKnots[knot++] : undefined)),
+        between: of(all, false),
+      };
+    },
   };
+}
+
+/** @throws {ArgumentError} where jumps have no derivative of their own. */
+function checkJumps(
+  jumps: readonly number[],
+  outputs: ReadonlySet<number>,
+  { exact, name }: GradientStrategy,
+): void {
+  const shared = jumps.find((t, i) => outputs.has(t) || jumps.indexOf(t) !== i);
+  if (shared !== undefined)
+    throw new ArgumentError(
+      `\`jumpAt\` is a tensor with ${shared}, which is an output time, or is there twice: it has no derivative of its own there. ` +
+        'Give jumps as an array of numbers, or move the output.',
+    );
+  if (!exact && name !== forward.name)
+    throw new ArgumentError(
+      `Gradient '${name}' gives none with respect to jumps. Give \`jumpAt\` as an array of numbers, or take an exact gradient.`,
+    );
 }

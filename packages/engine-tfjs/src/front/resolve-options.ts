@@ -24,6 +24,7 @@ import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
+import { isTimes, stopsOf, type Stops } from './stops.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -36,6 +37,7 @@ export interface Resolved {
   readonly params: readonly Variable[] | undefined;
   readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
+  readonly stops: Stops;
 }
 
 const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
@@ -47,8 +49,11 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   gradient: ofKind(['gradient'], true),
   controller: ofKind(['controller'], true),
   engine: ofKind(['engine'], true),
+  args: () => undefined,
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
+  stepTo: valueThat('an array of finite numbers', isTimes),
+  jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
   registry: valueThat('a registry', (value) =>
     hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
@@ -56,7 +61,7 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
-export function resolveOptions(options: OdeOptions): Resolved {
+export function resolveOptions(options: OdeOptions<unknown>): Resolved {
   checkOptions('odeint and solve', options, RULES);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
@@ -81,6 +86,7 @@ export function resolveOptions(options: OdeOptions): Resolved {
     engine: resolveEngine(options.engine ?? 'tfjs', registry),
     params: params && checkParameters(params),
     outputs: options.outputs,
+    stops: stopsOf(options),
     dtype,
   };
 }
@@ -120,7 +126,7 @@ function solverOf(tableau: ButcherTableau): Solver {
 
 function resolveStepping(
   solver: Solver,
-  options: OdeOptions,
+  options: OdeOptions<unknown>,
   registry: Registry,
 ): FixedStepping | AdaptiveStepping {
   const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;

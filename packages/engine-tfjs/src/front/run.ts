@@ -1,4 +1,4 @@
-import { getGradient, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { getGradient, Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -38,6 +38,8 @@ export interface RunGradient<P> {
   readonly parameters: readonly P[];
   /** Where the times came as a tensor. */
   readonly ts: P | undefined;
+  /** Where the jumps did. */
+  readonly jumpAt: P | undefined;
 }
 
 /** What f depends on besides t and y, and what of it gradients are taken for. */
@@ -58,7 +60,10 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  const environment = environmentOf(parameters.reads ?? []);
+  const environment = environmentOf([
+    ...withArgs(parameters.reads ?? [], call),
+    ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
+  ]);
   try {
     return isolated(() => runOn(call.engine, call, strategy, parameters, environment));
   } catch (error) {
@@ -69,12 +74,12 @@ export function run<S, P extends Part>(
 
 function runOn<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs }: Call<S, P>,
+  { f, key, kind, y0, ts, timesTensor, dtype, method, outputs, stops, args }: Call<S, P>,
   strategy: GradientStrategy,
   { parameters, reads, isMissed }: Parameters,
   environment: Environment,
 ): Run<P> {
-  const times = outputTimes(ts, outputs, method, strategy);
+  const times = outputTimes(ts, outputs, method, strategy, stops);
   const prepared = kind.withTensors(y0, (tensors) =>
     provider.prepare({
       f,
@@ -85,6 +90,7 @@ function runOn<A, S, P extends Part>(
       ...(reads && { reads }),
       ...(isMissed && { isMissed }),
       within: environment.within,
+      exact: args.exact,
       dtype,
     }),
   );
@@ -101,7 +107,7 @@ function runOn<A, S, P extends Part>(
   const start: A[] = [];
   try {
     for (const part of y0) start.push(port.enter(part));
-    const timeGradients = timesTensor !== undefined;
+    const timeGradients = timesTensor !== undefined || stops.jumpsTensor !== undefined;
     const watched = watchTimes({
       ts,
       method,
@@ -112,7 +118,8 @@ function runOn<A, S, P extends Part>(
     const problem = {
       field,
       y0: start,
-      ts: knots,
+      ts: times.ts,
+      ...(knots.size > 0 ? { knots } : {}),
       timeGradients,
       ...(between.length > 0 ? { between } : {}),
     };
@@ -127,12 +134,13 @@ function runOn<A, S, P extends Part>(
         isolated(() => {
           const states = port.cotangents(cotangents);
           try {
-            const { atKnots, between: within } = times.split(states);
-            const gradient = solution.pullback(atKnots, within);
+            const { atLandings, between: within } = times.split(states);
+            const gradient = solution.pullback(atLandings, within);
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
               parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
               ts: timesTensor && kind.vector(times.merge(gradient.ts, gradient.between ?? [])),
+              jumpAt: stops.jumpsTensor && kind.vector(times.jumps(gradient.ts)),
             };
             releaseState(gradient.y0);
             releaseState(gradient.parameters);
@@ -187,6 +195,11 @@ export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] 
     y0,
     (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
   );
+}
+
+/** What a solve reads, as far as it is known before: what f was seen to read, and its args. */
+export function withArgs<S>(reads: readonly Tensor[], { args }: Call<S>): readonly Tensor[] {
+  return [...new Set([...reads, ...args.tensors])];
 }
 
 /** The variables to take gradients for: the user's list, or the trainable ones that f reads. */

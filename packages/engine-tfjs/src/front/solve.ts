@@ -6,6 +6,7 @@ import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { readsOf, run, variablesOf, type Run } from './run.ts';
 import type {
+  ArgGradients,
   CotangentOf,
   Float64Tensor,
   LikeState,
@@ -16,7 +17,7 @@ import type {
 } from './state.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
-export interface OdeSolution<S> {
+export interface OdeSolution<S, A = undefined> {
   readonly ts: readonly number[];
   /** The states at `ts`, of the structure of y0, each part `[ts.length, ...shape]`. */
   readonly ys: LikeState<S>;
@@ -30,43 +31,53 @@ export interface OdeSolution<S> {
    * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`. May be called again; the
    * caller owns the tensors. For states in doubles all of it is in doubles: plain values.
    */
-  pullback(cotangents: CotangentOf<S>): OdeGradient<S>;
+  pullback(cotangents: CotangentOf<S>): OdeGradient<S, A>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
 
 /** Gradient of a loss through a solve. */
-export interface OdeGradient<S> {
+export interface OdeGradient<S, A = undefined> {
   readonly y0: LikeState<S>;
   /**
    * By variable name, as `optimizer.applyGradients` takes them where they are tensors. Zeros for parameters
    * that f does not use.
    */
   readonly parameters: PartOf<S> extends Tensor ? NamedTensorMap : Readonly<Record<string, Float64Tensor>>;
+  /** Of the structure of `args`; of a tensor that is in there twice, the sum of both in both places. */
+  readonly args: ArgGradients<A, PartOf<S>>;
   /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
   readonly ts?: PartOf<S>;
+  /** ∂ℒ/∂jumpAt, where `jumpAt` was given as a tensor; 0 for jumps outside `ts`. */
+  readonly jumpAt?: PartOf<S>;
 }
 
 /**
- * Solves dy/dt = f(t, y), y(ts[0]) = y0, like `odeint`, and returns the solution with its statistics and its
+ * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, like `odeint`, and returns the solution with its statistics and its
  * pullback. No tape is needed, and none is used; a surrounding `tf.tidy` frees nothing of it. States may be in
  * doubles where the engine has float64; `ys` and gradients are then Float64Tensors.
  *
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
  */
-export function solve<const S extends OdeState>(
-  f: NoInfer<VectorFieldFunction<S> | Model>,
+export function solve<const S extends OdeState, A = undefined>(
+  f: NoInfer<VectorFieldFunction<S, A> | Model>,
   y0: S,
   ts: Times,
-  options: OdeOptions = {},
-): OdeSolution<S> {
-  const call = checkCall(f, y0, ts, options);
+  options: OdeOptions<A> = {},
+): OdeSolution<S, A> {
+  const call = checkCall<S, A>(f, y0, ts, options);
+  return call.args.releasedOnError(() => solveCall<S, A, Part>(call));
+}
+
+function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const variables = variablesOf(call, reads);
+  const { args } = call;
+  const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
   const solved = run(call, strategy, {
-    parameters: variables,
+    parameters,
     reads,
     ...(!call.params && { isMissed: hasDerivative }),
   });
@@ -83,14 +94,17 @@ export function solve<const S extends OdeState>(
       const result = {
         y0: call.structure.unflatten(gradient.y0),
         parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
+        args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
         ...(gradient.ts ? { ts: gradient.ts } : {}),
+        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
       };
-      // The kind of parts was told from y0, and so was S.
-      return result as OdeGradient<S>;
+      // The kind of parts was told from y0, and so was S; args keep their structure.
+      return result as unknown as OdeGradient<S, A>;
     },
     dispose() {
       call.kind.dispose(trajectories);
       solved.release();
+      args.release();
     },
   };
 }

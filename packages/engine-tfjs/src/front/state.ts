@@ -70,5 +70,28 @@ export interface Model {
   readonly trainableWeights: readonly unknown[];
 }
 
-/** dy/dt = f(t, y): `t` is a float32 scalar; `f` returns tensors with the structure and shapes of `y`. */
-export type VectorFieldFunction<S> = (t: Scalar, y: StateOf<S>) => SlopeOf<S>;
+/**
+ * The option `args` as `f` gets it: tensors for numbers and for arrays of doubles, in lists and records of any depth. Anything else
+ * is as it was.
+ */
+export type ArgsOf<A> = A extends Tensor
+  ? A
+  : A extends number
+    ? Scalar
+    : A extends Float64Part
+      ? Plain<A>
+      : A extends readonly unknown[] | Readonly<Record<string, unknown>>
+        ? { -readonly [K in keyof A]: ArgsOf<A[K]> }
+        : A;
+
+/** The gradient to `args`, of their structure: undefined for what is no number, tensor of floats or array of doubles. */
+export type ArgGradients<A, P> = A extends Tensor | number | Float64Part
+  ? P
+  : A extends readonly unknown[] | Readonly<Record<string, unknown>>
+    ? { readonly [K in keyof A]: ArgGradients<A[K], P> }
+    : undefined;
+
+/**
+ * dy/dt = f(t, y, args): `t` is a float32 scalar; `f` returns tensors with the structure and shapes of `y`. It may leave `args` out.
+ */
+export type VectorFieldFunction<S, A = undefined> = (t: Scalar, y: StateOf<S>, args: ArgsOf<A>) => SlopeOf<S>;
