@@ -25,7 +25,12 @@ const f = (_t: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.neg(y);
 /** What runs a function of so many entries. */
 function ran(registry: Registry, options: AutoOptions = {}, entries = 10, g = f): string {
   const engine = autoEngine(registry, options);
-  const solution = tf.tidy(() => solve(g, tf.ones([1, entries]), [0, 1], { engine, registry, numSteps: 1 }));
+  const solution = solve(g, tf.ones([1, entries]), [0, 1], {
+    engine,
+    registry,
+    numSteps: 1,
+    gradient: 'backprop',
+  });
   const { engine: name } = solution;
   tf.dispose(solution.ys);
   solution.dispose();
@@ -64,7 +69,12 @@ describe("engine 'auto'", () => {
     const registry = registryOf('onnx', 'wasm');
     const engine = autoEngine(registry, { largest: 10, onChoice: (choice) => choices.push(choice.engine) });
     for (const entries of [5, 50, 5]) {
-      const solution = solve(f, tf.ones([1, entries]), [0, 1], { engine, registry, numSteps: 1 });
+      const solution = solve(f, tf.ones([1, entries]), [0, 1], {
+        engine,
+        registry,
+        numSteps: 1,
+        gradient: 'backprop',
+      });
       expect(solution.engine).toBe('wasm');
       tf.dispose(solution.ys);
       solution.dispose();

@@ -1,12 +1,4 @@
-import {
-  callable,
-  checkOptions,
-  EngineError,
-  numberThat,
-  type Plugin,
-  type Registry,
-  type Rule,
-} from '@odegrad/core';
+import { checkOptions, EngineError, valueThat, type Plugin, type Registry, type Rule } from '@odegrad/core';
 import { tfjsEngine, type FieldEngine, type FieldRequest } from '@odegrad/engine-tfjs';
 
 import { operations } from '../ir/cost.ts';
@@ -30,8 +22,8 @@ export interface AutoChoice {
 const LARGEST = 250_000;
 
 const RULES: Readonly<Record<keyof AutoOptions, Rule>> = {
-  largest: numberThat('0 or more', (x) => x >= 0),
-  onChoice: callable,
+  largest: valueThat('0 or more', (x) => typeof x === 'number' && x >= 0),
+  onChoice: valueThat('a function', (x) => typeof x === 'function'),
 };
 
 /**
