@@ -11,7 +11,7 @@ export interface EngineChoice {
 }
 
 /** Engines that run on the processor by themselves; of TensorFlow.js they need only its tensors. */
-const OWN_KERNELS = ['onnx', 'wasm'];
+const OWN_KERNELS = ['onnx', 'wasm', 'auto'];
 
 /**
  * Looks an engine up by `name` or `name:backend` and makes its backend current; without a backend, the fastest

@@ -44,14 +44,14 @@ export const engineName: ReadName = (text) => {
   knownEngine(name);
   if (backend.length > 1 || backend[0] === '')
     throw new InvalidArgumentError(`Give an engine, or an engine and a backend: ${name}, ${name}:cpu.`);
-  if (COMPILED.includes(name) && backend.length > 0)
+  if ([...COMPILED, 'auto'].includes(name) && backend.length > 0)
     throw new InvalidArgumentError(`Engine '${name}' has no backends: name it alone.`);
   return text;
 };
 
 /** @throws {ArgumentError} if an engine has no numbers of that precision. */
 export function checkPrecision(engine: string, dtype: FloatType): void {
-  if (dtype === 'float32' || COMPILED.includes(engine)) return;
+  if (dtype === 'float32' || engine === 'auto' || COMPILED.includes(engine)) return;
   throw new ArgumentError(
     `Engine '${engine}' computes in float32 alone, as TensorFlow.js does: for --dtype ${dtype} name engine '${COMPILED.join("' or '")}'.`,
   );

@@ -35,6 +35,8 @@ export interface FieldRequest {
 /** A vector field of one engine, with the ways in and out of it. `A` is the engine's array. */
 export interface PreparedField<A> {
   readonly field: VectorField<A>;
+  /** The engine that runs it, where another was asked for and chose this one. */
+  readonly ranOn?: string;
   /** A new array with the tensor's values; the tensor stays the caller's. */
   fromTensor(x: Tensor): A;
   /** A new tensor with the array's values; the array stays as it is. */

@@ -19,6 +19,8 @@ import { readsTime, watchTimes } from './time-resolution.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
 export interface Run<P> {
+  /** The name of the engine that ran it. */
+  readonly engine: string;
   readonly stats: Statistics;
   /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns them. */
   trajectories(): P[];
@@ -124,6 +126,7 @@ function runOn<A, S, P extends Part>(
     const solution = strategy.solve(problem, watched);
     let released = false;
     return {
+      engine: prepared.ranOn ?? provider.name,
       stats: solution.stats,
       trajectories: () =>
         isolated(() => port.trajectories(times.merge(solution.ys, solution.between), shapes)),
