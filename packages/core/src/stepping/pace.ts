@@ -57,14 +57,13 @@ export function stepsOver(problem: StepTimesOf, stepping: FixedStepping): number
 }
 
 /** The times that steps land on, and how many lie between. */
-type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'counts'>;
+type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
 
 /**
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
  * lies between them is filled with equal steps none of which is larger.
  */
-function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): readonly number[] {
-  if (counts) return counts;
+function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
   const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
   let [from, to] = [0, 0];
   return ts.slice(1).map((tb, i) => {
@@ -105,9 +104,8 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
   const seen = seenSpan(problem);
   const counts = countsOf(problem, stepping);
   let [interval, index] = [0, 0];
-  const countOf = (i: number): number => counts[i]!;
   const spanOf = (i: number, j: number): Span => {
-    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
+    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, counts[i]!];
     const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
     return seen({ t0: grid(j), t1: grid(j + 1) }, { interval: i, first: j === 0, lands: j + 1 === count });
   };
@@ -117,7 +115,7 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
     propose(_t, _steps, limit) {
       const proposals: Proposal[] = [];
       while (proposals.length < limit && interval + 1 < ts.length) {
-        const count = countOf(interval);
+        const count = counts[interval]!;
         if (index === count) {
           [interval, index] = [interval + 1, 0];
           continue;

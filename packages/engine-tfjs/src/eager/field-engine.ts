@@ -26,7 +26,7 @@ export interface FieldRequest {
    * reads variables then, does so within.
    */
   readonly within?: <T>(body: () => T) => T;
-  /** Captured tensors that stand for doubles, which they hold rounded. An engine with float64 takes these. */
+  /** With float64: captured tensors that stand for doubles, which they hold rounded and are to be taken from here. */
   readonly exact?: ReadonlyMap<Tensor, Float64Array>;
   /** Precision that is asked for; an engine without it throws. */
   readonly dtype: 'float32' | 'float64';

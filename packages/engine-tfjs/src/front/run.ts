@@ -90,7 +90,7 @@ function runOn<A, S, P extends Part>(
       ...(reads && { reads }),
       ...(isMissed && { isMissed }),
       within: environment.within,
-      exact: args.exact,
+      ...(dtype === 'float64' && { exact: args.exact }),
       dtype,
     }),
   );
