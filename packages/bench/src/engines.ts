@@ -10,8 +10,8 @@ export interface EngineChoice {
   readonly backend: string;
 }
 
-/** Engines that run on the processor by themselves; of TensorFlow.js they need only its tensors. */
-const OWN_KERNELS = ['onnx', 'wasm'];
+/** Engines that run on the processor by themselves, in doubles too; of TensorFlow.js they need only its tensors. */
+export const OWN_KERNELS: readonly string[] = ['onnx', 'wasm', 'auto'];
 
 /**
  * Looks an engine up by `name` or `name:backend` and makes its backend current; without a backend, the fastest

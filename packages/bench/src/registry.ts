@@ -7,10 +7,11 @@ import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
+import { auto, type AutoChoice } from '@odegrad/trace';
 
 /** Everything that the command line can name; whether steps are fused is said to both engines that compile. */
 export function benchRegistry(engine: OnnxOptions = {}): Registry {
-  return createRegistry()
+  const registry = createRegistry()
     .use(tableaux)
     .use(backprop)
     .use(checkpoint)
@@ -19,6 +20,11 @@ export function benchRegistry(engine: OnnxOptions = {}): Registry {
     .use(tfjs)
     .use(onnx(engine))
     .use(wasm({ fuse: engine.fuse ?? true }));
+  // What was chosen is no part of what commands print.
+  const onChoice = ({ engine: name, reason }: AutoChoice): void => {
+    process.stderr.write(`Engine ${name}: ${reason}.\n`);
+  };
+  return registry.use(auto(registry, { onChoice }));
 }
 
 /** Everything that the command line can name, engines as they come. */

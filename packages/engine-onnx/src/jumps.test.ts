@@ -1,5 +1,6 @@
 import { createRegistry } from '@odegrad/core';
 import { odeint, solve } from '@odegrad/engine-tfjs';
+import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
 import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
@@ -16,7 +17,8 @@ const registry = createRegistry()
   .use(backprop)
   .use(checkpoint)
   .use(symplectic)
-  .use(onnx());
+  .use(onnx())
+  .use(wasm());
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -28,7 +30,7 @@ const control = (t: tf.Scalar, y: tf.Tensor): tf.Tensor => {
 };
 const quarters = [0.25, 0.5, 0.75];
 
-describe.each(['tfjs', 'replay', 'onnx'])('jumpAt on engine %s', (engine) => {
+describe.each(['tfjs', 'replay', 'onnx', 'wasm'])('jumpAt on engine %s', (engine) => {
   it('is right to the last bit where f jumps on the grid, with steps of every kind and down in time', () => {
     const y0 = tf.tensor1d([0]);
     for (const options of [
@@ -116,6 +118,62 @@ describe.each(strategies)('the gradient of the time of a jump by %s', (gradient)
     tau.dispose();
   });
 });
+
+describe.each(['onnx', 'wasm'])(
+  'states read off the steps on both sides of a jump, on engine %s',
+  (engine) => {
+    /** What is wanted of the solution: a state in the step before the jump, one in the step after it, and the last. */
+    const ts = [0, 0.38, 0.45, 1];
+    const weights = Float64Array.of(0, 0.7, -1.3, 0.4);
+    interface Args {
+      readonly drag: tf.Scalar;
+      readonly edge: tf.Scalar;
+    }
+    const f = (t: tf.Scalar, y: tf.Tensor, { drag, edge }: Args): tf.Tensor => {
+      const late = tf.cast(tf.greater(t, edge), 'float32');
+      const push = tf.add(tf.mul(late, tf.mul(2, t)), tf.sub(1, late));
+      return tf.add(tf.mul(tf.neg(drag), tf.square(y)), tf.mul(push, tf.cos(y)));
+    };
+
+    it.each(['symplectic', 'backprop', 'recompute', 'stages', 'checkpoint'])(
+      'have the gradients of the discrete solution by %s',
+      (gradient) => {
+        for (const solver of ['rk4', 'dopri5']) {
+          const common = { registry, engine, gradient, solver, numSteps: 4, outputs: 'interpolate' } as const;
+          const loss = (start: number, drag: number, edge: number): number => {
+            const options = { ...common, args: { drag, edge }, jumpAt: [edge] };
+            const solution = solve(f, Float64Array.of(start), ts, options);
+            const sum = solution.ys.data.reduce((all, y, i) => all + weights[i]! * y, 0);
+            solution.dispose();
+            return sum;
+          };
+          const point = [0.5, 0.3, 0.40625] as const;
+          const jumpAt = tf.tensor1d([point[2]]);
+          const options = { ...common, args: { drag: point[1], edge: point[2] }, jumpAt };
+          const solution = solve(f, Float64Array.of(point[0]), ts, options);
+          const pulled = solution.pullback({ shape: [ts.length, 1], data: weights });
+          const found = [pulled.y0, pulled.args.drag, pulled.jumpAt!].map(({ data }) => data[0]!);
+          const h = 1e-3;
+          found.forEach((derivative, i) => {
+            const at = (steps: number): number => {
+              const [start, drag, edge] = point.map((x, k) => (k === i ? x + steps * h : x)) as [
+                number,
+                number,
+                number,
+              ];
+              return loss(start, drag, edge);
+            };
+            // Of sixth order.
+            const difference = (45 * (at(1) - at(-1)) - 9 * (at(2) - at(-2)) + (at(3) - at(-3))) / (60 * h);
+            expect(Math.abs(derivative - difference)).toBeLessThan(1e-10);
+          });
+          solution.dispose();
+          jumpAt.dispose();
+        }
+      },
+    );
+  },
+);
 
 it('is on the tape', () => {
   const loss = (tau: tf.Tensor): tf.Tensor =>

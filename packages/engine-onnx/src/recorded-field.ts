@@ -77,7 +77,7 @@ export function solveWith(
   const { pool, float } = field.runtime;
   const read = (x: Tensor): OnnxArray => {
     const kind = pool.kind(x.shape, x.dtype === 'float32' ? float : x.dtype);
-    const exact = float === 'float64' ? request.exact?.get(x) : undefined;
+    const exact = request.exact?.get(x);
     if (exact) return wrap(kind, exact.slice());
     const values = x.dataSync();
     if (float === 'float32' || x.dtype !== 'float32') return wrap(kind, values);

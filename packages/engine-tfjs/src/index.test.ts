@@ -11,6 +11,7 @@ it('exports what it says', () => {
     'checkAlive',
     'checkKernel',
     'chooseBackend',
+    'control',
     'default',
     'explained',
     'isolated',

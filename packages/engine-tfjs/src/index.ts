@@ -8,6 +8,7 @@ export { checkAlive } from './tape/disposed.ts';
 export { explained, missingKernel } from './eager/explain.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eager/field-engine.ts';
 export { checkKernel } from './gradients/wrong-kernels.ts';
+export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './front/options.ts';
 export { record, type Recording } from './eager/recording.ts';

@@ -88,9 +88,8 @@ export function wasmEngine(options: WasmOptions = {}): FieldEngine<WasmArray> {
       const { field, obstacle } = traced.made;
       if (obstacle) return replayInstead(obstacle, request, [traced.made, request.key]);
       checkAlive(others);
-      const exact = request.dtype === 'float64' ? request.exact : undefined;
       const parameters = request.parameters.map((x) =>
-        arrayOf(pool, dtype, exact?.get(x) ?? x.dataSync(), x.shape),
+        arrayOf(pool, dtype, request.exact?.get(x) ?? x.dataSync(), x.shape),
       );
       const solve: Solve = {
         variables: {
@@ -128,7 +127,7 @@ function stageByStage({ compile: _, ...field }: VectorField<WasmArray>): VectorF
 
 /** What a captured tensor holds; in doubles a captured number is taken as it was written, as one in f is. */
 function valuesOf(x: Tensor, { dtype, exact }: FieldRequest): ArrayLike<number> {
-  const doubles = dtype === 'float64' ? exact?.get(x) : undefined;
+  const doubles = exact?.get(x);
   if (doubles) return doubles.slice();
   const values = x.dataSync();
   const isNumber = dtype === 'float64' && x.dtype === 'float32' && !(x instanceof Variable);

@@ -3,11 +3,16 @@ export { registry } from './registered.ts';
 export { odeint, solve } from './odeint.ts';
 export {
   chooseBackend,
+  control,
   smoothGradients,
   tfjsEngine,
+  type ArgGradients,
+  type ArgsOf,
   type BackendName,
   type ChosenBackend,
   type ControllerName,
+  type Control,
+  type ControlKind,
   type CotangentOf,
   type EngineName,
   type FieldEngine,

@@ -2,8 +2,8 @@ import { hasMembers } from '@odegrad/core';
 import { odeint as onEngine, solve as onEngineSolve, type OdeOptions } from '@odegrad/engine-tfjs';
 import { registry } from './registered.ts';
 
-/** What this package takes where nothing is said: names are looked up here, and f is compiled. */
-const DEFAULTS = { registry, engine: 'wasm' } as const satisfies OdeOptions;
+/** What this package takes where nothing is said: names are looked up here, and f is compiled where it can be. */
+const DEFAULTS = { registry, engine: 'auto' } as const satisfies OdeOptions;
 
 // What is no record of options goes on as it is, to be refused by name.
 const withDefaults = <A>(options: OdeOptions<A> = {}): OdeOptions<A> =>
@@ -16,7 +16,7 @@ function defined<A>(options: OdeOptions<A>): OdeOptions<A> {
 
 /**
  * Solves dy/dt = f(t, y), y(ts[0]) = y0: `odeint` of `@odegrad/engine-tfjs`, with f compiled to WebAssembly unless `engine` says
- * otherwise.
+ * otherwise, it cannot be recorded, or it is large and `@odegrad/engine-onnx` is registered.
  *
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.

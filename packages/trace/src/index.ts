@@ -70,7 +70,8 @@ export { countCompilation } from './tracing/recompilation.ts';
 export { traceField, traceGradient } from './tracing/trace.ts';
 export { recovered } from './tracing/written.ts';
 
-// field: from programs of f to programs of whole steps.
+// field: from programs of f to programs of whole steps, and to the engine that suits them.
+export { type AutoChoice, type AutoOptions, auto, autoEngine } from './field/auto-engine.ts';
 export { onceFor } from './field/once.ts';
 export { releasedOnce } from './field/linearization.ts';
 export { stepAttempt, stepForward, stepGradient } from './field/step-program.ts';

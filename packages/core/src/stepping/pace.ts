@@ -57,14 +57,13 @@ export function stepsOver(problem: StepTimesOf, stepping: FixedStepping): number
 }
 
 /** The times that steps land on, and how many lie between. */
-type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'counts'>;
+type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
 
 /**
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
  * lies between them is filled with equal steps none of which is larger.
  */
-function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): readonly number[] {
-  if (counts) return counts;
+function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
   const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
   let [from, to] = [0, 0];
   return ts.slice(1).map((tb, i) => {
@@ -73,7 +72,9 @@ function countsOf({ ts, knots, counts }: StepTimesOf, stepping: FixedStepping): 
       while (to < ts.length - 1 && !isOutput(to)) to += 1;
     }
     const whole = stepsIn(ts[from]!, ts[to]!, stepping);
-    return to === from + 1 ? whole : stepsIn(ts[i]!, tb, { stepSize: Math.abs(ts[to]! - ts[from]!) / whole });
+    if (to === from + 1) return whole;
+    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - ts[from]!) / whole };
+    return stepsIn(ts[i]!, tb, even);
   });
 }
 
@@ -105,9 +106,8 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
   const seen = seenSpan(problem);
   const counts = countsOf(problem, stepping);
   let [interval, index] = [0, 0];
-  const countOf = (i: number): number => counts[i]!;
   const spanOf = (i: number, j: number): Span => {
-    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, countOf(i)];
+    const [ta, tb, count] = [ts[i]!, ts[i + 1]!, counts[i]!];
     // Towards no end there is nothing to divide: a step size it is.
     const at = (n: number): number =>
       count === Infinity && 'stepSize' in stepping
@@ -122,7 +122,7 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
     propose(_t, _steps, limit) {
       const proposals: Proposal[] = [];
       while (proposals.length < limit && interval + 1 < ts.length) {
-        const count = countOf(interval);
+        const count = counts[interval]!;
         if (index === count) {
           [interval, index] = [interval + 1, 0];
           continue;

@@ -18,8 +18,6 @@ export interface Problem<A> {
    * wants the state, and a jump of f in time, which f never sees but from within the step on either side.
    */
   readonly knots?: ReadonlyMap<number, Knot>;
-  /** How many equal steps fill each interval between neighbouring `ts`, where the stepping is constant and they are other than it says. */
-  readonly counts?: readonly number[];
   /**
    * Further times at which the state is wanted, in the order of `ts`, after its first and up to its last. No step lands there: the
    * state is read off the interpolant of the step.
@@ -88,8 +86,8 @@ export interface Gradient<A> {
 /** The discrete solution, and the way back. */
 export interface Solution<A> {
   /**
-   * The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs, and of
-   * times that a solve did not reach, there is none.
+   * The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs there is
+   * none.
    */
   readonly ys: readonly State<A>[];
   /** The state at each time of `Problem.between`; they live until `release()`. */

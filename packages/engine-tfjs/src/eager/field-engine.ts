@@ -26,7 +26,7 @@ export interface FieldRequest {
    * reads variables then, does so within.
    */
   readonly within?: <T>(body: () => T) => T;
-  /** Captured tensors that stand for doubles, which they hold rounded. An engine with float64 takes these. */
+  /** With float64: captured tensors that stand for doubles, which they hold rounded and are to be taken from here. */
   readonly exact?: ReadonlyMap<Tensor, Float64Array>;
   /** Precision that is asked for; an engine without it throws. */
   readonly dtype: 'float32' | 'float64';
@@ -35,6 +35,8 @@ export interface FieldRequest {
 /** A vector field of one engine, with the ways in and out of it. `A` is the engine's array. */
 export interface PreparedField<A> {
   readonly field: VectorField<A>;
+  /** The engine that runs it, where another was asked for and chose this one. */
+  readonly ranOn?: string;
   /** A new array with the tensor's values; the tensor stays the caller's. */
   fromTensor(x: Tensor): A;
   /** A new tensor with the array's values; the array stays as it is. */

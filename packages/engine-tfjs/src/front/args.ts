@@ -1,8 +1,8 @@
-import { keep, Tensor, tensor } from '@tensorflow/tfjs-core';
-import { describe } from './describe.ts';
+import { keep, tensor, type Tensor } from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
+import { describe } from './describe.ts';
 import { float64At, isFloat64Part } from './float64-parts.ts';
-import { tensorAt } from './tensor-parts.ts';
+import { isTensor, tensorAt } from './tensor-parts.ts';
 
 /** What f gets as its third argument, and what of it gradients go to. */
 export interface Args {
@@ -47,12 +47,14 @@ export function argsOf(args: unknown): Args {
       const { data, shape } = float64At(part, name);
       return make(data.slice(), shape);
     }
-    return part instanceof Tensor ? tensorAt(part, name) : undefined;
+    return isTensor(part) ? tensorAt(part, name) : undefined;
   };
   const read = (part: unknown, name: string): unknown => {
     const leaf = leafOf(part, name);
-    if (leaf) tensors.add(leaf);
-    if (leaf) return leaf;
+    if (leaf) {
+      tensors.add(leaf);
+      return leaf;
+    }
     if (part instanceof Promise) throw new ArgumentError(`${name} is ${describe(part)}; await it first.`);
     return mapped(part, name, read) ?? part;
   };
@@ -82,8 +84,6 @@ export function argsOf(args: unknown): Args {
     };
   });
 }
-
-const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 
 /** A list or record with `change` of each of its members; undefined for what is neither. */
 function mapped(value: unknown, name: string, change: (member: unknown, name: string) => unknown): unknown {

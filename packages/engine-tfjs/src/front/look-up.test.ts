@@ -7,6 +7,7 @@ import backprop, { backprop as strategy } from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
 import tableaux from '@odegrad/tableaux';
+import { auto } from '@odegrad/trace';
 import { describe, expect, it } from 'vitest';
 import { lookUp } from './look-up.ts';
 
@@ -51,7 +52,7 @@ describe('a name that is looked up', () => {
   it('is that which the plugin of that package brings', () => {
     const plugins: readonly Plugin[] = [
       ...[backprop, adjoint, symplectic, checkpoint],
-      ...[onnx(), replay, wasm()],
+      ...[onnx(), replay, wasm(), auto(new Registry())],
     ];
     for (const [kind, list] of [
       ['gradient', 'gradients'],

@@ -20,6 +20,7 @@ const HOMES: Readonly<Partial<Record<Kind, Readonly<Record<string, readonly stri
     '@odegrad/engine-onnx': ['onnx'],
     '@odegrad/engine-replay': ['replay'],
     '@odegrad/engine-wasm': ['wasm'],
+    '@odegrad/trace': ['auto'],
   },
 };
 

@@ -51,7 +51,7 @@ export type GradientName = Open<
 export type ControllerName = Open<'pi' | 'pid' | 'integral'>;
 
 /** An engine by name: this package's own, or any that a plugin registered. */
-export type EngineName = Open<'tfjs' | 'onnx' | 'replay' | 'wasm'>;
+export type EngineName = Open<'auto' | 'tfjs' | 'onnx' | 'replay' | 'wasm'>;
 
 /** How a problem is solved and differentiated. Names and values are interchangeable. */
 export interface OdeOptions<A = undefined> {

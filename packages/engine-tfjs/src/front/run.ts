@@ -1,4 +1,4 @@
-import { getGradient, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { getGradient, Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
@@ -19,6 +19,8 @@ import { readsTime, watchTimes } from './time-resolution.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
 export interface Run<P> {
+  /** The name of the engine that ran it. */
+  readonly engine: string;
   readonly stats: Statistics;
   /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns them. */
   trajectories(): P[];
@@ -58,7 +60,10 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  const environment = environmentOf(withArgs(parameters.reads ?? [], call));
+  const environment = environmentOf([
+    ...withArgs(parameters.reads ?? [], call),
+    ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
+  ]);
   try {
     return isolated(() => runOn(call.engine, call, strategy, parameters, environment));
   } catch (error) {
@@ -85,7 +90,7 @@ function runOn<A, S, P extends Part>(
       ...(reads && { reads }),
       ...(isMissed && { isMissed }),
       within: environment.within,
-      exact: args.exact,
+      ...(dtype === 'float64' && { exact: args.exact }),
       dtype,
     }),
   );
@@ -121,6 +126,7 @@ function runOn<A, S, P extends Part>(
     const solution = strategy.solve(problem, watched);
     let released = false;
     return {
+      engine: prepared.ranOn ?? provider.name,
       stats: solution.stats,
       trajectories: () =>
         isolated(() => port.trajectories(times.merge(solution.ys, solution.between), shapes)),

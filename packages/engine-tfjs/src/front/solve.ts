@@ -88,7 +88,7 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     stats: solved.stats,
     solver: call.method.solver.name,
     gradient: strategy.name,
-    engine: call.engine.name,
+    engine: solved.engine,
     pullback(cotangents) {
       const gradient = solved.pullback(checkCotangents(cotangents, call));
       const result = {

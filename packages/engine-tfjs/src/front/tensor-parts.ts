@@ -75,4 +75,4 @@ export function toFloat32({ dtype }: Tensor): string {
     : 'tf.cast it.';
 }
 
-const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
