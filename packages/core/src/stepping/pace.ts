@@ -64,12 +64,15 @@ type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
  * lies between them is filled with equal steps none of which is larger.
  */
 function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
-  const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
+  const isCounted = (i: number): boolean => {
+    const { counts, output } = knots?.get(i) ?? { output: true };
+    return counts ?? output;
+  };
   let [from, to] = [0, 0];
   return ts.slice(1).map((tb, i) => {
     if (i >= to) {
       [from, to] = [i, i + 1];
-      while (to < ts.length - 1 && !isOutput(to)) to += 1;
+      while (to < ts.length - 1 && !isCounted(to)) to += 1;
     }
     const whole = stepsIn(ts[from]!, ts[to]!, stepping);
     return to === from + 1 ? whole : stepsIn(ts[i]!, tb, { stepSize: Math.abs(ts[to]! - ts[from]!) / whole });
@@ -106,7 +109,12 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
   let [interval, index] = [0, 0];
   const spanOf = (i: number, j: number): Span => {
     const [ta, tb, count] = [ts[i]!, ts[i + 1]!, counts[i]!];
-    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
+    // Towards no end there is nothing to divide: a step size it is.
+    const at = (n: number): number =>
+      count === Infinity && 'stepSize' in stepping
+        ? ta + Math.sign(tb) * stepping.stepSize * n
+        : ta + (tb - ta) * (n / count);
+    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : at(n));
     return seen({ t0: grid(j), t1: grid(j + 1) }, { interval: i, first: j === 0, lands: j + 1 === count });
   };
   return {
@@ -187,10 +195,8 @@ export function adaptivePace<A>(
         seen({ t0: t, t1 }, { interval, first: t === ts[interval], lands: t1 === tb });
       if (left <= bound(h * 1.01)) return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
-      const smallest = Math.max(
-        stepping.minStep ?? 0,
-        4 * Number.EPSILON * Math.max(Math.abs(t), Number.EPSILON * left),
-      );
+      const scale = Math.max(Math.abs(t), left === Infinity ? 0 : Number.EPSILON * left);
+      const smallest = Math.max(stepping.minStep ?? 0, 4 * Number.EPSILON * scale);
       if (!(h >= smallest) || t + sign * h === t) {
         const finite = errorNorm === undefined || Number.isFinite(errorNorm);
         throw new SolveError(
