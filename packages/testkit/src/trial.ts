@@ -89,7 +89,7 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
   const cut = (list: readonly (Float64Array | undefined)[]): (readonly Float64Array[] | undefined)[] =>
     list.map((k) => k && splitVector(k, parts));
   const pullBack = (): ReturnType<typeof solution.pullback> =>
-    solution.pullback(cut(cotangentsOf(trial)), cut(readingsOf(trial).cotangents));
+    solution.pullback(cut(cotangentsOf(trial)), { between: cut(readingsOf(trial).cotangents) });
   const result = pullBack();
   const gradientOf = ({ y0: a, parameters, ts: times, between }: typeof result): DiscreteGradient => ({
     y0: joinVectors(a),
