@@ -11,6 +11,7 @@ import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { isRead, reads } from './between.ts';
+import { observedStep } from './observed-step.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -26,6 +27,8 @@ export interface AcceptedStep<A> extends Proposal {
   readonly step: TakenStep<A>;
   /** The stage at its end, where that is known or something within the step is read. */
   readonly last?: Stage<A> | undefined;
+  /** Where the solve ends, if it ends within the step or at its end. */
+  readonly end?: number | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -86,6 +89,7 @@ export function* integration<A>(
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
     let pauses = true;
+    let ended = false;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -148,7 +152,10 @@ export function* integration<A>(
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
+      const end = accept
+        ? problem.ending?.(observedStep(memory, solver.interpolant!, { span, y, step, last }))
+        : undefined;
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last, end });
       if (first) dropStage(memory, first);
       first = next;
       if (!accept) {
@@ -168,7 +175,8 @@ export function* integration<A>(
         pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
         method.onStep?.(pause);
       }
-      if (!lands) return;
+      ended = end !== undefined;
+      if (!lands || (ended && end !== t)) return;
       checkFinite(interval, 0);
       reach();
     };
@@ -179,7 +187,7 @@ export function* integration<A>(
       while (reached < ts.length && ts[reached] === t);
     };
     reach();
-    while (reached < ts.length) {
+    while (reached < ts.length && !ended) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
         const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
