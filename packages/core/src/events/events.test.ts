@@ -61,7 +61,7 @@ const speed: HandWrittenField = {
 
 /** Keeps the step size that it was given. */
 const held: StepSizeController = { name: 'held', next: () => ({ accept: true, factor: 1 }) };
-const rk: Method = { solver: rungeKutta(rk4), stepping: { stepSize: 0.06 } };
+const rk: Method = { solver: rungeKutta(rk4), stepping: { stepSize: 0.0613 } };
 const adaptive: Method = {
   solver: rungeKutta(dopri5),
   stepping: { rtol: 1e-6, atol: 1e-6, controller: pi },
