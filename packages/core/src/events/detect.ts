@@ -51,18 +51,25 @@ export function createDetector<A>(
       const { slope, roundingOfValue } = slopeAt(0);
       return { sign: Math.sign(Math.abs(g) < NEAR * roundingOfValue ? slope : g), value: g };
     };
-    /** A point before `to` where g has `sign`, from where it starts to change. */
-    const start = (from: Probe, to: Probe, sign: number): Probe => {
+    /** A point before `to` where g has `sign`; undefined where there is none, so that it changes at `from`. */
+    const lastWith = (sign: number, from: Probe, to: Probe): Probe | undefined => {
       if (Math.sign(from.value) === sign) return from;
       for (let j = 1, x = to.x; j <= HALVINGS; j++) {
         x = (from.x + x) / 2;
         const probe = { x, value: value(x) };
         if (Math.sign(probe.value) === sign) return probe;
       }
+      return undefined;
+    };
+    const rootBetween = (sign: number, from: Probe, to: Probe): number => {
+      if (to.value === 0) return to.x;
+      const start = lastWith(sign, from, to);
+      if (start) return bracketedRoot(value, start, to, memory.engine.roundoff);
+      if (from.x > 0) return from.x;
       throw new SolveError(
         'max-events',
         `Event '${event.name}' happens again at once. Stop there, or change y so that its condition leaves zero`,
-        { t: timeAt(from.x), h: sizeOf(span), steps: 0 },
+        { t: span.t0, h: sizeOf(span), steps: 0 },
       );
     };
 
@@ -74,10 +81,7 @@ export function createDetector<A>(
       const probe: Probe = { x: k / looks, value: value(k / looks) };
       const now = Math.sign(probe.value === 0 ? slopeAt(probe.x).slope : probe.value) || sign;
       if (sign !== 0 && now !== sign && (direction === 'either' || (direction === 'rising') === now > 0)) {
-        const root =
-          probe.value === 0
-            ? probe.x
-            : bracketedRoot(value, start(before, probe, sign), probe, memory.engine.roundoff);
+        const root = rootBetween(sign, before, probe);
         found.push({ event: index, t: timeAt(root) });
       }
       [sign, before] = [now, probe];
