@@ -1,6 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integration } from '../stepping/integrate.ts';
+import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, isJump, seenSpan, stepsOver } from '../stepping/pace.ts';
@@ -50,6 +51,7 @@ export function scheduled(options: Schedule): GradientStrategy {
     ...(keepsBudget ? { keepsBudget } : {}),
     ...stepwise((problem, method) =>
       solutionBySteps(problem, method, function* (memory, recorder) {
+        if (keepsBudget) checkBudgeted(problem, name);
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
