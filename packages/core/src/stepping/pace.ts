@@ -75,7 +75,9 @@ function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly
       while (to < ts.length - 1 && !isCounted(to)) to += 1;
     }
     const whole = stepsIn(ts[from]!, ts[to]!, stepping);
-    return to === from + 1 ? whole : stepsIn(ts[i]!, tb, { stepSize: Math.abs(ts[to]! - ts[from]!) / whole });
+    if (to === from + 1) return whole;
+    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - ts[from]!) / whole };
+    return stepsIn(ts[i]!, tb, even);
   });
 }
 
