@@ -172,9 +172,10 @@ describe('a dense solution', () => {
     for (const t of [0, 1e-3, 0.5, 0.999, 1.1]) {
       const e = 1e-6;
       const [low, high] = [Math.max(0, t - e), Math.min(1.1, t + e)];
-      const [a, b, rate] = [solution.at!(low), solution.at!(high), solution.rate!(t)].map(read) as number[][];
-      rate!.forEach((x, i) => {
-        expect(Math.abs((b![i]! - a![i]!) / (high - low) - x)).toBeLessThan(2e-5);
+      const [a, b] = [read(solution.at!(low)), read(solution.at!(high))];
+      const rate = read(solution.rate!(t));
+      rate.forEach((x, i) => {
+        expect(Math.abs((b[i]! - a[i]!) / (high - low) - x)).toBeLessThan(2e-5);
       });
     }
     solution.release();
