@@ -49,15 +49,18 @@ export const STEPPING_RULES: Readonly<Record<'numSteps' | 'stepSize', Rule>> = {
   stepSize: METHOD_RULES.stepSize,
 };
 
-/** Refuses a problem and settings that make no sense, saying what is wrong and what would do. */
-export function checkProblem<A>(problem: Problem<A>, method: Method): void {
+/**
+ * Refuses a problem and settings that make no sense, saying what is wrong and what would do. With `endless` the last time may be
+ * infinite.
+ */
+export function checkProblem<A>(problem: Problem<A>, method: Method, endless = false): void {
   check('problem', problem, valueThat('{ field, y0, ts }', isObject));
   check('method', method, valueThat('{ solver, stepping, … }', isObject));
   const { field, y0, ts } = problem;
   check('field', field, valueThat('a vector field { engine, parameters, evaluate, linearize }', isField));
   check('y0', y0, valueThat('a list of arrays', Array.isArray));
   if (y0.length === 0) throw new ArgumentError('y0 has no parts; give at least one array.');
-  checkTimes(ts);
+  checkTimes(ts, endless);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
   checkBetween(problem, solver);
@@ -106,13 +109,29 @@ function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
       ? (['numSteps', stepping.numSteps] as const)
       : (['stepSize', stepping.stepSize] as const);
   check(name, value, STEPPING_RULES[name]);
+  if (Math.abs(ts.at(-1)!) === Infinity) {
+    checkEndless(stepping, ts[0]!);
+    return;
+  }
   const steps = stepsOver({ ts }, stepping);
   if (Number.isSafeInteger(steps)) return;
   throw new ArgumentError(`\`${name}\` is ${value}, which makes ${steps} steps; take fewer.`);
 }
 
-/** Refuses output times unless there is one at least, and they are finite and never turn back. */
-export function checkTimes(ts: readonly number[]): void {
+/** Refuses steps of constant size that get nowhere, however many. */
+function checkEndless(stepping: FixedStepping, start: number): void {
+  if ('numSteps' in stepping)
+    throw new ArgumentError('`numSteps` divides the way to an end, and there is none; give `stepSize`.');
+  const { stepSize } = stepping;
+  if (start + stepSize !== start && start - stepSize !== start) return;
+  throw new ArgumentError(
+    `\`stepSize\` is ${stepSize}, which is lost beside the start, t = ${start}. Take larger steps, or give times relative to ` +
+      `the start.`,
+  );
+}
+
+/** Refuses output times unless there is one at least, and they are finite and never turn back. The last may be infinite if `endless`. */
+export function checkTimes(ts: readonly number[], endless = false): void {
   const isList = Array.isArray as (value: unknown) => boolean;
   if (!isList(ts) && !ArrayBuffer.isView(ts)) {
     throw new ArgumentError(`\`ts\` must be an array of numbers, not ${describe(ts)}.`);
@@ -120,7 +139,9 @@ export function checkTimes(ts: readonly number[]): void {
   if (ts.length === 0) throw new ArgumentError('`ts` needs at least one time, the start, got none.');
   for (let i = 0, direction = 0; i < ts.length; i++) {
     const t = ts[i]!;
-    if (!Number.isFinite(t)) throw new ArgumentError(`\`ts[${i}]\` is ${describe(t)}; times must be finite.`);
+    const isEnd = endless && i > 0 && i === ts.length - 1 && Math.abs(t) === Infinity;
+    if (!Number.isFinite(t) && !isEnd)
+      throw new ArgumentError(`\`ts[${i}]\` is ${describe(t)}; times must be finite.`);
     const change = i === 0 ? 0 : Math.sign(t - ts[i - 1]!);
     if (change * direction < 0) {
       throw new ArgumentError(
