@@ -44,7 +44,7 @@ export type { Measurement, Outlook, Restored, Retention } from './gradient/reten
 export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
 export { solution, solutionBySteps, stepwise, type Pullback } from './gradient/solution.ts';
 export { drain } from './stepping/progress.ts';
-export { stream } from './stepping/stream.ts';
+export { stream } from './gradient/stream.ts';
 export { sequentialKernel } from './gradient/sequential.ts';
 export { instant, sizeOf, stageTime } from './solver/span.ts';
 export { combineStates, dotStates, stateBytes } from './memory/state.ts';

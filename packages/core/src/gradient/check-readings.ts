@@ -4,12 +4,8 @@ import { checkTimes } from './check-times.ts';
 import type { Method, Problem } from '../types/problem.ts';
 
 /** Refuses what no step can be read at, and what cannot be read together. */
-export function checkReadings<A>(problem: Problem<A>, { solver, maxBytes }: Method): void {
-  const { ts, between = [], rows, dense = false, steps = false } = problem;
-  if (maxBytes !== undefined && (dense || steps))
-    throw new ArgumentError(
-      `\`maxBytes\` is a budget, but \`${dense ? 'dense' : 'steps'}\` holds states of every step, however many there are. Leave one of the two out.`,
-    );
+export function checkReadings<A>(problem: Problem<A>, { solver }: Method): void {
+  const { ts, between = [], rows } = problem;
   if (!reads(problem)) return;
   if (!solver.interpolant)
     throw new ArgumentError(
@@ -44,4 +40,13 @@ function checkRows<A>(
   const outside = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= count);
   if (outside !== undefined)
     throw new ArgumentError(`\`rows\` has the row ${outside}, and a state has ${count}, counted from 0.`);
+}
+
+/** Refuses a solve whose solution grows with the steps, for strategies that keep to a budget. */
+export function checkBudgeted<A>({ dense = false, steps = false }: Problem<A>, strategy: string): void {
+  if (!dense && !steps) return;
+  throw new ArgumentError(
+    `Gradient '${strategy}' keeps to a budget of bytes, but \`${dense ? 'dense' : 'steps'}\` holds states of every step, however ` +
+      'many there are. Take another gradient, such as `symplectic`, or leave it out.',
+  );
 }

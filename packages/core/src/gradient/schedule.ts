@@ -1,6 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integration } from '../stepping/integrate.ts';
+import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, isJump, seenSpan, stepsOver } from '../stepping/pace.ts';
@@ -49,76 +50,76 @@ export function scheduled(options: Schedule): GradientStrategy {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    ...stepwise(
-      withEvents((problem, method) =>
-        solutionBySteps(problem, method, function* (memory, recorder) {
-          const { stepping } = method;
-          const solver = differentiable(method.solver, name);
-          const { field, y0, ts, timeGradients = false } = problem;
-          let trial: Trial<(typeof y0)[number]> | undefined;
-          const kernel = kernelOf(problem, solver);
-          const retention = schedule({
-            steps: isFixed(stepping) ? stepsOver(problem, stepping) : undefined,
-            stages: solver.stages,
-            t0: ts[0]!,
-            stateBytes: stateBytes(field.engine, y0),
-            maxBytes: method.maxBytes,
-            heldBytes: memory.ledger.bytes,
-            measure: () => (trial ??= measure(problem, method, memory)),
-          });
-          const plan = planOf(name, retention, kernel);
-          // What a budget pays for is counted to the byte, and so are arrays as they are.
-          const shelf = trial ? undefined : field.engine.shelf?.(y0);
-          const trajectory = createTrajectory(
-            memory,
-            timeGradients,
-            shelf && shelvedStates(memory, shelf, y0),
-            seenSpan(problem),
-          );
-          const outputs: (typeof y0)[] = [];
-          let end: typeof y0 | undefined;
-          let asked = -1;
-          let level: Level = 'nothing';
-          const levelOf = (n: number): Level => {
-            // A rejected step is attempted again; the schedule is asked once.
-            if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
-            return level;
-          };
-          yield* integration(problem, method, memory, {
-            // What was measured there is not what f is beyond a jump.
-            first: isJump(problem, 0) ? undefined : trial?.first,
-            ahead: plan.ahead,
-            wants: (n) => wantedFor(levelOf(n)),
-            accepted: (step) => {
-              // The way back always begins somewhere.
-              const wanted = levelOf(step.index);
-              trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
-              recorder.accepted(step);
-              if (step.end !== undefined) end = memory.hold(step.step.y);
-            },
-            output(i, y) {
-              outputs[i] = y;
-              recorder.output(i, y);
-            },
-          });
-          const stepper = createStepper(problem, solver, memory);
-          const { rows } = recorder.recorded;
-          const work = {
-            problem,
-            method,
-            solver,
-            memory,
-            kernel,
-            stepper,
-            trajectory,
-            plan,
-            outputs,
-            end: end ?? outputs.at(-1),
-            rows,
-          };
-          return (cotangents, read) => sweep(work, cotangents, read);
-        }),
-      ),
+    ...servingEvents((problem, method) =>
+      solutionBySteps(problem, method, function* (memory, recorder) {
+        if (keepsBudget) checkBudgeted(problem, name);
+        const { stepping } = method;
+        const solver = differentiable(method.solver, name);
+        const { field, y0, ts, timeGradients = false } = problem;
+        let trial: Trial<(typeof y0)[number]> | undefined;
+        const kernel = kernelOf(problem, solver);
+        const retention = schedule({
+          steps: isFixed(stepping) ? stepsOver(problem, stepping) : undefined,
+          stages: solver.stages,
+          t0: ts[0]!,
+          stateBytes: stateBytes(field.engine, y0),
+          maxBytes: method.maxBytes,
+          heldBytes: memory.ledger.bytes,
+          measure: () => (trial ??= measure(problem, method, memory)),
+        });
+        const plan = planOf(name, retention, kernel);
+        // What a budget pays for is counted to the byte, and so are arrays as they are.
+        const shelf = trial ? undefined : field.engine.shelf?.(y0);
+        const trajectory = createTrajectory(
+          memory,
+          timeGradients,
+          shelf && shelvedStates(memory, shelf, y0),
+          seenSpan(problem),
+        );
+        const outputs: (typeof y0)[] = [];
+        let end: typeof y0 | undefined;
+        let asked = -1;
+        let level: Level = 'nothing';
+        const levelOf = (n: number): Level => {
+          // A rejected step is attempted again; the schedule is asked once.
+          if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
+          return level;
+        };
+        yield* integration(problem, method, memory, {
+          // What was measured there is not what f is beyond a jump.
+          first: isJump(problem, 0) ? undefined : trial?.first,
+          ahead: plan.ahead,
+          wants: (n) => wantedFor(levelOf(n)),
+          accepted: (step) => {
+            // The way back always begins somewhere.
+            const wanted = levelOf(step.index);
+            trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+            recorder.accepted(step);
+            if (step.end !== undefined) end = memory.hold(step.step.y);
+          },
+          output(i, y) {
+            outputs[i] = y;
+            end = y;
+            recorder.output(i, y);
+          },
+        });
+        const stepper = createStepper(problem, solver, memory);
+        const { rows } = recorder.recorded;
+        const work = {
+          problem,
+          method,
+          solver,
+          memory,
+          kernel,
+          stepper,
+          trajectory,
+          plan,
+          outputs,
+          end,
+          rows,
+        };
+        return (cotangents, read) => sweep(work, cotangents, read);
+      }),
     ),
   };
 }
@@ -127,19 +128,20 @@ export function scheduled(options: Schedule): GradientStrategy {
 export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
-  ...stepwise(
-    withEvents((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, recorder) {
-        yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
-        return () => {
-          throw new ArgumentError(
-            'A forward solve keeps nothing to go back with. Choose a gradient strategy.',
-          );
-        };
-      }),
-    ),
+  ...servingEvents((problem, method) =>
+    solutionBySteps(problem, method, function* (memory, recorder) {
+      yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
+      return () => {
+        throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
+      };
+    }),
   ),
 };
+
+/** Both ways of a strategy that goes back over any part of a solve, which is what events need. */
+function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType<typeof stepwise> {
+  return stepwise(withEvents(solveBySteps));
+}
 
 /** The solver, if its steps can be differentiated. */
 function differentiable(solver: Solver, strategy: string): DifferentiableSolver {

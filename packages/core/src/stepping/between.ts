@@ -8,7 +8,7 @@ export interface Range {
 }
 
 /** Which of some times, in the direction of `span`, lie in it: after its start and up to its end. */
-export function timesWithin(times: readonly number[], { t0, t1 }: Span): Range {
+function timesWithin(times: readonly number[], { t0, t1 }: Span): Range {
   const sign = Math.sign(t1 - t0);
   /** The first time after t. */
   const after = (t: number): number => {

@@ -39,7 +39,7 @@ export function denseStep<A>(
 }
 
 /** Weights of what a step holds, those of the slopes times h, as terms of a sum. */
-export function weighed<A>(
+function weighed<A>(
   { start, end, first, last, bumps }: InterpolantWeights,
   step: DenseStep<A>,
 ): readonly Term<State<A>>[] {
