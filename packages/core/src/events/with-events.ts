@@ -160,7 +160,7 @@ function* pullBackParts<A>(
   within: ReadCotangents<A>,
   release: () => void,
 ): Steps<A, Gradient<A>> {
-  const { ts, between = [], events = [], field, y0 } = problem;
+  const { ts, between = [], events = [], field } = problem;
   const tsBar = ts.map(() => 0);
   const betweenBar = between.map(() => 0);
   const parameters = runningSum(memory);

@@ -187,7 +187,8 @@ export function* integration<A>(
       while (reached < ts.length && ts[reached] === t);
     };
     reach();
-    while (reached < ts.length && !ended) {
+    const isOver = (): boolean => ended || reached === ts.length;
+    while (!isOver()) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
         const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
