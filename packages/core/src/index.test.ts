@@ -35,6 +35,7 @@ describe('the package', () => {
         "isFirstSameAsLast",
         "isFixed",
         "isTableau",
+        "numberThat",
         "ofKind",
         "once",
         "pi",

@@ -25,6 +25,7 @@ export {
   countOf,
   flag,
   hasMembers,
+  numberThat,
   valueThat,
   type Rule,
   type Rules,

@@ -14,6 +14,7 @@ import {
   type State,
 } from '@odegrad/core';
 import { augmentedField } from './augmented.ts';
+import { augmentedStepping, type Sizes } from './augmented-stepping.ts';
 import { checkAdjointOptions, type AdjointOptions } from './options.ts';
 
 /**
@@ -39,7 +40,8 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
             "Gradient 'adjoint' restarts backward at every output, so none lies between its steps. Give those times in `ts`.",
           );
         const { engine } = memory;
-        const backward = backwardMethod(method, options);
+        const sizes = { parts: y0.length, parameters: field.parameters.length };
+        const backward = backwardMethod(method, options, sizes);
         const evaluator = stageEvaluator(problem, memory, 'slopes');
         const ys: State<(typeof y0)[number]>[] = [];
         integrate(problem, method, memory, {
@@ -54,7 +56,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
         return (cotangents) =>
           memory.scope(() => {
             type S = typeof y0;
-            const parts = y0.length;
+            const { parts } = sizes;
             const tsBar = ts.map(() => 0);
             const zeros = (like: S): S => like.map((x) => engine.zeros(x));
             const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
@@ -95,7 +97,6 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                         ]),
                       ),
                     }),
-                    ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
                   },
                   backward,
                   memory,
@@ -126,7 +127,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
 /** The adjoint method with the forward solve's own settings. */
 export const adjoint: GradientStrategy = continuousAdjoint();
 
-function backwardMethod(method: Method, options: AdjointOptions): Method {
+function backwardMethod(method: Method, options: AdjointOptions, sizes: Sizes): Method {
   const { onStep } = method;
   const tolerance = (['rtol', 'atol'] as const).find((name) => options[name] !== undefined);
   if (tolerance && isFixed(method.stepping)) {
@@ -139,11 +140,15 @@ function backwardMethod(method: Method, options: AdjointOptions): Method {
     options.stepping ??
     (isFixed(method.stepping)
       ? method.stepping
-      : {
-          ...method.stepping,
-          rtol: options.rtol ?? method.stepping.rtol,
-          atol: options.atol ?? method.stepping.atol,
-        });
+      : augmentedStepping(
+          {
+            ...method.stepping,
+            rtol: options.rtol ?? method.stepping.rtol,
+            atol: options.atol ?? method.stepping.atol,
+          },
+          sizes,
+          options.seminorm ?? true,
+        ));
   return {
     ...method,
     solver: options.solver ?? method.solver,

@@ -14,6 +14,7 @@ import {
   valueThat,
   type Rule,
 } from '../arguments/options.ts';
+import { checkTolerances, TOLERANCE_RULES } from './check-tolerances.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
 import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
 import type { Solver } from '../types/solver.ts';
@@ -26,8 +27,7 @@ type MethodOption =
 export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   numSteps: countOf('the number of equal steps between neighbouring output times'),
   stepSize: positive,
-  rtol: notNegative,
-  atol: notNegative,
+  ...TOLERANCE_RULES,
   controller: ofKind(['controller']),
   firstStep: positive,
   minStep: notNegative,
@@ -71,13 +71,10 @@ export function checkProblem<A>(problem: Problem<A>, method: Method): void {
     checkFixed(stepping, ts);
     return;
   }
-  const { rtol, atol, controller } = stepping;
   checkSettings({ ...stepping });
   // These have no default here.
-  for (const [name, value] of Object.entries({ rtol, atol })) check(name, value, notNegative);
-  check('controller', controller, METHOD_RULES.controller);
-  if (rtol === 0 && atol === 0)
-    throw new ArgumentError('`rtol` and `atol` are both 0; no step could be accepted.');
+  check('controller', stepping.controller, METHOD_RULES.controller);
+  checkTolerances(stepping, y0.length);
 }
 
 function checkSettings(settings: Readonly<Record<string, unknown>>): void {

@@ -1,8 +1,8 @@
 import { createBarrier } from './barrier.ts';
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError, SolveError } from '../arguments/errors.ts';
+import { errorNorm as normOf } from './error-norm.ts';
 import { firstStep } from './first-step.ts';
-import { scaledNormOfState } from '../memory/state.ts';
 import { besideJumps } from '../solver/span.ts';
 import type {
   AdaptiveStepping,
@@ -143,7 +143,7 @@ export function adaptivePace<A>(
   evaluator: StageEvaluator<A>,
 ): Pace<A> {
   const { solver } = method;
-  const { ts, normedParts } = problem;
+  const { ts } = problem;
   const seen = seenSpan(problem);
   if (solver.embeddedOrder === undefined) {
     throw new ArgumentError(
@@ -152,11 +152,12 @@ export function adaptivePace<A>(
     );
   }
   const order = Math.min(solver.order, solver.embeddedOrder) + 1;
+  const norm = normOf(evaluator.engine, stepping);
   const sign = Math.sign(ts.at(-1)! - ts[0]!);
   const barrier = createBarrier({ t0: ts[0]!, t1: ts.at(-1)! }, evaluator.engine.roundoff);
   const bound = (h: number): number => Math.min(h, stepping.maxStep ?? Infinity);
   let h = bound(
-    stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
+    stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, norm),
   );
   let interval = 0;
   let norms: readonly number[] = [];
@@ -208,7 +209,7 @@ export function adaptivePace<A>(
     },
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
-      errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);
+      errorNorm = norm(step.error!, y, step.y);
       const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
       if (!Number.isFinite(errorNorm)) barrier.hit(span);
       if (accept) barrier.passed(span);
