@@ -8,6 +8,7 @@ import {
   checkOptions,
   countOf,
   finite,
+  flag,
   hasMembers,
   notNegative,
   positive,
@@ -31,6 +32,7 @@ export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   controller: ofKind(['controller']),
   firstStep: positive,
   minStep: notNegative,
+  force: flag,
   maxStep: positive,
   maxSteps: positive,
   maxBytes: positive,
@@ -75,6 +77,17 @@ export function checkProblem<A>(problem: Problem<A>, method: Method): void {
   // These have no default here.
   check('controller', stepping.controller, METHOD_RULES.controller);
   checkTolerances(stepping, y0.length);
+  checkSizes(stepping);
+}
+
+/** Refuses bounds of the step size that are at odds. */
+function checkSizes({ firstStep, minStep = 0, maxStep = Infinity, force }: AdaptiveStepping): void {
+  if (force && minStep === 0)
+    throw new ArgumentError('`force` accepts steps of the size `minStep`; give that too.');
+  if (minStep > maxStep)
+    throw new ArgumentError(`\`minStep\` is ${minStep}, which is above \`maxStep\`, ${maxStep}.`);
+  if (firstStep !== undefined && firstStep < minStep)
+    throw new ArgumentError(`\`firstStep\` is ${firstStep}, which is below \`minStep\`, ${minStep}.`);
 }
 
 function checkSettings(settings: Readonly<Record<string, unknown>>): void {

@@ -15,7 +15,8 @@ export function errorNorm<A>(
   engine: Engine<A>,
   { rtol, atol, norm = 'rms' }: Pick<AdaptiveStepping, 'rtol' | 'atol' | 'norm'>,
 ): ErrorNorm<A> {
-  const join = norm === 'rms' ? rms : norm === 'max' ? largest : (byPart: readonly number[]) => ask(norm, byPart);
+  const join =
+    norm === 'rms' ? rms : norm === 'max' ? largest : (byPart: readonly number[]) => ask(norm, byPart);
   return (error, y0, y1) => {
     // The arrays of one engine have entries of one size, so bytes weigh like numbers of entries.
     const weights = error.map((x, i) => (ofPart(atol, i) === Infinity ? 0 : engine.bytes(x)));

@@ -1,4 +1,5 @@
 import { SolveError } from '../arguments/errors.ts';
+import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
@@ -128,7 +129,8 @@ export function integrate<A>(
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
-      const accept = pace.judge(proposal, y, step);
+      const verdict = pace.judge(proposal, y, step);
+      const accept = verdict !== 'rejected';
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
       const last = step.last ?? (accept && isRead(between, span) ? slopeAtEnd(span, step.y) : undefined);
@@ -141,11 +143,8 @@ export function integrate<A>(
       if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step });
       if (first) dropStage(memory, first);
       first = next;
-      if (!accept) {
-        if (ledger.phase === 'forward') ledger.rejected += 1;
-        return;
-      }
-      if (ledger.phase === 'forward') ledger.accepted += 1;
+      if (ledger.phase === 'forward') countStep(ledger, verdict);
+      if (!accept) return;
       memory.hold(step.y);
       memory.drop(y);
       y = step.y;

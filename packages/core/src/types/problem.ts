@@ -58,8 +58,13 @@ export interface AdaptiveStepping {
   readonly firstStep?: number;
   /** Largest step size, unbounded by default. */
   readonly maxStep?: number;
-  /** Smallest step size; by default what float64 time can resolve. */
+  /**
+   * Smallest step size; by default what float64 time can resolve. Where the error asks for a smaller one the solve fails. A step that
+   * ends on an output time may be smaller.
+   */
   readonly minStep?: number;
+  /** Whether a step of the smallest size is accepted instead, whatever its error; it is counted as `forced`. */
+  readonly force?: boolean;
 }
 
 /** How a problem is solved. */

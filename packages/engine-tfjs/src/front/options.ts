@@ -101,7 +101,13 @@ export interface OdeOptions<A = undefined> {
   readonly jumpAt?: readonly number[] | Tensor1D | undefined;
   /** Size of the first attempt. By default chosen from f. */
   readonly firstStep?: number | undefined;
+  /**
+   * The smallest step, but for one that ends on an output time; by default what float64 resolves. Where the error asks for a smaller one
+   * the solve fails with `step-underflow`.
+   */
   readonly minStep?: number | undefined;
+  /** With `minStep`: steps of that size are accepted whatever their error. `stats.forced` counts them. */
+  readonly force?: boolean | undefined;
   readonly maxStep?: number | undefined;
   /** Attempted steps before a solve fails. Default 100 000. */
   readonly maxSteps?: number | undefined;

@@ -92,7 +92,9 @@ describe('names and values are interchangeable', () => {
     const options = Object.fromEntries(
       ['solver', 'rtol', 'numSteps', 'signal', 'params'].map((k) => [k, undefined]),
     );
-    expect(resolveOptions({ registry, ...options }, structureOf(y0)).method).toEqual(resolveOptions({ registry }, structureOf(y0)).method);
+    expect(resolveOptions({ registry, ...options }, structureOf(y0)).method).toEqual(
+      resolveOptions({ registry }, structureOf(y0)).method,
+    );
   });
 
   it('but the default gradient need not be installed where none is asked for', () => {

@@ -42,7 +42,7 @@ export interface Resolved {
   readonly stops: Stops;
 }
 
-const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
+const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
 
 /** What each option may be. */
 const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
@@ -136,7 +136,7 @@ function resolveStepping(
   structure: Structure<unknown>,
 ): FixedStepping | AdaptiveStepping {
   const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;
-  const { norm, firstStep, minStep, maxStep } = options;
+  const { norm, firstStep, minStep, force, maxStep } = options;
   if (numSteps !== undefined || stepSize !== undefined) {
     if (numSteps !== undefined && stepSize !== undefined) {
       throw new ArgumentError('`numSteps` and `stepSize` both fix the steps; give one of them.');
@@ -164,6 +164,7 @@ function resolveStepping(
     controller: typeof controller === 'string' ? lookUp(registry, 'controller', controller) : controller,
     ...(firstStep === undefined ? {} : { firstStep }),
     ...(minStep === undefined ? {} : { minStep }),
+    ...(force === undefined ? {} : { force }),
     ...(maxStep === undefined ? {} : { maxStep }),
   };
 }
