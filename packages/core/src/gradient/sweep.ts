@@ -1,5 +1,7 @@
 import type { Sweep } from './work.ts';
 import { SolveError } from '../arguments/errors.ts';
+import { reachedAt } from '../stepping/progress.ts';
+import type { Reached, Steps } from '../types/progress.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { isJump } from '../stepping/pace.ts';
@@ -17,13 +19,13 @@ import { firstTogether } from './together.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
- * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
+ * steps from the nearest kept state are made again, keeping what the schedule says. Pauses between steps. The caller owns the result.
  */
-export function sweep<A>(
+export function* sweep<A>(
   work: Sweep<A>,
   cotangents: readonly (State<A> | undefined)[],
   between: readonly (State<A> | undefined)[] = [],
-): Gradient<A> {
+): Steps<A, Gradient<A>> {
   const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
@@ -42,6 +44,8 @@ export function sweep<A>(
     endSlope = slope;
   };
   let lambda: State<A> | undefined;
+  let pause: Reached<A> | undefined;
+  let pauses = true;
   const parameters = runningSum(memory);
   const carry = (next: State<A>): void => {
     memory.hold(next);
@@ -210,13 +214,20 @@ export function sweep<A>(
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
-        if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        if (!lambda || !(pauses || method.onStep)) continue;
+        pause = reachedAt(engine, lambda, { phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        method.onStep?.(pause);
       }
       return m - 1;
     });
 
-  return memory.scope(() => {
-    for (let n = trajectory.length - 1; n >= 0;) n = back(n);
+  const close = memory.open();
+  try {
+    for (let n = trajectory.length - 1; n >= 0;) {
+      n = back(n);
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
+      pause = undefined;
+    }
     lambda ??= memory.hold(zeros(y0));
     inject(0);
     return {
@@ -225,5 +236,7 @@ export function sweep<A>(
       ts: tsBar,
       ...(problem.between ? { between: betweenBar } : {}),
     };
-  });
+  } finally {
+    close();
+  }
 }

@@ -2,6 +2,8 @@ import { SolveError } from '../arguments/errors.ts';
 import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
+import { drain, reachedAt } from './progress.ts';
+import type { Reached, Steps } from '../types/progress.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
 import { besideJumps, instant, sizeOf, stageTime } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
@@ -40,18 +42,29 @@ export interface Watcher<A> {
   between?(index: number, y: State<A>): void;
 }
 
-/**
- * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment. An output
- * time that repeats the one before takes no step and gives the same state.
- *
- * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
- */
+/** Goes through `integration` at once. */
 export function integrate<A>(
   problem: Problem<A>,
   method: Method,
   memory: Memory<A>,
   watcher: Watcher<A>,
 ): void {
+  drain(integration(problem, method, memory, watcher));
+}
+
+/**
+ * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment. An output
+ * time that repeats the one before takes no step and gives the same state. Pauses after each accepted step; after the last of
+ * those that the engine takes in one call. Whoever leaves it there releases what `memory` holds.
+ *
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
+ */
+export function* integration<A>(
+  problem: Problem<A>,
+  method: Method,
+  memory: Memory<A>,
+  watcher: Watcher<A>,
+): Steps<A, void> {
   const { ts, between = [] } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
@@ -62,7 +75,8 @@ export function integrate<A>(
     return;
   }
 
-  memory.scope(() => {
+  const close = memory.open();
+  try {
     const stepper = createStepper(problem, solver, memory);
     let { first } = watcher;
     let y = memory.hold(problem.y0);
@@ -70,6 +84,9 @@ export function integrate<A>(
     let steps = 0;
     let attempts = 0;
     let reached = 0;
+    /** Where the loop is after a step that it has accepted and nobody was told of. */
+    let pause: Reached<A> | undefined;
+    let pauses = true;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -153,7 +170,10 @@ export function integrate<A>(
       const h = sizeOf(span);
       // No step makes a state finite again, so the way to the output time would be for nothing.
       if (!pace.adaptive && steps % FINITE_CHECK === 0) checkFinite(interval, h);
-      method.onStep?.({ phase: 'forward', t, h, steps });
+      if (pauses || method.onStep) {
+        pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
+        method.onStep?.(pause);
+      }
       if (!lands) return;
       checkFinite(interval, 0);
       reach();
@@ -184,8 +204,12 @@ export function integrate<A>(
           if (i > 0) for (const part of before) engine.release(part);
         });
       });
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
+      pause = undefined;
     }
     if (first) dropStage(memory, first);
     memory.drop(y);
-  });
+  } finally {
+    close();
+  }
 }

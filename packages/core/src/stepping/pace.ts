@@ -76,7 +76,9 @@ function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly
       while (to < ts.length - 1 && !isOutput(to)) to += 1;
     }
     const whole = stepsIn(ts[from]!, ts[to]!, stepping);
-    return to === from + 1 ? whole : stepsIn(ts[i]!, tb, { stepSize: Math.abs(ts[to]! - ts[from]!) / whole });
+    if (to === from + 1) return whole;
+    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - ts[from]!) / whole };
+    return stepsIn(ts[i]!, tb, even);
   });
 }
 
@@ -110,7 +112,12 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
   let [interval, index] = [0, 0];
   const spanOf = (i: number, j: number): Span => {
     const [ta, tb, count] = [ts[i]!, ts[i + 1]!, counts[i]!];
-    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : ta + (tb - ta) * (n / count));
+    // Towards no end there is nothing to divide: a step size it is.
+    const at = (n: number): number =>
+      count === Infinity && 'stepSize' in stepping
+        ? ta + Math.sign(tb) * stepping.stepSize * n
+        : ta + (tb - ta) * (n / count);
+    const grid = (n: number): number => (n === 0 ? ta : n === count ? tb : at(n));
     return seen({ t0: grid(j), t1: grid(j + 1) }, { interval: i, first: j === 0, lands: j + 1 === count });
   };
   return {

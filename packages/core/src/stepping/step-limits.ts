@@ -30,7 +30,7 @@ export function stepLimits({
     check(h, left, details) {
       const t = Math.abs(details.t);
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
-      const resolved = 4 * Number.EPSILON * Math.max(t, Number.EPSILON * left);
+      const resolved = 4 * Number.EPSILON * Math.max(t, left === Infinity ? 0 : Number.EPSILON * left);
       const smallest = Math.max(minStep, resolved);
       if (h >= smallest && t + h !== t) return;
       const { errorNorm } = details;

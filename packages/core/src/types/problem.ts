@@ -1,5 +1,6 @@
 import type { State } from './engine.ts';
 import type { VectorField } from './field.ts';
+import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
 import type { Ledger, Statistics } from './statistics.ts';
 
@@ -74,8 +75,8 @@ export interface Method {
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
-   * Looked at before each attempted step, and before each step of the backward pass. A solve is synchronous, so a timer or an
-   * event cannot abort it; `onStep` can.
+   * Looked at before each attempted step, and before each step of the backward pass. A solve that runs in one go no timer and no
+   * event can abort; `onStep` can.
    */
   readonly signal?: AbortSignal;
   /** Called after each accepted step, and after each step of the backward pass. */
@@ -84,15 +85,6 @@ export interface Method {
   readonly ledger?: Ledger;
   /** The most bytes that the ledger is to show, for gradient strategies that keep to a budget. */
   readonly maxBytes?: number;
-}
-
-/** Where a solve is. */
-export interface Progress {
-  readonly phase: 'forward' | 'backward';
-  readonly t: number;
-  readonly h: number;
-  /** Steps taken, or steps swept back over. */
-  readonly steps: number;
 }
 
 /** Gradient of a loss through a solve. */
@@ -126,6 +118,11 @@ export interface Solution<A> {
     cotangents: readonly (State<A> | undefined)[],
     between?: readonly (State<A> | undefined)[],
   ): Gradient<A>;
+  /** The same, step by step; one at a time. What is left half-way releases the solution. */
+  pullbackBySteps?(
+    cotangents: readonly (State<A> | undefined)[],
+    between?: readonly (State<A> | undefined)[],
+  ): Steps<A, Gradient<A>>;
   release(): void;
 }
 

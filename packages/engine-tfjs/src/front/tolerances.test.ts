@@ -65,7 +65,7 @@ describe('tolerances of the structure of y0', () => {
   );
 
   it('are lists for lists, and one number for a tensor', () => {
-    const f = (_t: tf.Scalar, [x, v]: tf.Tensor[]) => [v!, tf.neg(x!)];
+    const f = (_t: tf.Scalar, [x, v]: readonly tf.Tensor[]): [tf.Tensor, tf.Tensor] => [v!, tf.neg(x!)];
     const accepted = (options: OdeOptions): number =>
       tf.tidy(() => {
         const solution = solve(f, [tf.scalar(1), tf.scalar(0)], [0, 3], { registry, ...options });
