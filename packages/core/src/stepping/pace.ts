@@ -29,7 +29,7 @@ export interface Proposal {
 }
 
 /** Whether an attempt counts; one that is forced does though its error was too large. */
-export type Verdict = 'accepted' | 'rejected' | 'forced';
+type Verdict = 'accepted' | 'rejected' | 'forced';
 
 /** Where steps begin and end: by count, or by error. One for each solve. */
 export interface Pace<A> {
