@@ -136,7 +136,7 @@ function runOn<A, S, P extends Part>(
           const states = port.cotangents(cotangents);
           try {
             const { atLandings, between: within } = times.split(states);
-            const gradient = solution.pullback(atLandings, within);
+            const gradient = solution.pullback(atLandings, { between: within });
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
               parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
