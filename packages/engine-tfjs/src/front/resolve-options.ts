@@ -2,6 +2,7 @@ import type { Variable } from '@tensorflow/tfjs-core';
 import {
   ArgumentError,
   checkOptions,
+  flag,
   hasMembers,
   isTableau,
   METHOD_RULES,
@@ -24,6 +25,7 @@ import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
+import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
@@ -38,6 +40,7 @@ export interface Resolved {
   readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
   readonly stops: Stops;
+  readonly saved: Saved;
 }
 
 const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
@@ -52,6 +55,8 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   args: () => undefined,
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
+  saveAt: saveAtRule,
+  dense: flag,
   stepTo: valueThat('an array of finite numbers', isTimes),
   jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
@@ -87,6 +92,7 @@ export function resolveOptions(options: OdeOptions<unknown>): Resolved {
     params: params && checkParameters(params),
     outputs: options.outputs,
     stops: stopsOf(options),
+    saved: savedOf(options),
     dtype,
   };
 }
