@@ -12,6 +12,7 @@ export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
 export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './front/options.ts';
 export { record, type Recording } from './eager/recording.ts';
+export type { OdePoint, PointTimes } from './front/points.ts';
 export { smoothGradients } from './eager/smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './front/solve.ts';
 export type {

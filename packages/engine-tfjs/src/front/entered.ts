@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { isFixed, type ByPart, type Engine, type Method, type Problem, type State } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
-import type { OutputTimes } from './output-times.ts';
+import type { Outputs } from './outputs.ts';
 import type { Part, PartPort } from './parts.ts';
 import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
@@ -34,7 +34,7 @@ export interface Entered<A, P> {
 export function enter<A, S, P extends Part>(
   provider: FieldEngine<A>,
   { f, key, kind, y0, ts, timesTensor, dtype, method, stops, args }: Call<S, P>,
-  times: OutputTimes,
+  outputs: Outputs,
   { parameters, reads, isMissed }: Parameters,
   { within }: Environment,
 ): Entered<A, P> {
@@ -71,14 +71,11 @@ export function enter<A, S, P extends Part>(
       // Asked between two steps, where the user may have disposed of y0.
       readsTime: () => within(() => kind.withTensors(y0, (tensors) => readsTime(f, ts[0]!, tensors))),
     });
-    const { knots, between } = times;
     const problem = {
+      ...outputs.problem,
       field,
       y0: start,
-      ts: times.ts,
-      ...(knots.size > 0 ? { knots } : {}),
       timeGradients: timesTensor !== undefined || stops.jumpsTensor !== undefined,
-      ...(between.length > 0 ? { between } : {}),
     };
     return {
       ranOn: prepared.ranOn ?? provider.name,

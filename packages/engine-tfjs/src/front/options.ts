@@ -92,6 +92,16 @@ export interface OdeOptions<A = undefined> {
    * whose `numSteps` count between output times, and for `gradient: 'adjoint'`.
    */
   readonly outputs?: 'interpolate' | 'land' | undefined;
+  /**
+   * Where states are wanted: `'ts'`, the default; `'end'`, at the last of `ts` alone, which gives `[...shape]`; or `'steps'`, at the
+   * start and at the end of every step, which `solve` alone gives, with their times. Steps are the same with all three.
+   */
+  readonly saveAt?: 'ts' | 'steps' | 'end' | undefined;
+  /**
+   * Whether the solution of `solve` can be read anywhere later, with `at` and `rate`. It holds two states and the solver's bumps for
+   * each step.
+   */
+  readonly dense?: boolean | undefined;
   /** Further times that steps are to end on, though the state there is not asked for. Those outside `ts` are passed over. */
   readonly stepTo?: readonly number[] | undefined;
   /**

@@ -2,6 +2,7 @@ import type { Variable } from '@tensorflow/tfjs-core';
 import {
   ArgumentError,
   checkOptions,
+  flag,
   hasMembers,
   isTableau,
   METHOD_RULES,
@@ -24,6 +25,7 @@ import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
+import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
 import type { Structure } from './structure.ts';
 import { byPart } from './tolerances.ts';
@@ -40,6 +42,7 @@ export interface Resolved {
   readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
   readonly stops: Stops;
+  readonly saved: Saved;
 }
 
 const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
@@ -57,6 +60,8 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   args: () => undefined,
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
+  saveAt: saveAtRule,
+  dense: flag,
   stepTo: valueThat('an array of finite numbers', isTimes),
   jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
@@ -92,6 +97,7 @@ export function resolveOptions(options: OdeOptions<unknown>, structure: Structur
     params: params && checkParameters(params),
     outputs: options.outputs,
     stops: stopsOf(options),
+    saved: savedOf(options),
     dtype,
   };
 }

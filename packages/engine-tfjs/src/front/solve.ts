@@ -4,6 +4,7 @@ import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
+import { checkPoints, pointReader, type OdePoint, type PointTimes } from './points.ts';
 import { readsOf, variablesOf } from './reads.ts';
 import { run, type Run } from './run.ts';
 import type {
@@ -16,12 +17,25 @@ import type {
   PartOf,
   VectorFieldFunction,
 } from './state.ts';
+import type { Shape } from '../tape/shape.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
 export interface OdeSolution<S, A = undefined> {
+  /** The times of `ys`. Where rows have times of their own, the first and the last of all. */
   readonly ts: readonly number[];
-  /** The states at `ts`, of the structure of y0, each part `[ts.length, ...shape]`. */
+  /**
+   * The states at `ts`, of the structure of y0, each part `[ts.length, ...shape]`; with `saveAt: 'end'` `[...shape]`, and where rows
+   * have T times of their own `[T, ...shape]`.
+   */
   readonly ys: LikeState<S>;
+  /**
+   * With `dense: true`, the state at any time from the first to the last, `[...shape]`, or at several, `[times, ...shape]`; and dy/dt of
+   * the interpolant there. The caller owns the tensors.
+   *
+   * @throws {ArgumentError} outside, and without `dense`.
+   */
+  at(t: PointTimes): LikeState<S>;
+  rate(t: PointTimes): LikeState<S>;
   /** Evaluations, steps and bytes so far; it goes on counting in `pullback`. */
   readonly stats: Statistics;
   /** Names of what ran. */
@@ -29,10 +43,11 @@ export interface OdeSolution<S, A = undefined> {
   readonly gradient: string;
   readonly engine: string;
   /**
-   * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`. May be called again; the
-   * caller owns the tensors. For states in doubles all of it is in doubles: plain values.
+   * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`, and with respect to what was read of a dense solution
+   * those of `points`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
+   * doubles: plain values.
    */
-  pullback(cotangents: CotangentOf<S>): OdeGradient<S, A>;
+  pullback(cotangents: CotangentOf<S> | undefined, points?: readonly OdePoint<S>[]): OdeGradient<S, A>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -47,7 +62,7 @@ export interface OdeGradient<S, A = undefined> {
   readonly parameters: PartOf<S> extends Tensor ? NamedTensorMap : Readonly<Record<string, Float64Tensor>>;
   /** Of the structure of `args`; of a tensor that is in there twice, the sum of both in both places. */
   readonly args: ArgGradients<A, PartOf<S>>;
-  /** ∂ℒ/∂ts, `[ts.length]`, where `ts` was given as a tensor. */
+  /** ∂ℒ/∂ts, of its shape, where `ts` was given as a tensor. Of times by row those at which rows are read; the range of the solve stays. */
   readonly ts?: PartOf<S>;
   /** ∂ℒ/∂jumpAt, where `jumpAt` was given as a tensor; 0 for jumps outside `ts`. */
   readonly jumpAt?: PartOf<S>;
@@ -84,14 +99,19 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
   });
   const trajectories = kept(solved, call);
   return {
-    ts: call.ts,
+    ts: solved.ts,
+    at: pointReader(call, solved, 'at'),
+    rate: pointReader(call, solved, 'rate'),
     ys: call.structure.unflatten(trajectories),
     stats: solved.stats,
     solver: call.method.solver.name,
     gradient: strategy.name,
     engine: solved.engine,
-    pullback(cotangents) {
-      const gradient = solved.pullback(checkCotangents(cotangents, call));
+    pullback(cotangents, points = []) {
+      const gradient = solved.pullback(
+        checkCotangents(cotangents, call, solved.leading),
+        checkPoints(points, call),
+      );
       const result = {
         y0: call.structure.unflatten(gradient.y0),
         parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
@@ -120,10 +140,12 @@ function kept<S, P extends Part>(solved: Run<P>, { kind }: Call<S, P>): P[] {
 }
 
 function checkCotangents<S, P extends Part>(
-  cotangents: CotangentOf<S>,
-  { structure, kind, y0, ts }: Call<S, P>,
-): P[] {
+  cotangents: CotangentOf<S> | undefined,
+  { structure, kind, y0 }: Call<S, P>,
+  leading: Shape,
+): P[] | undefined {
+  if (cotangents === undefined) return undefined;
   return structure.flatten(cotangents, 'cotangents', (part, name, i) =>
-    kind.cotangent(part, name, [ts.length, ...y0[i]!.shape]),
+    kind.cotangent(part, name, [...leading, ...y0[i]!.shape]),
   );
 }
