@@ -1,4 +1,4 @@
-import { oneHot, reshape, tidy, zeros, type Tensor } from '@tensorflow/tfjs-core';
+import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { Event, FieldAtPoints, State } from '@odegrad/core';
 import type { FieldEngine, FieldRequest, PreparedField } from '../eager/field-engine.ts';
 import type { FlatEvent, FlatFunction } from './events.ts';
@@ -46,10 +46,10 @@ export function enterEvents<A>(
 /** One in the first entry of the first part, and zeros everywhere else. */
 function unitState<A>({ fromTensor }: PreparedField<A>, shapes: readonly Shape[]): State<A> {
   return shapes.map((shape, i) => {
-    const x = tidy(() => {
-      const size = shape.reduce((product, n) => product * n, 1);
-      return i === 0 ? reshape(oneHot([0], size).toFloat(), [...shape]) : zeros([...shape]);
-    });
+    const size = shape.reduce((product, n) => product * n, 1);
+    const values = new Float32Array(size);
+    if (i === 0) values[0] = 1;
+    const x = tensor(values, [...shape], 'float32');
     try {
       return fromTensor(x);
     } finally {
@@ -67,11 +67,11 @@ function carriedOver<A, B>(
   const { engine } = other.field;
   const over = <X, Y>(from: PreparedField<X>, to: PreparedField<Y>, x: X, shape: Shape): Y => {
     if (from.toArray && to.fromArray) return to.fromArray(from.toArray(x), shape);
-    const tensor = from.toTensor(x);
+    const carried = from.toTensor(x);
     try {
-      return to.fromTensor(tensor);
+      return to.fromTensor(carried);
     } finally {
-      tensor.dispose();
+      carried.dispose();
     }
   };
   const there = (y: State<A>): State<B> => y.map((x, i) => over(main, other, x, shapes[i]!));
@@ -87,9 +87,9 @@ function carriedOver<A, B>(
     }
   };
   const parameterShapes = other.field.parameters.map((x) => {
-    const tensor = other.toTensor(x);
-    tensor.dispose();
-    return tensor.shape;
+    const carried = other.toTensor(x);
+    carried.dispose();
+    return carried.shape;
   });
   return {
     evaluate(t, y) {

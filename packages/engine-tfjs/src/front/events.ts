@@ -90,12 +90,16 @@ export function eventsOf<S>(
     checkOptions(of, event, EVENT_RULES);
     const { when, then = 'stop', direction, atMost, looks } = event;
     if ((when as unknown) === undefined)
-      throw new ArgumentError(`\`${of}\` needs \`when\`, the function (t, y) whose sign says when it happens.`);
+      throw new ArgumentError(
+        `\`${of}\` needs \`when\`, the function (t, y) whose sign says when it happens.`,
+      );
     return {
       name,
       when: { key: when, f: conditionOf(`${of}.when`, when as never, structure, args) },
       then:
-        typeof then === 'string' ? then : { key: then, f: flatField(then, structure, y0, args, `${of}.then(t, y)`) },
+        typeof then === 'string'
+          ? then
+          : { key: then, f: flatField(then, structure, y0, args, `${of}.then(t, y)`) },
       ...(direction !== undefined && { direction }),
       ...(atMost !== undefined && { atMost }),
       ...(looks !== undefined && { looks }),
@@ -110,7 +114,10 @@ function conditionOf<S>(
   args: unknown,
 ): FlatField {
   return (t, y) => {
-    const g = tensorAt(named(() => when(t, structure.unflatten(y), args)), `${name}(t, y)`);
+    const g = tensorAt(
+      named(() => when(t, structure.unflatten(y), args)),
+      `${name}(t, y)`,
+    );
     if (g.size !== 1 || g.dtype !== 'float32')
       throw new ArgumentError(
         `${name}(t, y) must be a float32 scalar, not ${describe(g)} of shape ${inBrackets(g.shape)} and dtype ${g.dtype}. Give each ` +

@@ -23,7 +23,8 @@ import {
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
-import type { OdeOptions } from './options.ts';
+import { eventsRule } from './events.ts';
+import type { OdeOptions, SolveOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
 import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
@@ -48,8 +49,10 @@ export interface Resolved {
 const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
 
 /** What each option may be. */
-const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
   ...METHOD_RULES,
+  events: eventsRule,
+  maxEvents: METHOD_RULES.maxSteps,
   // Looked into beside y0.
   rtol: () => undefined,
   atol: () => undefined,

@@ -2,10 +2,16 @@ import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
-import type { OdeOptions } from './options.ts';
+import {
+  checkHappenings,
+  type RunHappening,
+  type OdeHappening,
+  type OdeHappeningCotangent,
+} from './happenings.ts';
+import type { SolveOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { checkPoints, pointReader, type OdePoint, type PointTimes } from './points.ts';
-import { readsOf, variablesOf } from './reads.ts';
+import { eventReadsOf, readsOf, variablesOf } from './reads.ts';
 import { run, type Run } from './run.ts';
 import type {
   ArgGradients,
@@ -36,6 +42,10 @@ export interface OdeSolution<S, A = undefined> {
    */
   at(t: PointTimes): LikeState<S>;
   rate(t: PointTimes): LikeState<S>;
+  /** What happened, in order: with `events`. It lives until `dispose()`. */
+  readonly events: readonly OdeHappening<S>[];
+  /** Whether an event stopped the solve; `ts` and `ys` then end before it, or at its very time. */
+  readonly status: 'end' | 'event';
   /** Evaluations, steps and bytes so far; it goes on counting in `pullback`. */
   readonly stats: Statistics;
   /** Names of what ran. */
@@ -44,10 +54,14 @@ export interface OdeSolution<S, A = undefined> {
   readonly engine: string;
   /**
    * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`, and with respect to what was read of a dense solution
-   * those of `points`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
+   * those of `points`, and to what happened those of `events`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
    * doubles: plain values.
    */
-  pullback(cotangents: CotangentOf<S> | undefined, points?: readonly OdePoint<S>[]): OdeGradient<S, A>;
+  pullback(
+    cotangents: CotangentOf<S> | undefined,
+    points?: readonly OdePoint<S>[],
+    events?: readonly (OdeHappeningCotangent<S> | undefined)[],
+  ): OdeGradient<S, A>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -80,7 +94,7 @@ export function solve<const S extends OdeState, A = undefined>(
   f: NoInfer<VectorFieldFunction<S, A> | Model>,
   y0: S,
   ts: Times,
-  options: OdeOptions<A> = {},
+  options: SolveOptions<S, A> = {},
 ): OdeSolution<S, A> {
   const call = checkCall<S, A>(f, y0, ts, options);
   return call.args.releasedOnError(() => solveCall<S, A, Part>(call));
@@ -89,29 +103,39 @@ export function solve<const S extends OdeState, A = undefined>(
 function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
   const strategy = call.gradient();
   const reads = readsOf(call);
-  const variables = variablesOf(call, reads);
+  const eventReads = eventReadsOf(call);
+  const variables = variablesOf(call, [...new Set([reads, ...eventReads.values()].flat())]);
   const { args } = call;
   const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
   const solved = run(call, strategy, {
     parameters,
     reads,
+    eventReads,
     ...(!call.params && { isMissed: hasDerivative }),
   });
-  const trajectories = kept(solved, call);
+  const { trajectories, happened } = kept(solved, call);
+  const events = happened.map(({ name, t, before, after }) => ({
+    name,
+    t,
+    before: call.structure.unflatten(before),
+    after: call.structure.unflatten(after),
+  }));
   return {
     ts: solved.ts,
     at: pointReader(call, solved, 'at'),
     rate: pointReader(call, solved, 'rate'),
     ys: call.structure.unflatten(trajectories),
+    events,
+    status: solved.status,
     stats: solved.stats,
     solver: call.method.solver.name,
     gradient: strategy.name,
     engine: solved.engine,
-    pullback(cotangents, points = []) {
-      const gradient = solved.pullback(
-        checkCotangents(cotangents, call, solved.leading),
-        checkPoints(points, call),
-      );
+    pullback(cotangents, points = [], cotangentsOfEvents) {
+      const gradient = solved.pullback(checkCotangents(cotangents, call, solved.leading), {
+        points: checkPoints(points, call),
+        ...(cotangentsOfEvents && { events: checkHappenings(cotangentsOfEvents, events, call) }),
+      });
       const result = {
         y0: call.structure.unflatten(gradient.y0),
         parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
@@ -124,15 +148,23 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     },
     dispose() {
       call.kind.dispose(trajectories);
+      for (const { before, after } of happened) call.kind.dispose([...before, ...after]);
       solved.release();
       args.release();
     },
   };
 }
 
-function kept<S, P extends Part>(solved: Run<P>, { kind }: Call<S, P>): P[] {
+/** What the solution holds. */
+function kept<S, P extends Part>(
+  solved: Run<P>,
+  { kind }: Call<S, P>,
+): { readonly trajectories: P[]; readonly happened: readonly RunHappening<P>[] } {
   try {
-    return kind.keep(solved.trajectories());
+    const trajectories = kind.keep(solved.trajectories());
+    const happened = solved.happened();
+    for (const { before, after } of happened) kind.keep([...before, ...after]);
+    return { trajectories, happened };
   } catch (error) {
     solved.release();
     throw error;
