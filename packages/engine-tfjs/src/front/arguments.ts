@@ -7,7 +7,7 @@ import { flatField } from './flat-field.ts';
 import { float64Parts, isFloat64Part } from './float64-parts.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part, PartKind } from './parts.ts';
-import { resolveOptions, type Resolved } from './resolve-options.ts';
+import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
@@ -37,8 +37,9 @@ export function checkCall<S, A = unknown>(
   y0: S,
   ts: Times,
   options: OdeOptions<A>,
+  accepted?: Accepted,
 ): Call<S> {
-  const resolved = resolveOptions(options);
+  const resolved = resolveOptions(options, accepted);
   const structure = structureOf(y0);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
