@@ -1,4 +1,5 @@
-export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
+export { METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
+export { checkTimes } from './gradient/check-times.ts';
 export { integral, pi, pid, type PidOptions } from './stepping/controllers.ts';
 export { describe } from './arguments/describe.ts';
 export { isDifferentiable, type DifferentiableSolver } from './solver/differentiable.ts';

@@ -34,11 +34,13 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
     name: 'adjoint',
     exact: false,
     ...stepwise((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, output) {
+      solutionBySteps(problem, method, function* (memory, { output }) {
         const { field, ts, y0, knots, timeGradients = false } = problem;
-        if (problem.between?.length)
+        const { between = [], rows, dense = false, steps = false } = problem;
+        if (between.length > 0 || rows || dense || steps)
           throw new ArgumentError(
-            "Gradient 'adjoint' restarts backward at every output, so none lies between its steps. Give those times in `ts`.",
+            "Gradient 'adjoint' restarts backward at every output, and its steps are others, so none is read off steps. Give those " +
+              'times in `ts`, or take an exact gradient.',
           );
         const { engine } = memory;
         const backward = backwardMethod(method, options);

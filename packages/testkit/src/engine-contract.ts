@@ -2,6 +2,7 @@ import type { Engine, Term } from '@odegrad/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeEntries } from './engine-entries.ts';
+import { describeRows } from './engine-rows.ts';
 import { arraysOf, coefficient, tensor, tensors, type EngineContract } from './engine-trials.ts';
 
 export type { EngineContract } from './engine-trials.ts';
@@ -157,5 +158,6 @@ export function describeEngine<A>(contract: EngineContract<A>): void {
     });
 
     describeEntries(() => engine, withArrays, read);
+    describeRows(() => engine, withArrays, contract);
   });
 }

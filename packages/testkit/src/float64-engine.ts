@@ -33,6 +33,19 @@ export function createFloat64Engine(): Float64Engine {
       }
       return made(result);
     },
+    mixRows(count, terms) {
+      use(...terms.map(({ value }) => value));
+      const size = terms[0]!.value.length / terms[0]!.rows;
+      const result = new Float64Array(count * size);
+      for (const { value, from, to, coefficients } of terms) {
+        coefficients.forEach((coefficient, i) => {
+          if (coefficient === 0) return;
+          for (let k = 0; k < size; k++)
+            result[to[i]! * size + k]! += coefficient * value[from[i]! * size + k]!;
+        });
+      }
+      return made(result);
+    },
     zeros(like) {
       use(like);
       return made(new Float64Array(like.length));

@@ -1,7 +1,7 @@
 import { dopri5, rk4 } from '@odegrad/tableaux';
 import { createFloat64Engine, float64Field, linear } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
-import { checkTimes } from './check.ts';
+import { checkTimes } from './check-times.ts';
 import { pi } from '../stepping/controllers.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';

@@ -1,4 +1,3 @@
-import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { ofKind } from '../registry/kinds.ts';
 import { createLedger } from '../memory/ledger.ts';
@@ -14,9 +13,10 @@ import {
   valueThat,
   type Rule,
 } from '../arguments/options.ts';
+import { checkReadings } from './check-readings.ts';
+import { checkTimes } from './check-times.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
 import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
-import type { Solver } from '../types/solver.ts';
 
 /** The settings of a method, one by one. */
 type MethodOption =
@@ -63,7 +63,7 @@ export function checkProblem<A>(problem: Problem<A>, method: Method, endless = f
   checkTimes(ts, endless);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
-  checkBetween(problem, solver);
+  checkReadings(problem, method);
   checkSettings(others);
   check(
     'stepping',
@@ -128,44 +128,6 @@ function checkEndless(stepping: FixedStepping, start: number): void {
     `\`stepSize\` is ${stepSize}, which is lost beside the start, t = ${start}. Take larger steps, or give times relative to ` +
       `the start.`,
   );
-}
-
-/** Refuses output times unless there is one at least, and they are finite and never turn back. The last may be infinite if `endless`. */
-export function checkTimes(ts: readonly number[], endless = false): void {
-  const isList = Array.isArray as (value: unknown) => boolean;
-  if (!isList(ts) && !ArrayBuffer.isView(ts)) {
-    throw new ArgumentError(`\`ts\` must be an array of numbers, not ${describe(ts)}.`);
-  }
-  if (ts.length === 0) throw new ArgumentError('`ts` needs at least one time, the start, got none.');
-  for (let i = 0, direction = 0; i < ts.length; i++) {
-    const t = ts[i]!;
-    const isEnd = endless && i > 0 && i === ts.length - 1 && Math.abs(t) === Infinity;
-    if (!Number.isFinite(t) && !isEnd)
-      throw new ArgumentError(`\`ts[${i}]\` is ${describe(t)}; times must be finite.`);
-    const change = i === 0 ? 0 : Math.sign(t - ts[i - 1]!);
-    if (change * direction < 0) {
-      throw new ArgumentError(
-        `\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ` +
-          `ts[${i - 1}] = ${ts[i - 1]!} and ts[${i}] = ${t}. Sort the times.`,
-      );
-    }
-    direction ||= change;
-  }
-}
-
-/** Refuses times between the output times that no step can be read at. */
-function checkBetween<A>({ ts, between }: Problem<A>, solver: Solver): void {
-  if (between === undefined || between.length === 0) return;
-  checkTimes([ts[0]!, ...between, ts.at(-1)!]);
-  const atStart = between.findIndex((t) => t === ts[0]);
-  if (atStart >= 0)
-    throw new ArgumentError(
-      `\`between[${atStart}]\` is the start, t = ${ts[0]!}; the state there is y0, which \`ts[0]\` gives.`,
-    );
-  if (!solver.interpolant)
-    throw new ArgumentError(
-      `Solver '${solver.name}' has no interpolant to read states between its steps; give those times in \`ts\`.`,
-    );
 }
 
 const isObject = (value: unknown): boolean => hasMembers(value, {});

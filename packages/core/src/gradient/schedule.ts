@@ -1,6 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integration } from '../stepping/integrate.ts';
+import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, isJump, seenSpan, stepsOver } from '../stepping/pace.ts';
@@ -49,7 +50,8 @@ export function scheduled(options: Schedule): GradientStrategy {
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
     ...stepwise((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, output, between) {
+      solutionBySteps(problem, method, function* (memory, recorder) {
+        if (keepsBudget) checkBudgeted(problem, name);
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
@@ -90,16 +92,17 @@ export function scheduled(options: Schedule): GradientStrategy {
             // The way back always begins somewhere.
             const wanted = levelOf(step.index);
             trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+            recorder.accepted(step);
           },
           output(i, y) {
             outputs[i] = y;
-            output(i, y);
+            recorder.output(i, y);
           },
-          between,
         });
         const stepper = createStepper(problem, solver, memory);
-        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs };
-        return (cotangents, inner) => sweep(work, cotangents, inner);
+        const { rows } = recorder.recorded;
+        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs, rows };
+        return (cotangents, read) => sweep(work, cotangents, read);
       }),
     ),
   };
@@ -110,8 +113,8 @@ export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
   ...stepwise((problem, method) =>
-    solutionBySteps(problem, method, function* (memory, output, between) {
-      yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, output, between });
+    solutionBySteps(problem, method, function* (memory, recorder) {
+      yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
       return () => {
         throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
       };

@@ -33,7 +33,18 @@ export function sequentialKernel<A>(field: VectorField<A>, solver: Solver, longe
     const stepper = createStepper(problem, solver, memory);
     const plan = planOf('sequential', { keep: 'state', restore: () => () => 'stages' }, kernel);
     const method = { solver, stepping: { numSteps: 1 } };
-    const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs: [] };
+    const work = {
+      problem,
+      method,
+      solver,
+      memory,
+      kernel,
+      stepper,
+      trajectory,
+      plan,
+      outputs: [],
+      rows: [],
+    };
     return {
       memory,
       stepper,

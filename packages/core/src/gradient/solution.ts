@@ -1,9 +1,10 @@
+import { checkCotangents } from './check-cotangents.ts';
 import { checkProblem } from './check.ts';
-import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { createLedger } from '../memory/ledger.ts';
 import { createMemory, type Memory } from '../memory/memory.ts';
-import type { Gradient, Method, Problem, Solution } from '../types/problem.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+import type { Gradient, Method, Problem, ReadCotangents, Solution } from '../types/problem.ts';
 import { drain } from '../stepping/progress.ts';
 import type { State } from '../types/engine.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
@@ -12,17 +13,14 @@ import type { Steps } from '../types/progress.ts';
 /** Computes the gradient from the cotangents of the output states. The results are handed over with `escape`. */
 export type Pullback<A> = (
   cotangents: readonly (State<A> | undefined)[],
-  between: readonly (State<A> | undefined)[],
+  read: ReadCotangents<A>,
 ) => Gradient<A>;
 
 /** The same, step by step. */
 type PullbackBySteps<A> = (...cotangents: Parameters<Pullback<A>>) => Steps<A, Gradient<A>>;
 
-/** A strategy's forward pass: gives the states at the output times to `output` and `between`, and returns the way back. */
-type Body<A, T> = (memory: Memory<A>, output: Output<A>, between: Output<A>) => T;
-
-/** Takes the state at an output time. */
-type Output<A> = (index: number, y: State<A>) => void;
+/** A strategy's forward pass: has `recorder` told of outputs and accepted steps, and returns the way back. */
+type Body<A, T> = (memory: Memory<A>, recorder: Recorder<A>) => T;
 
 type SolveBySteps = <A>(problem: Problem<A>, method: Method) => Steps<A, Solution<A>>;
 
@@ -63,7 +61,8 @@ export function* solutionBySteps<A>(
   checkProblem(problem, method);
   const stats = method.ledger ?? createLedger();
   const memory = createMemory(problem.field.engine, stats);
-  const [ys, between]: [State<A>[], State<A>[]] = [[], []];
+  const recorder = createRecorder(problem, method, memory);
+  const { recorded } = recorder;
   let released = false;
   /** What is under way, and may be between two of its steps. */
   let current: Steps<A, unknown> | undefined;
@@ -107,43 +106,31 @@ export function* solutionBySteps<A>(
       if (!isWhole || released) release();
     }
   };
-  const pullbackBySteps: Solution<A>['pullbackBySteps'] = (cotangents, inner = []) => {
+  const checkAlive = (): void => {
     if (released)
       throw new ArgumentError('The solution was released, or its last pullback failed; solve again.');
-    checkCotangents('cotangents', cotangents, problem.ts.length, problem);
-    if (inner.length > 0) checkCotangents('between', inner, problem.between?.length ?? 0, problem);
-    return guarded('backward', () => pullback(cotangents, inner));
   };
+  const pullbackBySteps: Solution<A>['pullbackBySteps'] = (cotangents, read = {}) => {
+    checkAlive();
+    checkCotangents(problem, recorded, cotangents, read);
+    return guarded('backward', () => pullback(cotangents, read));
+  };
+  const reader = (read: ((t: number) => State<A>) | undefined): ((t: number) => State<A>) | undefined =>
+    read &&
+    ((t) => {
+      checkAlive();
+      return read(t);
+    });
 
-  const forward = (): Steps<A, PullbackBySteps<A>> =>
-    body(
-      memory,
-      (index, y) => {
-        if (problem.knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
-      },
-      (index, y) => {
-        between[index] = memory.hold(y);
-      },
-    );
-  const pullback = yield* guarded('forward', forward);
+  const pullback = yield* guarded('forward', () => body(memory, recorder));
+  const [at, rate] = [reader(recorded.at), reader(recorded.rate)];
   return {
-    ys,
-    between,
+    ...recorded,
+    ...(at && { at }),
+    ...(rate && { rate }),
     stats,
     pullbackBySteps,
-    pullback: (cotangents, inner) => drain(pullbackBySteps(cotangents, inner)),
+    pullback: (cotangents, read) => drain(pullbackBySteps(cotangents, read)),
     release,
   };
-}
-
-function checkCotangents<A>(name: string, cotangents: unknown, count: number, { y0 }: Problem<A>): void {
-  const wanted = `The pullback takes \`${name}\`, one for each of the ${count} output times (undefined for zero)`;
-  if (!Array.isArray(cotangents)) throw new ArgumentError(`${wanted}, not ${describe(cotangents)}.`);
-  if (cotangents.length !== count) throw new ArgumentError(`${wanted}, got ${cotangents.length}.`);
-  cotangents.forEach((state: unknown, i) => {
-    if (state === undefined || (Array.isArray(state) && state.length === y0.length)) return;
-    throw new ArgumentError(
-      `\`${name}[${i}]\` must be undefined or a list of ${y0.length} arrays, like y0, not ${describe(state)}.`,
-    );
-  });
 }

@@ -7,15 +7,16 @@ import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { isJump } from '../stepping/pace.ts';
 import { outputsAt } from './repeated-times.ts';
 import { readBack, type ReadBack } from './read-back.ts';
+import { readingsOf } from './readings.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { instant, sizeOf, stageTime } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
-import type { Gradient } from '../types/problem.ts';
+import type { Gradient, ReadCotangents } from '../types/problem.ts';
 import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
-import { firstTogether } from './together.ts';
+import { endCotangents, firstTogether } from './together.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
@@ -24,18 +25,21 @@ import { firstTogether } from './together.ts';
 export function* sweep<A>(
   work: Sweep<A>,
   cotangents: readonly (State<A> | undefined)[],
-  between: readonly (State<A> | undefined)[] = [],
+  within: ReadCotangents<A> = {},
 ): Steps<A, Gradient<A>> {
   const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
   const baseline = trajectory.levels();
   const tsBar = ts.map(() => 0);
-  const betweenBar = problem.between?.map(() => 0) ?? [];
-  const hasBetween = between.some((cotangent) => cotangent !== undefined);
+  const readings = readingsOf(work, within);
   /** The cotangents of what was read off step n; for as long as the scope that is open. */
-  const readOff = (n: number): ReadBack<A> | undefined =>
-    hasBetween && n >= 0 ? readBack(work, trajectory.entry(n).span, between) : undefined;
+  const readOff = (n: number): ReadBack<A> | undefined => {
+    if (n < 0) return undefined;
+    const { span } = trajectory.entry(n);
+    const found = readings.at(n, span);
+    return found && readBack(work, span, found);
+  };
   /** The slope at the end of the step that is next, held, where times are differentiated. */
   let endSlope: State<A> | undefined;
   const keepEndSlope = (slope: State<A> | undefined): void => {
@@ -67,8 +71,7 @@ export function* sweep<A>(
     memory.scope(() => {
       let slope: State<A> | undefined;
       for (const i of outputsAt(ts, first)) {
-        const injected = cotangents[i];
-        joinLambda(injected);
+        if (!problem.steps) joinLambda(cotangents[i]);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
         slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
@@ -91,11 +94,7 @@ export function* sweep<A>(
   const cotangentsFrom = (m: number, n: number): (State<A> | undefined)[] => {
     const ends: (State<A> | undefined)[] = [];
     for (let i = m; i < n; i++) {
-      const { lands, interval } = trajectory.entry(i);
-      const here = (lands ? [...outputsAt(ts, interval + 1)] : []).flatMap((output) => {
-        const cotangent = cotangents[output];
-        return cotangent ? [cotangent] : [];
-      });
+      const here = endCotangents(work, i, cotangents);
       ends.push(here.length > 0 ? here.reduce(plus) : undefined);
     }
     ends.push(lambda);
@@ -163,9 +162,7 @@ export function* sweep<A>(
     addTimes(n, step);
     if (read && timeGradients) {
       slopes[stages.length] = endSlope;
-      const times = read.times(slopes);
-      addTimes(n, times);
-      for (const [index, rate] of times.read) betweenBar[index] = rate;
+      addTimes(n, read.times(slopes));
     }
     if (timeGradients) keepEndSlope(shared && slopes[0]);
     for (const { y: g, slope } of pulled) {
@@ -189,6 +186,7 @@ export function* sweep<A>(
     memory.scope(() => {
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
+      if (problem.steps) joinLambda(cotangents[n + 1]);
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
@@ -229,12 +227,14 @@ export function* sweep<A>(
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
+    if (trajectory.length === 0) for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
     return {
       y0: memory.escape(lambda),
       parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
       ts: tsBar,
-      ...(problem.between ? { between: betweenBar } : {}),
+      ...readings.times,
     };
   } finally {
     close();

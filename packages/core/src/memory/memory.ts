@@ -115,6 +115,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       scaledNorm: (error, y0, y1, tolerance) => engine.scaledNorm(error, y0, y1, tolerance),
       isFinite: (x) => engine.isFinite(x),
       bytes: (x) => engine.bytes(x),
+      ...(engine.mixRows && { mixRows: (count, terms) => adopt(engine.mixRows!(count, terms)) }),
       release(x) {
         const holding = holdings.get(x);
         if (holding?.holds === 0) end(x, holding, true);

@@ -10,7 +10,7 @@ import type { Method, Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
-import { isRead, readStates, timesWithin, type ReadStep } from './between.ts';
+import { isRead, reads } from './between.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -24,6 +24,8 @@ export interface AcceptedStep<A> extends Proposal {
   /** The state that it started from. */
   readonly y: State<A>;
   readonly step: TakenStep<A>;
+  /** The stage at its end, where that is known or something within the step is read. */
+  readonly last?: Stage<A> | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -37,8 +39,6 @@ export interface Watcher<A> {
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
   output(index: number, y: State<A>): void;
-  /** The state at the time `Problem.between[index]`; it lives on only if somebody holds it. */
-  between?(index: number, y: State<A>): void;
 }
 
 /** Goes through `integration` at once. */
@@ -64,7 +64,7 @@ export function* integration<A>(
   memory: Memory<A>,
   watcher: Watcher<A>,
 ): Steps<A, void> {
-  const { ts, between = [] } = problem;
+  const { ts } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
   if (ts.at(-1) === ts[0]) {
@@ -135,12 +135,6 @@ export function* integration<A>(
     /** The slope at the end of a step, where the next one begins with it. */
     const slopeAtEnd = (span: Span, end: State<A>): Stage<A> =>
       stepper.evaluator(span.t1 === ts.at(-1) ? 'nothing' : watcher.wants(steps)).at(span, 1, end);
-    const read = (step: ReadStep<A>): void => {
-      const { from, to } = timesWithin(between, step.span);
-      if (to === from) return;
-      const states = readStates(memory, solver.interpolant!, step, between.slice(from, to));
-      states.forEach((state, i) => watcher.between?.(from + i, state));
-    };
 
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
@@ -148,14 +142,13 @@ export function* integration<A>(
       const accept = pace.judge(proposal, y, step);
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
-      const last = step.last ?? (accept && isRead(between, span) ? slopeAtEnd(span, step.y) : undefined);
+      const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
       const jumps = lands && isJump(problem, interval + 1);
       const again = opening?.y === y && opening.t === stageTime(span, 0) ? opening : first;
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept && between.length > 0) read({ span, y, step, last });
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step });
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
       if (first) dropStage(memory, first);
       first = next;
       if (!accept) {
@@ -189,14 +182,14 @@ export function* integration<A>(
     while (reached < ts.length) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
-        const longest = watcher.ahead && between.length === 0 ? stepper.longest(wanted) : 1;
+        const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
         const proposals = pace.propose(t, steps, longest);
         const spans = proposals.map(({ span }) => span);
         begin(spans[0]!);
-        const reads = isRead(between, spans[0]!);
+        const read = isRead(problem, spans[0]!);
         const taken = pace.adaptive
-          ? [stepper.attempt(spans[0]!, y, wanted, first, reads)]
-          : stepper.advance(spans, y, wanted, first, reads);
+          ? [stepper.attempt(spans[0]!, y, wanted, first, read)]
+          : stepper.advance(spans, y, wanted, first, read);
         taken.forEach((step, i) => {
           const before = y;
           if (i > 0) begin(spans[i]!);

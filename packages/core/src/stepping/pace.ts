@@ -64,12 +64,15 @@ type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
  * lies between them is filled with equal steps none of which is larger.
  */
 function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
-  const isOutput = (i: number): boolean => knots?.get(i)?.output ?? true;
+  const isCounted = (i: number): boolean => {
+    const { counts, output } = knots?.get(i) ?? { output: true };
+    return counts ?? output;
+  };
   let [from, to] = [0, 0];
   return ts.slice(1).map((tb, i) => {
     if (i >= to) {
       [from, to] = [i, i + 1];
-      while (to < ts.length - 1 && !isOutput(to)) to += 1;
+      while (to < ts.length - 1 && !isCounted(to)) to += 1;
     }
     const whole = stepsIn(ts[from]!, ts[to]!, stepping);
     if (to === from + 1) return whole;

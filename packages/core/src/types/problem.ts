@@ -23,6 +23,12 @@ export interface Problem<A> {
    * state is read off the interpolant of the step.
    */
   readonly between?: readonly number[];
+  /** Instead of those: times of single rows of a batch. */
+  readonly rows?: RowTimes;
+  /** Whether the state is wanted at the end of every step, and not at `ts`. */
+  readonly steps?: boolean;
+  /** Whether the solution is to be read at any time later. It holds the state, the slope and the bumps of every step. */
+  readonly dense?: boolean;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
   /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
@@ -35,6 +41,45 @@ export interface Knot {
   readonly output: boolean;
   /** Whether f jumps there. */
   readonly jump: boolean;
+  /** Whether steps of constant size are counted from there, as they are from outputs. */
+  readonly counts?: boolean;
+}
+
+/** Times at which rows of the state, along the first dimension of each of its parts, are read off the steps that all take. */
+export interface RowTimes {
+  /** In the order of `Problem.ts`, from its first up to its last. */
+  readonly times: readonly number[];
+  /** The row that is read at each. */
+  readonly rows: readonly number[];
+  /** How many a state has. */
+  readonly count: number;
+}
+
+/** Rows that were read off one step: those of `RowTimes` from `from` up to `to`, not included, one below the other. */
+export interface ReadRows<A> {
+  /** The index of the step. */
+  readonly step: number;
+  readonly from: number;
+  readonly to: number;
+  readonly state: State<A>;
+}
+
+/** The cotangent of what was read at a time of a dense solution. */
+export interface PointCotangent<A> {
+  readonly t: number;
+  readonly cotangent: State<A>;
+  /** Whether it is that of `Solution.rate`, and not of `at`. */
+  readonly rate?: boolean | undefined;
+}
+
+/** Cotangents of what was read off steps; undefined for zero. */
+export interface ReadCotangents<A> {
+  /** Of `Solution.between`. */
+  readonly between?: readonly (State<A> | undefined)[];
+  /** Of the states of `Solution.rows`. */
+  readonly rows?: readonly (State<A> | undefined)[];
+  /** Of what a dense solution gave, in any order. */
+  readonly points?: readonly PointCotangent<A>[];
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
@@ -81,30 +126,42 @@ export interface Gradient<A> {
   readonly ts: readonly number[];
   /** The same of `Problem.between`: the slope of the interpolant there, applied to the cotangent. */
   readonly between?: readonly number[];
+  /** The same of `Problem.rows`, one for each time. */
+  readonly rows?: readonly number[];
+  /** The same of the points of a dense solution that were given a cotangent. */
+  readonly points?: readonly number[];
 }
 
 /** The discrete solution, and the way back. */
 export interface Solution<A> {
+  /** The times of `ys`: those of the problem, or the ends of all steps. */
+  readonly ts: readonly number[];
   /**
-   * The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs there is
+   * The state at each of `ts`; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs there is
    * none.
    */
   readonly ys: readonly State<A>[];
   /** The state at each time of `Problem.between`; they live until `release()`. */
   readonly between: readonly State<A>[];
+  /** What was read of `Problem.rows`, in the order of its times; it lives until `release()`. */
+  readonly rows: readonly ReadRows<A>[];
   readonly stats: Statistics;
   /**
-   * Pulls cotangents of `ys` and `between` (undefined for zero) back to y0, the parameters and the output times. May be
+   * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.
+   *
+   * @throws {ArgumentError} outside the times of the problem.
+   */
+  at?(t: number): State<A>;
+  rate?(t: number): State<A>;
+  /**
+   * Pulls cotangents of `ys` (undefined for zero) and of what was read off steps back to y0, the parameters and the times. May be
    * called again. The caller owns the arrays that it returns.
    */
-  pullback(
-    cotangents: readonly (State<A> | undefined)[],
-    between?: readonly (State<A> | undefined)[],
-  ): Gradient<A>;
+  pullback(cotangents: readonly (State<A> | undefined)[], read?: ReadCotangents<A>): Gradient<A>;
   /** The same, step by step; one at a time. What is left half-way releases the solution. */
   pullbackBySteps?(
     cotangents: readonly (State<A> | undefined)[],
-    between?: readonly (State<A> | undefined)[],
+    read?: ReadCotangents<A>,
   ): Steps<A, Gradient<A>>;
   release(): void;
 }

@@ -7,14 +7,18 @@ import {
   div,
   equal,
   getBackend,
+  gather,
   isFinite as isFiniteElementwise,
   keep,
   maximum,
   mean,
   mul,
+  scatterND,
   square,
   sum,
   tensor,
+  tensor1d,
+  tensor2d,
   tidy,
   util,
   where,
@@ -22,7 +26,7 @@ import {
   zerosLike,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import type { Engine, Term } from '@odegrad/core';
+import type { Engine, RowTerm, Term } from '@odegrad/core';
 
 /** Up to this size reading a wasm tensor, working on the numbers and writing them back beats its kernels. */
 const SMALL_ON_WASM = 2048;
@@ -49,6 +53,11 @@ export const tensorEngine: Engine<Tensor> = {
     const { size } = base ?? terms[0]!.value;
     const inNumbers = getBackend() === 'cpu' || (getBackend() === 'wasm' && size <= SMALL_ON_WASM);
     return keep(inNumbers ? combineNumbers(base, terms) : combineKernels(base, terms));
+  },
+
+  mixRows(count, terms) {
+    const shape = [count, ...terms[0]!.value.shape.slice(1)];
+    return keep(isReadable() ? mixNumbers(shape, terms) : mixKernels(shape, terms));
   },
 
   zeros: (like) => keep(zeros(like.shape)),
@@ -122,5 +131,47 @@ function combineKernels(base: Tensor | undefined, terms: readonly Term<Tensor>[]
     const summands = base ? [base, ...scaled] : scaled;
     if (summands.length === 1) return clone(summands[0]!);
     return summands.length === 2 ? add(summands[0]!, summands[1]!) : addN(summands);
+  });
+}
+
+function mixNumbers(shape: number[], terms: readonly RowTerm<Tensor>[]): Tensor {
+  const size = util.sizeFromShape(shape.slice(1));
+  const sums = new Float64Array(shape[0]! * size);
+  for (const { value, from, to, coefficients } of terms) {
+    const x = read(value);
+    coefficients.forEach((coefficient, i) => {
+      if (coefficient === 0) return;
+      const [start, end] = [from[i]! * size, to[i]! * size];
+      for (let k = 0; k < size; k++) sums[end + k]! += coefficient * x[start + k]!;
+    });
+  }
+  return tensor(Float32Array.from(sums), shape, 'float32');
+}
+
+function mixKernels(shape: number[], terms: readonly RowTerm<Tensor>[]): Tensor {
+  return tidy(() => {
+    const sums = terms.flatMap(({ value, from, to, coefficients }) => {
+      const used = [...coefficients.keys()].filter((i) => coefficients[i] !== 0);
+      if (used.length === 0) return [];
+      const rows = gather(
+        value,
+        tensor1d(
+          used.map((i) => from[i]!),
+          'int32',
+        ),
+      );
+      const column = tensor(
+        used.map((i) => coefficients[i]!),
+        [used.length, ...shape.slice(1).map(() => 1)],
+      );
+      const ends = tensor2d(
+        used.map((i) => to[i]!),
+        [used.length, 1],
+        'int32',
+      );
+      // Rows that meet are added up.
+      return [scatterND(ends, mul(rows, column), shape)];
+    });
+    return sums.length === 0 ? zeros(shape) : addN(sums);
   });
 }

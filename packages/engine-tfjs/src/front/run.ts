@@ -129,8 +129,8 @@ function* pullBack<A, S, P extends Part>(
     const { atLandings, between } = times.split(states);
     const gradient =
       byTurns && solution.pullbackBySteps
-        ? yield* solution.pullbackBySteps(atLandings, between)
-        : solution.pullback(atLandings, between);
+        ? yield* solution.pullbackBySteps(atLandings, { between })
+        : solution.pullback(atLandings, { between });
     // A tidy that is open in the last turn is nobody's.
     const given = (part: P): P => (byTurns ? kind.keep([part])[0]! : part);
     const leave = (x: A, shape: Shape): P => given(port.leave(x, shape));

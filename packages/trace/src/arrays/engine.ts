@@ -1,4 +1,4 @@
-import type { Engine, Term } from '@odegrad/core';
+import type { Engine, RowTerm, Term } from '@odegrad/core';
 
 import type { FloatData, FloatType } from '../ir/floats.ts';
 import { release, take, type ArrayPool, type HostArray } from './host-array.ts';
@@ -27,6 +27,12 @@ export function arrayEngine(
       const all = base ? [{ coefficient: 1, value: base }, ...terms] : terms;
       const out = take(all[0]!.value.kind);
       add(data(out), all);
+      return out;
+    },
+    mixRows(count, terms) {
+      const { dims, type, pool } = terms[0]!.value.kind;
+      const out = take(pool.kind([count, ...dims.slice(1)], type));
+      mix(data(out), count, terms);
       return out;
     },
     zeros(like) {
@@ -114,6 +120,21 @@ function accumulate(out: FloatData, terms: Terms): void {
     }
     for (let i = 0; i < n; i++) out[start + i] = block[i]!;
   }
+}
+
+/** out = Σ cᵢ xᵢ by rows, kept in float64 until all terms are in. */
+function mix(out: FloatData, count: number, terms: readonly RowTerm<HostArray>[]): void {
+  const sums = new Float64Array(out.length);
+  const size = out.length / count;
+  for (const { value, from, to, coefficients } of terms) {
+    const x = data(value);
+    coefficients.forEach((coefficient, i) => {
+      if (coefficient === 0) return;
+      const [start, end] = [from[i]! * size, to[i]! * size];
+      for (let k = 0; k < size; k++) sums[end + k]! += coefficient * x[start + k]!;
+    });
+  }
+  out.set(sums);
 }
 
 /** An array with those values. */
