@@ -16,7 +16,8 @@ const ts = [0, 0.5, 1];
 const options = { solver: 'rk4', numSteps: 6, registry } as const;
 
 describe('solveAsync', () => {
-  let [before, y0] = [0, undefined];
+  let before = 0;
+  let y0: tf.Tensor;
   const f = (t: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.sin(tf.add(y, t));
 
   beforeAll(() => tf.setBackend('cpu'));
