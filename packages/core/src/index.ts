@@ -32,6 +32,7 @@ export {
   countOf,
   flag,
   hasMembers,
+  numberThat,
   valueThat,
   type Rule,
   type Rules,

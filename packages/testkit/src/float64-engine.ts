@@ -63,6 +63,13 @@ export function createFloat64Engine(): Float64Engine {
       const norm = Math.sqrt(sum / error.length);
       return Number.isFinite(norm) ? norm : Infinity;
     },
+    scaledMax(error, y0, y1, { rtol, atol }) {
+      use(error, y0, y1);
+      const scaled = Array.from(error, (e, i) =>
+        e === 0 ? 0 : Math.abs(e) / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!))),
+      );
+      return scaled.every(Number.isFinite) ? Math.max(0, ...scaled) : Infinity;
+    },
     isFinite(x) {
       use(x);
       return x.every(Number.isFinite);

@@ -1,4 +1,5 @@
 import { SolveError } from '../arguments/errors.ts';
+import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { drain, reachedAt } from './progress.ts';
@@ -139,7 +140,8 @@ export function* integration<A>(
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
-      const accept = pace.judge(proposal, y, step);
+      const verdict = pace.judge(proposal, y, step);
+      const accept = verdict !== 'rejected';
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
       const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
@@ -151,11 +153,8 @@ export function* integration<A>(
       if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
       if (first) dropStage(memory, first);
       first = next;
-      if (!accept) {
-        if (ledger.phase === 'forward') ledger.rejected += 1;
-        return;
-      }
-      if (ledger.phase === 'forward') ledger.accepted += 1;
+      if (ledger.phase === 'forward') countStep(ledger, verdict);
+      if (!accept) return;
       memory.hold(step.y);
       memory.drop(y);
       y = step.y;

@@ -1,4 +1,4 @@
-import type { State, Tolerance } from './engine.ts';
+import type { State } from './engine.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
@@ -31,8 +31,6 @@ export interface Problem<A> {
   readonly dense?: boolean;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
-  /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
-  readonly normedParts?: number;
 }
 
 /** What a time in `Problem.ts` is. */
@@ -85,15 +83,34 @@ export interface ReadCotangents<A> {
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
 export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
 
+/** One number for all parts of the state, or one for each. */
+export type ByPart = number | readonly number[];
+
+/**
+ * How the scaled errors of all entries make one number: their root mean square, the largest, or what a function makes of the root
+ * mean square of each part, which is to be homogeneous (twice the errors give twice the norm).
+ */
+export type Norm = 'rms' | 'max' | ((byPart: readonly number[]) => number);
+
 /** Steps chosen by a controller from the embedded error. */
-export interface AdaptiveStepping extends Tolerance {
+export interface AdaptiveStepping {
+  readonly rtol: ByPart;
+  /** Infinity for a part leaves that part out of the norm, which makes it a seminorm. */
+  readonly atol: ByPart;
+  /** Default `'rms'`. */
+  readonly norm?: Norm;
   readonly controller: StepSizeController;
   /** Size of the first attempt; by default Hairer's rule. */
   readonly firstStep?: number;
   /** Largest step size, unbounded by default. */
   readonly maxStep?: number;
-  /** Smallest step size; by default what float64 time can resolve. */
+  /**
+   * Smallest step size; by default what float64 time can resolve. Where the error asks for a smaller one the solve fails. A step that
+   * ends on an output time may be smaller.
+   */
   readonly minStep?: number;
+  /** Whether a step of the smallest size is accepted instead, whatever its error; it is counted as `forced`. */
+  readonly force?: boolean;
 }
 
 /** How a problem is solved. */

@@ -39,8 +39,8 @@ export function checkCall<S, A = unknown>(
   options: OdeOptions<A>,
   accepted?: Accepted,
 ): Call<S> {
-  const resolved = resolveOptions(options, accepted);
   const structure = structureOf(y0);
+  const resolved = resolveOptions(options, structure, accepted);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');
