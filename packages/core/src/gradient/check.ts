@@ -65,6 +65,10 @@ export function checkProblem<A>(problem: Problem<A>, method: Method, endless = f
   checkTimes(ts, endless);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
+  if (problem.events?.length)
+    throw new ArgumentError(
+      'This gradient strategy goes back over whole steps, so it serves no events. Take an exact one, such as `symplectic`.',
+    );
   checkReadings(problem, method);
   checkSettings(others);
   check(
