@@ -1,4 +1,5 @@
-export { checkTimes, METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
+export { METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts';
+export { checkTimes } from './gradient/check-times.ts';
 export { integral, pi, pid, type PidOptions } from './stepping/controllers.ts';
 export { describe } from './arguments/describe.ts';
 export { isDifferentiable, type DifferentiableSolver } from './solver/differentiable.ts';
@@ -12,7 +13,13 @@ export {
   type SolveErrorDetails,
 } from './arguments/errors.ts';
 export { stageEvaluator, type Evaluations } from './stepping/evaluator.ts';
-export { DEFAULT_MAX_STEPS, integrate, type AcceptedStep, type Watcher } from './stepping/integrate.ts';
+export {
+  DEFAULT_MAX_STEPS,
+  integrate,
+  integration,
+  type AcceptedStep,
+  type Watcher,
+} from './stepping/integrate.ts';
 export { createLedger } from './memory/ledger.ts';
 export { type Ledger, type Statistics } from './types/statistics.ts';
 export { ofKind, type Kind, type Registered } from './registry/kinds.ts';
@@ -25,6 +32,7 @@ export {
   countOf,
   flag,
   hasMembers,
+  numberThat,
   valueThat,
   type Rule,
   type Rules,
@@ -35,7 +43,9 @@ export { isTableau, rungeKutta } from './solver/runge-kutta.ts';
 export type { BytesByLevel, Footprint } from './gradient/footprint.ts';
 export type { Measurement, Outlook, Restored, Retention } from './gradient/retention.ts';
 export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
-export { solution, type Pullback } from './gradient/solution.ts';
+export { solution, solutionBySteps, stepwise, type Pullback } from './gradient/solution.ts';
+export { drain } from './stepping/progress.ts';
+export { stream } from './stepping/stream.ts';
 export { sequentialKernel } from './gradient/sequential.ts';
 export { instant, sizeOf, stageTime } from './solver/span.ts';
 export { combineStates, dotStates, stateBytes } from './memory/state.ts';
@@ -51,5 +61,6 @@ export type * from './types/kernel.ts';
 export type * from './types/linearization.ts';
 export type * from './types/plugin.ts';
 export type * from './types/problem.ts';
+export type * from './types/progress.ts';
 export type * from './types/solver.ts';
 export type * from './types/span.ts';

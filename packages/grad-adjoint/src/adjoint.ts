@@ -3,17 +3,20 @@ import {
   combineStates,
   dotStates,
   instant,
-  integrate,
+  integration,
   isFixed,
-  solution,
+  solutionBySteps,
   stageEvaluator,
+  stepwise,
   type AdaptiveStepping,
   type FixedStepping,
   type GradientStrategy,
   type Method,
   type State,
+  type Steps,
 } from '@odegrad/core';
 import { augmentedField } from './augmented.ts';
+import { augmentedStepping, type Sizes } from './augmented-stepping.ts';
 import { checkAdjointOptions, type AdjointOptions } from './options.ts';
 
 /**
@@ -31,18 +34,21 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
   return {
     name: 'adjoint',
     exact: false,
-    solve: (problem, method) =>
-      solution(problem, method, (memory, output) => {
+    ...stepwise((problem, method) =>
+      solutionBySteps(problem, method, function* (memory, { output }) {
         const { field, ts, y0, knots, timeGradients = false } = problem;
-        if (problem.between?.length)
+        const { between = [], rows, dense = false, steps = false } = problem;
+        if (between.length > 0 || rows || dense || steps)
           throw new ArgumentError(
-            "Gradient 'adjoint' restarts backward at every output, so none lies between its steps. Give those times in `ts`.",
+            "Gradient 'adjoint' restarts backward at every output, and its steps are others, so none is read off steps. Give those " +
+              'times in `ts`, or take an exact gradient.',
           );
         const { engine } = memory;
-        const backward = backwardMethod(method, options);
+        const sizes = { parts: y0.length, parameters: field.parameters.length };
+        const backward = backwardMethod(method, options, sizes);
         const evaluator = stageEvaluator(problem, memory, 'slopes');
         const ys: State<(typeof y0)[number]>[] = [];
-        integrate(problem, method, memory, {
+        yield* integration(problem, method, memory, {
           wants: () => 'nothing',
           output(i, y) {
             output(i, y);
@@ -51,62 +57,65 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
           },
         });
 
-        return (cotangents) =>
-          memory.scope(() => {
-            type S = typeof y0;
-            const parts = y0.length;
-            const tsBar = ts.map(() => 0);
-            const zeros = (like: S): S => like.map((x) => engine.zeros(x));
-            const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
-            // ⟨x, f⟩ at an output time: what moving that time alone changes.
-            const rate = (i: number, x: S): number =>
-              memory.scope(() => dotStates(engine, x, evaluator.at(instant(ts[i]!), 0, ys[i]!).slope!));
+        return function* (cotangents) {
+          type S = typeof y0;
+          const { parts } = sizes;
+          const tsBar = ts.map(() => 0);
+          const zeros = (like: S): S => like.map((x) => engine.zeros(x));
+          const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
+          // ⟨x, f⟩ at an output time: what moving that time alone changes.
+          const rate = (i: number, x: S): number =>
+            memory.scope(() => dotStates(engine, x, evaluator.at(instant(ts[i]!), 0, ys[i]!).slope!));
 
-            // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
-            let carried: S | undefined;
-            const carry = (next: S): void => {
-              memory.hold(next);
-              if (carried) memory.drop(carried);
-              carried = next;
+          // [λ, θ̄] at the output time that the sweep has come to; nothing before the first cotangent.
+          let carried: S | undefined;
+          const carry = (next: S): void => {
+            memory.hold(next);
+            if (carried) memory.drop(carried);
+            carried = next;
+          };
+          /** Goes back from output i to the one before. */
+          const back = function* (i: number, injected: S | undefined): Steps<S[number], void> {
+            const lambda = carried?.slice(0, parts);
+            const start = lambda && injected ? plus(lambda, injected) : (lambda ?? injected!);
+            const thetaBar = carried?.slice(parts) ?? zeros(field.parameters);
+            if (ts[i] === ts[i - 1]) {
+              // No time to integrate over. The caller's cotangents are not ours to hand back.
+              carry([...(lambda ? start : plus(start, zeros(start))), ...thetaBar]);
+              return;
+            }
+            const augmented = {
+              field: augmentedField(field, memory, parts),
+              y0: [...ys[i]!, ...start, ...thetaBar],
+              ts: [ts[i]!, ts[i - 1]!],
+              ...(knots && {
+                knots: new Map(
+                  [i, i - 1].map((index, end) => [
+                    end,
+                    { output: true, jump: knots.get(index)?.jump ?? false },
+                  ]),
+                ),
+              }),
             };
+            yield* integration(augmented, backward, memory, {
+              wants: () => 'nothing',
+              output(index, y) {
+                if (index > 0) carry(y.slice(parts));
+              },
+            });
+          };
+          const close = memory.open();
+          try {
             for (let i = ts.length - 1; i > 0; i--) {
               const injected = cotangents[i];
               if (injected && timeGradients) tsBar[i]! += rate(i, injected);
               if (!injected && !carried) continue;
-              memory.scope(() => {
-                const lambda = carried?.slice(0, parts);
-                const start = lambda && injected ? plus(lambda, injected) : (lambda ?? injected!);
-                const thetaBar = carried?.slice(parts) ?? zeros(field.parameters);
-                if (ts[i] === ts[i - 1]) {
-                  // No time to integrate over. The caller's cotangents are not ours to hand back.
-                  carry([...(lambda ? start : plus(start, zeros(start))), ...thetaBar]);
-                  return;
-                }
-                integrate(
-                  {
-                    field: augmentedField(field, memory, parts),
-                    y0: [...ys[i]!, ...start, ...thetaBar],
-                    ts: [ts[i]!, ts[i - 1]!],
-                    ...(knots && {
-                      knots: new Map(
-                        [i, i - 1].map((index, end) => [
-                          end,
-                          { output: true, jump: knots.get(index)?.jump ?? false },
-                        ]),
-                      ),
-                    }),
-                    ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
-                  },
-                  backward,
-                  memory,
-                  {
-                    wants: () => 'nothing',
-                    output(index, y) {
-                      if (index > 0) carry(y.slice(parts));
-                    },
-                  },
-                );
-              });
+              const closeInterval = memory.open();
+              try {
+                yield* back(i, injected);
+              } finally {
+                closeInterval();
+              }
             }
             const lambda = carried?.slice(0, parts);
             if (timeGradients && lambda) tsBar[0]! -= rate(0, lambda);
@@ -118,15 +127,19 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
               parameters: memory.escape(carried?.slice(parts) ?? zeros(field.parameters)),
               ts: tsBar,
             };
-          });
+          } finally {
+            close();
+          }
+        };
       }),
+    ),
   };
 }
 
 /** The adjoint method with the forward solve's own settings. */
 export const adjoint: GradientStrategy = continuousAdjoint();
 
-function backwardMethod(method: Method, options: AdjointOptions): Method {
+function backwardMethod(method: Method, options: AdjointOptions, sizes: Sizes): Method {
   const { onStep } = method;
   const tolerance = (['rtol', 'atol'] as const).find((name) => options[name] !== undefined);
   if (tolerance && isFixed(method.stepping)) {
@@ -139,11 +152,15 @@ function backwardMethod(method: Method, options: AdjointOptions): Method {
     options.stepping ??
     (isFixed(method.stepping)
       ? method.stepping
-      : {
-          ...method.stepping,
-          rtol: options.rtol ?? method.stepping.rtol,
-          atol: options.atol ?? method.stepping.atol,
-        });
+      : augmentedStepping(
+          {
+            ...method.stepping,
+            rtol: options.rtol ?? method.stepping.rtol,
+            atol: options.atol ?? method.stepping.atol,
+          },
+          sizes,
+          options.seminorm ?? true,
+        ));
   return {
     ...method,
     solver: options.solver ?? method.solver,
@@ -151,7 +168,16 @@ function backwardMethod(method: Method, options: AdjointOptions): Method {
     ...(onStep
       ? {
           onStep: (progress) => {
-            onStep({ ...progress, phase: 'backward' });
+            const { t, h, steps } = progress;
+            onStep({
+              phase: 'backward',
+              t,
+              h,
+              steps,
+              get norm() {
+                return progress.norm;
+              },
+            });
           },
         }
       : {}),

@@ -23,6 +23,8 @@ export interface DiscreteGradient {
 export interface Readings {
   readonly times: readonly number[];
   readonly cotangents: readonly (Float64Array | undefined)[];
+  /** Cotangents of the state at the start and at the end of every step. */
+  readonly ends?: readonly (Float64Array | undefined)[] | undefined;
 }
 
 const isWithin = (t: number, { t0, t1 }: DiscreteStep): boolean =>
@@ -147,7 +149,7 @@ export function tangentGradient(
   ts: readonly number[],
   steps: readonly DiscreteStep[],
   cotangents: readonly (Float64Array | undefined)[],
-  { times: between, cotangents: readCotangents }: Readings = { times: [], cotangents: [] },
+  { times: between, cotangents: readCotangents, ends = [] }: Readings = { times: [], cotangents: [] },
 ): DiscreteGradient {
   const { a, b, c } = tableau;
   const n = y0.length;
@@ -165,7 +167,9 @@ export function tangentGradient(
     y0.map((_x, m) => (m === d ? 1 : 0)),
   );
   inject(cotangents[0], tangents);
-  for (const step of steps) {
+  inject(ends[0], tangents);
+  let taken = 0;
+  for (const [index, step] of steps.entries()) {
     const { t0, t1, interval, moves } = step;
     const h = t1 - t0;
     const end = (d: number, weight: number): number =>
@@ -206,7 +210,7 @@ export function tangentGradient(
       evaluate(c[i]!, row);
     });
     between.forEach((t, o) => {
-      if (!readCotangents[o] || !isWithin(t, step)) return;
+      if (!readCotangents[o] || !(isWithin(t, step) || (index === 0 && t === t0))) return;
       if (k.length === b.length) evaluate(1, b);
       const x = (t - t0) / h;
       const { weights: w, rates } = interpolationWeights(tableau, x);
@@ -223,6 +227,7 @@ export function tangentGradient(
     tangents = tangents.map((_, d) => tangentAlong(b, d));
     y = next;
     if (t1 === ts[interval + 1]) inject(cotangents[interval + 1], tangents);
+    if (t1 !== t0) inject(ends[++taken], tangents);
   }
   let start = n;
   return {

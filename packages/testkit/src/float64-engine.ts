@@ -34,6 +34,19 @@ export function createFloat64Engine(): Float64Engine {
       }
       return made(result);
     },
+    mixRows(count, terms) {
+      use(...terms.map(({ value }) => value));
+      const size = terms[0]!.value.length / terms[0]!.rows;
+      const result = new Float64Array(count * size);
+      for (const { value, from, to, coefficients } of terms) {
+        coefficients.forEach((coefficient, i) => {
+          if (coefficient === 0) return;
+          for (let k = 0; k < size; k++)
+            result[to[i]! * size + k]! += coefficient * value[from[i]! * size + k]!;
+        });
+      }
+      return made(result);
+    },
     zeros(like) {
       use(like);
       return made(new Float64Array(like.length));
@@ -51,6 +64,13 @@ export function createFloat64Engine(): Float64Engine {
       }, 0);
       const norm = Math.sqrt(sum / error.length);
       return Number.isFinite(norm) ? norm : Infinity;
+    },
+    scaledMax(error, y0, y1, { rtol, atol }) {
+      use(error, y0, y1);
+      const scaled = Array.from(error, (e, i) =>
+        e === 0 ? 0 : Math.abs(e) / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!))),
+      );
+      return scaled.every(Number.isFinite) ? Math.max(0, ...scaled) : Infinity;
     },
     isFinite(x) {
       use(x);

@@ -12,6 +12,7 @@ import { createFloat64Engine } from './float64-engine.ts';
 import { float64Field, joinVectors, splitVector, type HandWrittenField } from './field.ts';
 import { fusedField, type WholeSteps } from './fused.ts';
 import { noiseVector } from './problems.ts';
+import { ownOf, readerOf, type Reading } from './reading.ts';
 
 /** A solve to differentiate: Σ ⟨cotangentᵢ, yᵢ⟩ over a hand-written field. */
 export interface Trial {
@@ -24,6 +25,10 @@ export interface Trial {
   /** Times that are read off steps, and cotangents there; noise by default. */
   readonly between?: readonly number[];
   readonly betweenCotangents?: readonly (Float64Array | undefined)[];
+  /** How they are read: one by one, off a dense solution, or of each one row of so many. Of `between` by default. */
+  readonly reading?: Reading;
+  /** Whether the states at the ends of all steps are given, with cotangents of noise, and not those at the output times. */
+  readonly steps?: boolean;
   /** Lengths of the arrays that the state is cut into. */
   readonly parts?: readonly number[];
   readonly vjp?: boolean;
@@ -52,19 +57,29 @@ export interface Outcome {
 }
 
 /** The cotangents of a trial that names none. */
-export function cotangentsOf({ ts, y0, cotangents }: Trial): readonly (Float64Array | undefined)[] {
-  return cotangents ?? ts.map((_, i) => noiseVector(20 + i, y0.length));
+export function cotangentsOf({
+  ts,
+  y0,
+  cotangents,
+  steps = false,
+}: Trial): readonly (Float64Array | undefined)[] {
+  return cotangents ?? ts.map((_, i) => (steps ? undefined : noiseVector(20 + i, y0.length)));
 }
 
 /** What a trial reads off steps. */
-export function readingsOf({ y0, between: times = [], betweenCotangents }: Trial): Readings {
-  return { times, cotangents: betweenCotangents ?? times.map((_, i) => noiseVector(50 + i, y0.length)) };
+export function readingsOf({ y0, between: times = [], betweenCotangents, reading, steps }: Trial): Readings {
+  const cotangents = betweenCotangents ?? times.map((_, i) => noiseVector(50 + i, y0.length));
+  const ends = steps
+    ? Array.from({ length: 200 }, (_, i) => (i % 3 === 1 ? undefined : noiseVector(80 + i, y0.length)))
+    : undefined;
+  return { times, cotangents: cotangents.map((k, i) => k && ownOf(reading, i, k)), ends };
 }
 
 /** Solves and pulls back on a new float64 engine, twice, and releases everything. */
 export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
   const { field, y0, ts, method, parts = [y0.length], vjp = false, whole, timeGradients = true } = trial;
   const engine = createFloat64Engine();
+  const reader = readerOf(trial, parts);
   let evaluations = 0;
   const before = (): void => void (evaluations += 1);
   const options = { parts, vjp, before };
@@ -73,7 +88,8 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
     y0: splitVector(y0, parts),
     ts,
     timeGradients,
-    ...(trial.between ? { between: trial.between } : {}),
+    ...reader.problem,
+    ...(trial.steps && { steps: true }),
   };
   const ends: number[] = [];
   const ledger: Ledger = method.ledger ?? createLedger();
@@ -88,19 +104,24 @@ export function runTrial(strategy: GradientStrategy, trial: Trial): Outcome {
   const forward = { ...solution.stats };
   const cut = (list: readonly (Float64Array | undefined)[]): (readonly Float64Array[] | undefined)[] =>
     list.map((k) => k && splitVector(k, parts));
+  const { cotangents: read, ends: atEnds } = readingsOf(trial);
+  const given = trial.steps ? atEnds!.slice(0, solution.ys.length) : cotangentsOf(trial);
   const pullBack = (): ReturnType<typeof solution.pullback> =>
-    solution.pullback(cut(cotangentsOf(trial)), cut(readingsOf(trial).cotangents));
+    solution.pullback(cut(given), reader.cotangents(solution, read));
   const result = pullBack();
-  const gradientOf = ({ y0: a, parameters, ts: times, between }: typeof result): DiscreteGradient => ({
-    y0: joinVectors(a),
-    parameters: parameters.map((p) => p.slice()),
-    ts: [...times],
-    ...(between ? { between: [...between] } : {}),
-  });
+  const gradientOf = (pulled: typeof result): DiscreteGradient => {
+    const between = reader.times(pulled);
+    return {
+      y0: joinVectors(pulled.y0),
+      parameters: pulled.parameters.map((p) => p.slice()),
+      ts: [...pulled.ts],
+      ...(between ? { between: [...between] } : {}),
+    };
+  };
   const gradient = gradientOf(result);
   const outcome = {
     ys: solution.ys.map(joinVectors),
-    between: solution.between.map(joinVectors),
+    between: reader.states(solution, engine),
     gradient,
     steps: discreteSteps(ts, ends, !isFixed(method.stepping)),
     forward,

@@ -1,7 +1,7 @@
 import { dopri5, rk4 } from '@odegrad/tableaux';
 import { createFloat64Engine, float64Field, linear } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
-import { checkTimes } from './check.ts';
+import { checkTimes } from './check-times.ts';
 import { pi } from '../stepping/controllers.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
@@ -118,6 +118,19 @@ describe('what a solve refuses before it begins, saying why and what would do', 
       { atol: Infinity },
       { atol: undefined },
       { rtol: 0, atol: 0 },
+      { rtol: [1e-3, 1e-3] },
+      { atol: [] },
+      { rtol: [-1] },
+      { atol: [NaN] },
+      { atol: ['1e-3'] },
+      { rtol: [Infinity] },
+      { rtol: [0], atol: [0] },
+      { atol: [Infinity] },
+      { norm: 'l2' },
+      { force: 1 },
+      { force: true },
+      { minStep: 0.2, maxStep: 0.1 },
+      { minStep: 0.2, firstStep: 0.1 },
       { firstStep: 0 },
       { firstStep: -1 },
       { maxStep: 0 },
@@ -131,6 +144,19 @@ describe('what a solve refuses before it begins, saying why and what would do', 
         "\`atol\` must be ≥ 0, not Infinity.",
         "\`atol\` must be a number, not undefined.",
         "\`rtol\` and \`atol\` are both 0; no step could be accepted.",
+        "\`rtol\` has 2 numbers, but y0 has 1 part: give one for each, or one number for all.",
+        "\`atol\` has 0 numbers, but y0 has 1 part: give one for each, or one number for all.",
+        "\`rtol\` is a list of numbers ≥ 0, one for each part of y0, but entry 0 must be ≥ 0, not -1.",
+        "\`atol\` is a list of numbers ≥ 0, one for each part of y0, but entry 0 must be ≥ 0, not NaN.",
+        "\`atol\` is a list of numbers ≥ 0, one for each part of y0, but entry 0 must be a number, not '1e-3'.",
+        "\`rtol\` is a list of numbers ≥ 0, one for each part of y0, but entry 0 must be ≥ 0, not Infinity.",
+        "\`rtol\` and \`atol\` are both 0 in part 0 of y0 (counted from 0); no step could be accepted.",
+        "\`atol\` is Infinity in every part, which leaves none to choose steps by.",
+        "\`norm\` must be 'rms', 'max' or a function of the scaled errors by part, not 'l2'.",
+        "\`force\` must be true or false, not 1.",
+        "\`force\` accepts steps of the size \`minStep\`; give that too.",
+        "\`minStep\` is 0.2, which is above \`maxStep\`, 0.1.",
+        "\`firstStep\` is 0.1, which is below \`minStep\`, 0.2.",
         "\`firstStep\` must be positive, not 0.",
         "\`firstStep\` must be positive, not -1.",
         "\`maxStep\` must be positive, not 0.",

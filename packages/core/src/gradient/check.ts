@@ -1,4 +1,3 @@
-import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { ofKind } from '../registry/kinds.ts';
 import { createLedger } from '../memory/ledger.ts';
@@ -8,15 +7,18 @@ import {
   checkOptions,
   countOf,
   finite,
+  flag,
   hasMembers,
   notNegative,
   positive,
   valueThat,
   type Rule,
 } from '../arguments/options.ts';
+import { checkTolerances, TOLERANCE_RULES } from './check-tolerances.ts';
+import { checkReadings } from './check-readings.ts';
+import { checkTimes } from './check-times.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
 import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
-import type { Solver } from '../types/solver.ts';
 
 /** The settings of a method, one by one. */
 type MethodOption =
@@ -26,11 +28,11 @@ type MethodOption =
 export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   numSteps: countOf('the number of equal steps between neighbouring output times'),
   stepSize: positive,
-  rtol: notNegative,
-  atol: notNegative,
+  ...TOLERANCE_RULES,
   controller: ofKind(['controller']),
   firstStep: positive,
   minStep: notNegative,
+  force: flag,
   maxStep: positive,
   maxSteps: positive,
   maxBytes: positive,
@@ -60,7 +62,7 @@ export function checkProblem<A>(problem: Problem<A>, method: Method): void {
   checkTimes(ts);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
-  checkBetween(problem, solver);
+  checkReadings(problem, method);
   checkSettings(others);
   check(
     'stepping',
@@ -71,13 +73,21 @@ export function checkProblem<A>(problem: Problem<A>, method: Method): void {
     checkFixed(stepping, ts);
     return;
   }
-  const { rtol, atol, controller } = stepping;
   checkSettings({ ...stepping });
   // These have no default here.
-  for (const [name, value] of Object.entries({ rtol, atol })) check(name, value, notNegative);
-  check('controller', controller, METHOD_RULES.controller);
-  if (rtol === 0 && atol === 0)
-    throw new ArgumentError('`rtol` and `atol` are both 0; no step could be accepted.');
+  check('controller', stepping.controller, METHOD_RULES.controller);
+  checkTolerances(stepping, y0.length);
+  checkSizes(stepping);
+}
+
+/** Refuses bounds of the step size that are at odds. */
+function checkSizes({ firstStep, minStep = 0, maxStep = Infinity, force }: AdaptiveStepping): void {
+  if (force && minStep === 0)
+    throw new ArgumentError('`force` accepts steps of the size `minStep`; give that too.');
+  if (minStep > maxStep)
+    throw new ArgumentError(`\`minStep\` is ${minStep}, which is above \`maxStep\`, ${maxStep}.`);
+  if (firstStep !== undefined && firstStep < minStep)
+    throw new ArgumentError(`\`firstStep\` is ${firstStep}, which is below \`minStep\`, ${minStep}.`);
 }
 
 function checkSettings(settings: Readonly<Record<string, unknown>>): void {
@@ -109,42 +119,6 @@ function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
   const steps = stepsOver({ ts }, stepping);
   if (Number.isSafeInteger(steps)) return;
   throw new ArgumentError(`\`${name}\` is ${value}, which makes ${steps} steps; take fewer.`);
-}
-
-/** Refuses output times unless there is one at least, and they are finite and never turn back. */
-export function checkTimes(ts: readonly number[]): void {
-  const isList = Array.isArray as (value: unknown) => boolean;
-  if (!isList(ts) && !ArrayBuffer.isView(ts)) {
-    throw new ArgumentError(`\`ts\` must be an array of numbers, not ${describe(ts)}.`);
-  }
-  if (ts.length === 0) throw new ArgumentError('`ts` needs at least one time, the start, got none.');
-  for (let i = 0, direction = 0; i < ts.length; i++) {
-    const t = ts[i]!;
-    if (!Number.isFinite(t)) throw new ArgumentError(`\`ts[${i}]\` is ${describe(t)}; times must be finite.`);
-    const change = i === 0 ? 0 : Math.sign(t - ts[i - 1]!);
-    if (change * direction < 0) {
-      throw new ArgumentError(
-        `\`ts\` must be increasing or decreasing, with repeats if need be, but turns back between ` +
-          `ts[${i - 1}] = ${ts[i - 1]!} and ts[${i}] = ${t}. Sort the times.`,
-      );
-    }
-    direction ||= change;
-  }
-}
-
-/** Refuses times between the output times that no step can be read at. */
-function checkBetween<A>({ ts, between }: Problem<A>, solver: Solver): void {
-  if (between === undefined || between.length === 0) return;
-  checkTimes([ts[0]!, ...between, ts.at(-1)!]);
-  const atStart = between.findIndex((t) => t === ts[0]);
-  if (atStart >= 0)
-    throw new ArgumentError(
-      `\`between[${atStart}]\` is the start, t = ${ts[0]!}; the state there is y0, which \`ts[0]\` gives.`,
-    );
-  if (!solver.interpolant)
-    throw new ArgumentError(
-      `Solver '${solver.name}' has no interpolant to read states between its steps; give those times in \`ts\`.`,
-    );
 }
 
 const isObject = (value: unknown): boolean => hasMembers(value, {});

@@ -18,7 +18,7 @@ export interface SolveShape {
   readonly timeGradients: boolean;
   /** Output times that differ. */
   readonly outputs: number;
-  /** Times that are read off steps. */
+  /** States that are read off steps. */
   readonly between: number;
   /** Bumps of the interpolant that they are read off. */
   readonly bumps: number;

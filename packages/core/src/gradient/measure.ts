@@ -18,7 +18,7 @@ export interface Trial<A> extends Measurement {
 
 /** Finds out what the steps of a solve hold and cost on its engine, from f at the start of the problem. */
 export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, memory: Memory<A>): Trial<A> {
-  const { field, y0, ts, between = [], timeGradients = false } = problem;
+  const { field, y0, ts, between = [], rows, timeGradients = false } = problem;
   const { engine } = field;
   const { stages, tableau } = solver;
   const adaptive = !isFixed(stepping);
@@ -49,7 +49,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       timeGradients,
       // A repeated time has the state of the one before.
       outputs: new Set(ts).size,
-      between: between.length,
+      between: rows ? rows.times.length / rows.count : between.length,
       bumps: solver.interpolant?.bumps.length ?? 0,
       vjp: field.vjp !== undefined,
       whole,

@@ -17,10 +17,9 @@ export function restore<A>(work: Sweep<A>, last: number, use: Use): void {
   const { memory, stepper, trajectory, plan } = work;
   const from = trajectory.nearest(last);
   const levelOf = plan.restore(from, last, trajectory, use.byStages);
-  const { between = [] } = work.problem;
   /** Whether something was read off slopes of step n: its own, or the one at its start. */
   const isReadBy = (n: number): boolean =>
-    between.length > 0 && [n, n - 1].some((i) => i >= 0 && isRead(between, trajectory.entry(i).span));
+    [n, n - 1].some((i) => i >= 0 && isRead(work.problem, trajectory.entry(i).span));
   // Held, from the first that is made.
   let y: State<A> | undefined;
   for (let n = from; n < last; n++) {

@@ -1,11 +1,12 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
-import { integrate } from '../stepping/integrate.ts';
+import { integration } from '../stepping/integrate.ts';
+import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
 import { isFixed, isJump, seenSpan, stepsOver } from '../stepping/pace.ts';
 import { callable, check, checkOptions, flag, text, type Rule } from '../arguments/options.ts';
-import { solution } from './solution.ts';
+import { solutionBySteps, stepwise } from './solution.ts';
 import { stateBytes } from '../memory/state.ts';
 import { planOf } from './plan.ts';
 import type { Outlook, Retention } from './retention.ts';
@@ -48,8 +49,9 @@ export function scheduled(options: Schedule): GradientStrategy {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    solve(problem, method) {
-      return solution(problem, method, (memory, output, between) => {
+    ...stepwise((problem, method) =>
+      solutionBySteps(problem, method, function* (memory, recorder) {
+        if (keepsBudget) checkBudgeted(problem, name);
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
@@ -81,7 +83,7 @@ export function scheduled(options: Schedule): GradientStrategy {
           if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
           return level;
         };
-        integrate(problem, method, memory, {
+        yield* integration(problem, method, memory, {
           // What was measured there is not what f is beyond a jump.
           first: isJump(problem, 0) ? undefined : trial?.first,
           ahead: plan.ahead,
@@ -90,18 +92,19 @@ export function scheduled(options: Schedule): GradientStrategy {
             // The way back always begins somewhere.
             const wanted = levelOf(step.index);
             trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+            recorder.accepted(step);
           },
           output(i, y) {
             outputs[i] = y;
-            output(i, y);
+            recorder.output(i, y);
           },
-          between,
         });
         const stepper = createStepper(problem, solver, memory);
-        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs };
-        return (cotangents, inner) => sweep(work, cotangents, inner);
-      });
-    },
+        const { rows } = recorder.recorded;
+        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs, rows };
+        return (cotangents, read) => sweep(work, cotangents, read);
+      }),
+    ),
   };
 }
 
@@ -109,13 +112,14 @@ export function scheduled(options: Schedule): GradientStrategy {
 export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
-  solve: (problem, method) =>
-    solution(problem, method, (memory, output, between) => {
-      integrate(problem, method, memory, { wants: () => 'nothing', ahead: true, output, between });
+  ...stepwise((problem, method) =>
+    solutionBySteps(problem, method, function* (memory, recorder) {
+      yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
       return () => {
         throw new ArgumentError('A forward solve keeps nothing to go back with. Choose a gradient strategy.');
       };
     }),
+  ),
 };
 
 /** The solver, if its steps can be differentiated. */

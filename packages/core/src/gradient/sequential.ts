@@ -3,6 +3,7 @@ import { createMemory, type Memory } from '../memory/memory.ts';
 import { planOf } from './plan.ts';
 import { stateBytes } from '../memory/state.ts';
 import { createStepper, kernelOf, type TakenStep } from '../stepping/stepper.ts';
+import { drain } from '../stepping/progress.ts';
 import { sweep } from './sweep.ts';
 import { createTrajectory, type Level } from './trajectory.ts';
 import { isDifferentiable } from '../solver/differentiable.ts';
@@ -32,7 +33,18 @@ export function sequentialKernel<A>(field: VectorField<A>, solver: Solver, longe
     const stepper = createStepper(problem, solver, memory);
     const plan = planOf('sequential', { keep: 'state', restore: () => () => 'stages' }, kernel);
     const method = { solver, stepping: { numSteps: 1 } };
-    const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs: [] };
+    const work = {
+      problem,
+      method,
+      solver,
+      memory,
+      kernel,
+      stepper,
+      trajectory,
+      plan,
+      outputs: [],
+      rows: [],
+    };
     return {
       memory,
       stepper,
@@ -42,7 +54,7 @@ export function sequentialKernel<A>(field: VectorField<A>, solver: Solver, longe
         trajectory.add({ span, moves: [0, 1], interval: index, lands: true, index, y, step }, level);
       },
       back(ends: readonly (State<A> | undefined)[]): SegmentCotangents<A> {
-        const { y0: y, parameters } = sweep(work, [undefined, ...ends]);
+        const { y0: y, parameters } = drain(sweep(work, [undefined, ...ends]));
         return { y, parameters };
       },
     };

@@ -1,39 +1,45 @@
 import type { Sweep } from './work.ts';
 import { SolveError } from '../arguments/errors.ts';
+import { reachedAt } from '../stepping/progress.ts';
+import type { Reached, Steps } from '../types/progress.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
 import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { isJump } from '../stepping/pace.ts';
 import { outputsAt } from './repeated-times.ts';
 import { readBack, type ReadBack } from './read-back.ts';
+import { readingsOf } from './readings.ts';
 import { restore } from './restore.ts';
 import { runningSum } from '../memory/running-sum.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { instant, sizeOf, stageTime } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
-import type { Gradient } from '../types/problem.ts';
+import type { Gradient, ReadCotangents } from '../types/problem.ts';
 import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
-import { firstTogether } from './together.ts';
+import { endCotangents, firstTogether } from './together.ts';
 
 /**
  * The backward recursion over all steps: the only one. Where the schedule has kept too little of a step, the
- * steps from the nearest kept state are made again, keeping what the schedule says. The caller owns the result.
+ * steps from the nearest kept state are made again, keeping what the schedule says. Pauses between steps. The caller owns the result.
  */
-export function sweep<A>(
+export function* sweep<A>(
   work: Sweep<A>,
   cotangents: readonly (State<A> | undefined)[],
-  between: readonly (State<A> | undefined)[] = [],
-): Gradient<A> {
+  within: ReadCotangents<A> = {},
+): Steps<A, Gradient<A>> {
   const { problem, method, solver, memory, trajectory, plan, outputs } = work;
   const { field, y0, ts, timeGradients = false } = problem;
   const { engine } = memory;
   const baseline = trajectory.levels();
   const tsBar = ts.map(() => 0);
-  const betweenBar = problem.between?.map(() => 0) ?? [];
-  const hasBetween = between.some((cotangent) => cotangent !== undefined);
+  const readings = readingsOf(work, within);
   /** The cotangents of what was read off step n; for as long as the scope that is open. */
-  const readOff = (n: number): ReadBack<A> | undefined =>
-    hasBetween && n >= 0 ? readBack(work, trajectory.entry(n).span, between) : undefined;
+  const readOff = (n: number): ReadBack<A> | undefined => {
+    if (n < 0) return undefined;
+    const { span } = trajectory.entry(n);
+    const found = readings.at(n, span);
+    return found && readBack(work, span, found);
+  };
   /** The slope at the end of the step that is next, held, where times are differentiated. */
   let endSlope: State<A> | undefined;
   const keepEndSlope = (slope: State<A> | undefined): void => {
@@ -42,6 +48,8 @@ export function sweep<A>(
     endSlope = slope;
   };
   let lambda: State<A> | undefined;
+  let pause: Reached<A> | undefined;
+  let pauses = true;
   const parameters = runningSum(memory);
   const carry = (next: State<A>): void => {
     memory.hold(next);
@@ -63,8 +71,7 @@ export function sweep<A>(
     memory.scope(() => {
       let slope: State<A> | undefined;
       for (const i of outputsAt(ts, first)) {
-        const injected = cotangents[i];
-        joinLambda(injected);
+        if (!problem.steps) joinLambda(cotangents[i]);
         if (!timeGradients || !lambda || i === first) continue;
         // What lies between two outputs at one time is a step y + h f whose h is 0, and whose ends can move.
         slope ??= evaluator.at(instant(ts[i]!), 0, outputs[i]!).slope!;
@@ -87,11 +94,7 @@ export function sweep<A>(
   const cotangentsFrom = (m: number, n: number): (State<A> | undefined)[] => {
     const ends: (State<A> | undefined)[] = [];
     for (let i = m; i < n; i++) {
-      const { lands, interval } = trajectory.entry(i);
-      const here = (lands ? [...outputsAt(ts, interval + 1)] : []).flatMap((output) => {
-        const cotangent = cotangents[output];
-        return cotangent ? [cotangent] : [];
-      });
+      const here = endCotangents(work, i, cotangents);
       ends.push(here.length > 0 ? here.reduce(plus) : undefined);
     }
     ends.push(lambda);
@@ -159,9 +162,7 @@ export function sweep<A>(
     addTimes(n, step);
     if (read && timeGradients) {
       slopes[stages.length] = endSlope;
-      const times = read.times(slopes);
-      addTimes(n, times);
-      for (const [index, rate] of times.read) betweenBar[index] = rate;
+      addTimes(n, read.times(slopes));
     }
     if (timeGradients) keepEndSlope(shared && slopes[0]);
     for (const { y: g, slope } of pulled) {
@@ -185,6 +186,7 @@ export function sweep<A>(
     memory.scope(() => {
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
+      if (problem.steps) joinLambda(cotangents[n + 1]);
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
@@ -210,20 +212,31 @@ export function sweep<A>(
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
-        if (lambda) method.onStep?.({ phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        if (!lambda || !(pauses || method.onStep)) continue;
+        pause = reachedAt(engine, lambda, { phase: 'backward', t: span.t0, h: sizeOf(span), steps });
+        method.onStep?.(pause);
       }
       return m - 1;
     });
 
-  return memory.scope(() => {
-    for (let n = trajectory.length - 1; n >= 0;) n = back(n);
+  const close = memory.open();
+  try {
+    for (let n = trajectory.length - 1; n >= 0;) {
+      n = back(n);
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
+      pause = undefined;
+    }
     lambda ??= memory.hold(zeros(y0));
+    if (trajectory.length === 0) for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
     return {
       y0: memory.escape(lambda),
       parameters: memory.escape(parameters.value ?? zeros(field.parameters)),
       ts: tsBar,
-      ...(problem.between ? { between: betweenBar } : {}),
+      ...readings.times,
     };
-  });
+  } finally {
+    close();
+  }
 }

@@ -4,7 +4,7 @@ import type { Plan } from './plan.ts';
 import type { Stepper } from '../stepping/stepper.ts';
 import type { Trajectory } from './trajectory.ts';
 import type { StepKernel } from '../types/kernel.ts';
-import type { Method, Problem } from '../types/problem.ts';
+import type { Method, Problem, ReadRows } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
 
 /** What the backward loop works on. */
@@ -19,4 +19,6 @@ export interface Sweep<A> {
   readonly plan: Plan;
   /** The state at each output time. */
   readonly outputs: readonly State<A>[];
+  /** The rows that were read off steps. */
+  readonly rows: readonly ReadRows<A>[];
 }

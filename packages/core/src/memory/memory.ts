@@ -16,6 +16,8 @@ export interface Memory<A> {
   readonly engine: Engine<A>;
   /** Runs `body`; what it made and nobody holds is released when it ends or throws. */
   scope<T>(body: () => T): T;
+  /** Begins a scope, for loops that pause within one; what comes back ends it. Scopes end in the reverse order. */
+  open(): () => void;
   /** Takes over an array that was just made. */
   adopt(x: A): A;
   adoptState(x: State<A>): State<A>;
@@ -80,6 +82,20 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
   };
   // An array that nobody adopted belongs to the caller; while we hold it, it counts but is not ours to release.
   const find = (x: A): Holding => holdings.get(x) ?? add(x, engine.bytes(x), 0);
+  const begin = (): unknown[] => {
+    const made: unknown[] = [];
+    scopes.push(made);
+    return made;
+  };
+  const close = (made: readonly unknown[]): void => {
+    scopes.pop();
+    for (const x of made) {
+      const holding = holdings.get(x);
+      if (!holding) continue;
+      holding.scoped = false;
+      if (holding.holds === 0) end(x, holding, true);
+    }
+  };
   const adopt = (x: A): A => {
     if (!holdings.get(x))
       add(x, engine.bytes(x), 0, () => {
@@ -97,27 +113,28 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       zeros: (like) => adopt(engine.zeros(like)),
       dot: (x, y) => engine.dot(x, y),
       scaledNorm: (error, y0, y1, tolerance) => engine.scaledNorm(error, y0, y1, tolerance),
+      scaledMax: (error, y0, y1, tolerance) => engine.scaledMax(error, y0, y1, tolerance),
       isFinite: (x) => engine.isFinite(x),
       bytes: (x) => engine.bytes(x),
+      ...(engine.mixRows && { mixRows: (count, terms) => adopt(engine.mixRows!(count, terms)) }),
       release(x) {
         const holding = holdings.get(x);
         if (holding?.holds === 0) end(x, holding, true);
       },
     },
     scope(body) {
-      const made: unknown[] = [];
-      scopes.push(made);
+      const made = begin();
       try {
         return body();
       } finally {
-        scopes.pop();
-        for (const x of made) {
-          const holding = holdings.get(x);
-          if (!holding) continue;
-          holding.scoped = false;
-          if (holding.holds === 0) end(x, holding, true);
-        }
+        close(made);
       }
+    },
+    open() {
+      const made = begin();
+      return () => {
+        close(made);
+      };
     },
     adopt,
     adoptState: (x) => (x.forEach(adopt), x),

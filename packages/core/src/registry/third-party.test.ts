@@ -76,9 +76,9 @@ const differences: GradientStrategy = {
   name: 'differences',
   exact: false,
   solve: (problem, method) =>
-    solution(problem, method, (memory, output) => {
+    solution(problem, method, (memory, recorder) => {
       const { engine } = memory;
-      integrate(problem, method, memory, { wants: () => 'nothing', output });
+      integrate(problem, method, memory, { wants: () => 'nothing', ...recorder });
       return () => ({
         y0: memory.escape(problem.y0.map((part) => engine.zeros(part))),
         parameters: memory.escape(problem.field.parameters.map((part) => engine.zeros(part))),

@@ -1,6 +1,9 @@
 import { SolveError } from '../arguments/errors.ts';
+import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
+import { drain, reachedAt } from './progress.ts';
+import type { Reached, Steps } from '../types/progress.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
 import { besideJumps, instant, sizeOf, stageTime } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
@@ -8,7 +11,7 @@ import type { Method, Problem } from '../types/problem.ts';
 import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
-import { isRead, readStates, timesWithin, type ReadStep } from './between.ts';
+import { isRead, reads } from './between.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -22,6 +25,8 @@ export interface AcceptedStep<A> extends Proposal {
   /** The state that it started from. */
   readonly y: State<A>;
   readonly step: TakenStep<A>;
+  /** The stage at its end, where that is known or something within the step is read. */
+  readonly last?: Stage<A> | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -35,23 +40,32 @@ export interface Watcher<A> {
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
   output(index: number, y: State<A>): void;
-  /** The state at the time `Problem.between[index]`; it lives on only if somebody holds it. */
-  between?(index: number, y: State<A>): void;
 }
 
-/**
- * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment. An output
- * time that repeats the one before takes no step and gives the same state.
- *
- * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
- */
+/** Goes through `integration` at once. */
 export function integrate<A>(
   problem: Problem<A>,
   method: Method,
   memory: Memory<A>,
   watcher: Watcher<A>,
 ): void {
-  const { ts, between = [] } = problem;
+  drain(integration(problem, method, memory, watcher));
+}
+
+/**
+ * The stepping loop: the only one. Steps from `ts[0]` over every output time, landing on each by assignment. An output
+ * time that repeats the one before takes no step and gives the same state. Pauses after each accepted step; after the last of
+ * those that the engine takes in one call. Whoever leaves it there releases what `memory` holds.
+ *
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
+ */
+export function* integration<A>(
+  problem: Problem<A>,
+  method: Method,
+  memory: Memory<A>,
+  watcher: Watcher<A>,
+): Steps<A, void> {
+  const { ts } = problem;
   const { solver, stepping, maxSteps = DEFAULT_MAX_STEPS } = method;
   const { engine, ledger } = memory;
   if (ts.at(-1) === ts[0]) {
@@ -61,7 +75,8 @@ export function integrate<A>(
     return;
   }
 
-  memory.scope(() => {
+  const close = memory.open();
+  try {
     const stepper = createStepper(problem, solver, memory);
     let { first } = watcher;
     let y = memory.hold(problem.y0);
@@ -69,6 +84,9 @@ export function integrate<A>(
     let steps = 0;
     let attempts = 0;
     let reached = 0;
+    /** Where the loop is after a step that it has accepted and nobody was told of. */
+    let pause: Reached<A> | undefined;
+    let pauses = true;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -118,34 +136,25 @@ export function integrate<A>(
     /** The slope at the end of a step, where the next one begins with it. */
     const slopeAtEnd = (span: Span, end: State<A>): Stage<A> =>
       stepper.evaluator(span.t1 === ts.at(-1) ? 'nothing' : watcher.wants(steps)).at(span, 1, end);
-    const read = (step: ReadStep<A>): void => {
-      const { from, to } = timesWithin(between, step.span);
-      if (to === from) return;
-      const states = readStates(memory, solver.interpolant!, step, between.slice(from, to));
-      states.forEach((state, i) => watcher.between?.(from + i, state));
-    };
 
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
-      const accept = pace.judge(proposal, y, step);
+      const verdict = pace.judge(proposal, y, step);
+      const accept = verdict !== 'rejected';
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
-      const last = step.last ?? (accept && isRead(between, span) ? slopeAtEnd(span, step.y) : undefined);
+      const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
       const jumps = lands && isJump(problem, interval + 1);
       const again = opening?.y === y && opening.t === stageTime(span, 0) ? opening : first;
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept && between.length > 0) read({ span, y, step, last });
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step });
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
       if (first) dropStage(memory, first);
       first = next;
-      if (!accept) {
-        if (ledger.phase === 'forward') ledger.rejected += 1;
-        return;
-      }
-      if (ledger.phase === 'forward') ledger.accepted += 1;
+      if (ledger.phase === 'forward') countStep(ledger, verdict);
+      if (!accept) return;
       memory.hold(step.y);
       memory.drop(y);
       y = step.y;
@@ -154,7 +163,10 @@ export function integrate<A>(
       const h = sizeOf(span);
       // No step makes a state finite again, so the way to the output time would be for nothing.
       if (!pace.adaptive && steps % FINITE_CHECK === 0) checkFinite(interval, h);
-      method.onStep?.({ phase: 'forward', t, h, steps });
+      if (pauses || method.onStep) {
+        pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
+        method.onStep?.(pause);
+      }
       if (!lands) return;
       checkFinite(interval, 0);
       reach();
@@ -169,14 +181,14 @@ export function integrate<A>(
     while (reached < ts.length) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
-        const longest = watcher.ahead && between.length === 0 ? stepper.longest(wanted) : 1;
+        const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
         const proposals = pace.propose(t, steps, longest);
         const spans = proposals.map(({ span }) => span);
         begin(spans[0]!);
-        const reads = isRead(between, spans[0]!);
+        const read = isRead(problem, spans[0]!);
         const taken = pace.adaptive
-          ? [stepper.attempt(spans[0]!, y, wanted, first, reads)]
-          : stepper.advance(spans, y, wanted, first, reads);
+          ? [stepper.attempt(spans[0]!, y, wanted, first, read)]
+          : stepper.advance(spans, y, wanted, first, read);
         taken.forEach((step, i) => {
           const before = y;
           if (i > 0) begin(spans[i]!);
@@ -185,8 +197,12 @@ export function integrate<A>(
           if (i > 0) for (const part of before) engine.release(part);
         });
       });
+      if (pause && pauses) pauses = (yield pause) !== 'rest';
+      pause = undefined;
     }
     if (first) dropStage(memory, first);
     memory.drop(y);
-  });
+  } finally {
+    close();
+  }
 }

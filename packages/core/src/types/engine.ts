@@ -7,6 +7,17 @@ export interface Term<A> {
   readonly value: A;
 }
 
+/** Rows of an array, along its first dimension, on their way to rows of another. */
+export interface RowTerm<A> {
+  readonly value: A;
+  /** How many the array has. */
+  readonly rows: number;
+  /** Row `from[i]` times `coefficients[i]` is added to row `to[i]`. */
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  readonly coefficients: readonly number[];
+}
+
 /** Relative and absolute tolerance of the local error, per entry: atol + rtol·max(|y₀|, |y₁|). */
 export interface Tolerance {
   readonly rtol: number;
@@ -35,12 +46,19 @@ export interface Engine<A> {
    * `NaN` and infinities give `Infinity`.
    */
   scaledNorm(error: A, y0: A, y1: A, tolerance: Tolerance): number;
+  /** The largest of the same entries, without their signs; 0 where there are none. */
+  scaledMax(error: A, y0: A, y1: A, tolerance: Tolerance): number;
   /** Whether every entry is finite. */
   isFinite(x: A): boolean;
   /** Bytes of the array's data. */
   bytes(x: A): number;
   /** Frees the array. Called once, by core alone. */
   release(x: A): void;
+  /**
+   * An array of `count` rows, each the sum of what at least one term adds to it, and 0 where none adds anything. A coefficient of 0
+   * leaves its row out, even where that holds NaN. Where it is absent, rows of a batch have no times of their own.
+   */
+  mixRows?(count: number, terms: readonly RowTerm<A>[]): A;
   /**
    * Room for states like `y` that wait for the backward pass, where as many arrays would weigh a multiple of their data. Undefined
    * where they would not.

@@ -1,4 +1,5 @@
 import type { StepSizeController, Problem, Method, Solution } from './problem.ts';
+import type { Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
 import type { ButcherTableau } from './tableau.ts';
 
@@ -10,6 +11,8 @@ export interface GradientStrategy {
   /** Whether `Method.maxBytes` is heeded; front ends refuse a budget where it would not be. */
   readonly keepsBudget?: boolean;
   solve<A>(problem: Problem<A>, method: Method): Solution<A>;
+  /** The same, step by step, for whoever does other things in between; absent where it goes in one go alone. */
+  solveBySteps?<A>(problem: Problem<A>, method: Method): Steps<A, Solution<A>>;
 }
 
 /** What an engine package registers. A front end narrows it to the functions that it understands. */

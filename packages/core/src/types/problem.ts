@@ -1,5 +1,6 @@
-import type { State, Tolerance } from './engine.ts';
+import type { State } from './engine.ts';
 import type { VectorField } from './field.ts';
+import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
 import type { Ledger, Statistics } from './statistics.ts';
 
@@ -22,10 +23,14 @@ export interface Problem<A> {
    * state is read off the interpolant of the step.
    */
   readonly between?: readonly number[];
+  /** Instead of those: times of single rows of a batch. */
+  readonly rows?: RowTimes;
+  /** Whether the state is wanted at the end of every step, and not at `ts`. */
+  readonly steps?: boolean;
+  /** Whether the solution is to be read at any time later. It holds the state, the slope and the bumps of every step. */
+  readonly dense?: boolean;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
-  /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
-  readonly normedParts?: number;
 }
 
 /** What a time in `Problem.ts` is. */
@@ -34,20 +39,78 @@ export interface Knot {
   readonly output: boolean;
   /** Whether f jumps there. */
   readonly jump: boolean;
+  /** Whether steps of constant size are counted from there, as they are from outputs. */
+  readonly counts?: boolean;
+}
+
+/** Times at which rows of the state, along the first dimension of each of its parts, are read off the steps that all take. */
+export interface RowTimes {
+  /** In the order of `Problem.ts`, from its first up to its last. */
+  readonly times: readonly number[];
+  /** The row that is read at each. */
+  readonly rows: readonly number[];
+  /** How many a state has. */
+  readonly count: number;
+}
+
+/** Rows that were read off one step: those of `RowTimes` from `from` up to `to`, not included, one below the other. */
+export interface ReadRows<A> {
+  /** The index of the step. */
+  readonly step: number;
+  readonly from: number;
+  readonly to: number;
+  readonly state: State<A>;
+}
+
+/** The cotangent of what was read at a time of a dense solution. */
+export interface PointCotangent<A> {
+  readonly t: number;
+  readonly cotangent: State<A>;
+  /** Whether it is that of `Solution.rate`, and not of `at`. */
+  readonly rate?: boolean | undefined;
+}
+
+/** Cotangents of what was read off steps; undefined for zero. */
+export interface ReadCotangents<A> {
+  /** Of `Solution.between`. */
+  readonly between?: readonly (State<A> | undefined)[];
+  /** Of the states of `Solution.rows`. */
+  readonly rows?: readonly (State<A> | undefined)[];
+  /** Of what a dense solution gave, in any order. */
+  readonly points?: readonly PointCotangent<A>[];
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
 export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
 
+/** One number for all parts of the state, or one for each. */
+export type ByPart = number | readonly number[];
+
+/**
+ * How the scaled errors of all entries make one number: their root mean square, the largest, or what a function makes of the root
+ * mean square of each part, which is to be homogeneous (twice the errors give twice the norm).
+ */
+export type Norm = 'rms' | 'max' | ((byPart: readonly number[]) => number);
+
 /** Steps chosen by a controller from the embedded error. */
-export interface AdaptiveStepping extends Tolerance {
+export interface AdaptiveStepping {
+  readonly rtol: ByPart;
+  /** Infinity for a part leaves that part out of the norm, which makes it a seminorm. */
+  readonly atol: ByPart;
+  /** Default `'rms'`. */
+  readonly norm?: Norm;
   readonly controller: StepSizeController;
   /** Size of the first attempt; by default Hairer's rule. */
   readonly firstStep?: number;
   /** Largest step size, unbounded by default. */
   readonly maxStep?: number;
-  /** Smallest step size; by default what float64 time can resolve. */
+  /**
+   * Smallest step size; by default what float64 time can resolve. Where the error asks for a smaller one the solve fails. A step that
+   * ends on an output time may be smaller.
+   */
   readonly minStep?: number;
+  /** Whether a step of the smallest size is accepted instead, whatever its error; it is counted as `forced`. */
+  readonly force?: boolean;
 }
 
 /** How a problem is solved. */
@@ -57,8 +120,8 @@ export interface Method {
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
-   * Looked at before each attempted step, and before each step of the backward pass. A solve is synchronous, so a timer or an
-   * event cannot abort it; `onStep` can.
+   * Looked at before each attempted step, and before each step of the backward pass. A solve that runs in one go no timer and no
+   * event can abort; `onStep` can.
    */
   readonly signal?: AbortSignal;
   /** Called after each accepted step, and after each step of the backward pass. */
@@ -67,15 +130,6 @@ export interface Method {
   readonly ledger?: Ledger;
   /** The most bytes that the ledger is to show, for gradient strategies that keep to a budget. */
   readonly maxBytes?: number;
-}
-
-/** Where a solve is. */
-export interface Progress {
-  readonly phase: 'forward' | 'backward';
-  readonly t: number;
-  readonly h: number;
-  /** Steps taken, or steps swept back over. */
-  readonly steps: number;
 }
 
 /** Gradient of a loss through a solve. */
@@ -89,26 +143,43 @@ export interface Gradient<A> {
   readonly ts: readonly number[];
   /** The same of `Problem.between`: the slope of the interpolant there, applied to the cotangent. */
   readonly between?: readonly number[];
+  /** The same of `Problem.rows`, one for each time. */
+  readonly rows?: readonly number[];
+  /** The same of the points of a dense solution that were given a cotangent. */
+  readonly points?: readonly number[];
 }
 
 /** The discrete solution, and the way back. */
 export interface Solution<A> {
+  /** The times of `ys`: those of the problem, or the ends of all steps. */
+  readonly ts: readonly number[];
   /**
-   * The state at each output time; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs there is
+   * The state at each of `ts`; `ys[0]` is `y0` itself, the others live until `release()`. Of knots that are no outputs there is
    * none.
    */
   readonly ys: readonly State<A>[];
   /** The state at each time of `Problem.between`; they live until `release()`. */
   readonly between: readonly State<A>[];
+  /** What was read of `Problem.rows`, in the order of its times; it lives until `release()`. */
+  readonly rows: readonly ReadRows<A>[];
   readonly stats: Statistics;
   /**
-   * Pulls cotangents of `ys` and `between` (undefined for zero) back to y0, the parameters and the output times. May be
+   * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.
+   *
+   * @throws {ArgumentError} outside the times of the problem.
+   */
+  at?(t: number): State<A>;
+  rate?(t: number): State<A>;
+  /**
+   * Pulls cotangents of `ys` (undefined for zero) and of what was read off steps back to y0, the parameters and the times. May be
    * called again. The caller owns the arrays that it returns.
    */
-  pullback(
+  pullback(cotangents: readonly (State<A> | undefined)[], read?: ReadCotangents<A>): Gradient<A>;
+  /** The same, step by step; one at a time. What is left half-way releases the solution. */
+  pullbackBySteps?(
     cotangents: readonly (State<A> | undefined)[],
-    between?: readonly (State<A> | undefined)[],
-  ): Gradient<A>;
+    read?: ReadCotangents<A>,
+  ): Steps<A, Gradient<A>>;
   release(): void;
 }
 

@@ -7,14 +7,19 @@ import {
   div,
   equal,
   getBackend,
+  gather,
   isFinite as isFiniteElementwise,
   keep,
+  max,
   maximum,
   mean,
   mul,
+  scatterND,
   square,
   sum,
   tensor,
+  tensor1d,
+  tensor2d,
   tidy,
   util,
   where,
@@ -22,7 +27,7 @@ import {
   zerosLike,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import type { Engine, Term } from '@odegrad/core';
+import type { Engine, RowTerm, Term, Tolerance } from '@odegrad/core';
 
 /** Up to this size reading a wasm tensor, working on the numbers and writing them back beats its kernels. */
 const SMALL_ON_WASM = 2048;
@@ -51,6 +56,11 @@ export const tensorEngine: Engine<Tensor> = {
     return keep(inNumbers ? combineNumbers(base, terms) : combineKernels(base, terms));
   },
 
+  mixRows(count, terms) {
+    const shape = [count, ...terms[0]!.value.shape.slice(1)];
+    return keep(isReadable() ? mixNumbers(shape, terms) : mixKernels(shape, terms));
+  },
+
   zeros: (like) => keep(zeros(like.shape)),
 
   dot(x, y) {
@@ -64,8 +74,7 @@ export const tensorEngine: Engine<Tensor> = {
   scaledNorm(error, y0, y1, { rtol, atol }) {
     if (error.size === 0) return 0;
     if (!isReadable()) {
-      const scale = (): Tensor => add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
-      const scaled = (): Tensor => where(equal(error, 0), zerosLike(error), div(error, scale()));
+      const scaled = (): Tensor => scaledBy(error, y0, y1, { rtol, atol });
       return finiteOr(Math.sqrt(scalarOf(() => mean(square(scaled())))));
     }
     const [e, a, b] = [read(error), read(y0), read(y1)];
@@ -76,6 +85,25 @@ export const tensorEngine: Engine<Tensor> = {
       total += scaled * scaled;
     }
     return finiteOr(Math.sqrt(total / e.length));
+  },
+
+  scaledMax(error, y0, y1, tolerance) {
+    if (error.size === 0) return 0;
+    if (!isReadable()) {
+      // The largest of numbers among which there is a NaN is another thing on each backend.
+      const scaled = (): Tensor => abs(scaledBy(error, y0, y1, tolerance));
+      if (scalarOf(() => all(isFiniteElementwise(scaled()))) === 0) return Infinity;
+      return scalarOf(() => max(scaled()));
+    }
+    const { rtol, atol } = tolerance;
+    const [e, a, b] = [read(error), read(y0), read(y1)];
+    let largest = 0;
+    for (let i = 0; i < e.length; i++) {
+      if (e[i] === 0) continue;
+      const scaled = Math.abs(e[i]!) / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+      if (!(scaled <= largest)) largest = finiteOr(scaled);
+    }
+    return largest;
   },
 
   isFinite(x) {
@@ -90,6 +118,12 @@ export const tensorEngine: Engine<Tensor> = {
     x.dispose();
   },
 };
+
+/** The entries of `error` in units of what is tolerated. */
+function scaledBy(error: Tensor, y0: Tensor, y1: Tensor, { rtol, atol }: Tolerance): Tensor {
+  const scale = add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
+  return where(equal(error, 0), zerosLike(error), div(error, scale));
+}
 
 const finiteOr = (norm: number): number => (Number.isFinite(norm) ? norm : Infinity);
 
@@ -122,5 +156,47 @@ function combineKernels(base: Tensor | undefined, terms: readonly Term<Tensor>[]
     const summands = base ? [base, ...scaled] : scaled;
     if (summands.length === 1) return clone(summands[0]!);
     return summands.length === 2 ? add(summands[0]!, summands[1]!) : addN(summands);
+  });
+}
+
+function mixNumbers(shape: number[], terms: readonly RowTerm<Tensor>[]): Tensor {
+  const size = util.sizeFromShape(shape.slice(1));
+  const sums = new Float64Array(shape[0]! * size);
+  for (const { value, from, to, coefficients } of terms) {
+    const x = read(value);
+    coefficients.forEach((coefficient, i) => {
+      if (coefficient === 0) return;
+      const [start, end] = [from[i]! * size, to[i]! * size];
+      for (let k = 0; k < size; k++) sums[end + k]! += coefficient * x[start + k]!;
+    });
+  }
+  return tensor(Float32Array.from(sums), shape, 'float32');
+}
+
+function mixKernels(shape: number[], terms: readonly RowTerm<Tensor>[]): Tensor {
+  return tidy(() => {
+    const sums = terms.flatMap(({ value, from, to, coefficients }) => {
+      const used = [...coefficients.keys()].filter((i) => coefficients[i] !== 0);
+      if (used.length === 0) return [];
+      const rows = gather(
+        value,
+        tensor1d(
+          used.map((i) => from[i]!),
+          'int32',
+        ),
+      );
+      const column = tensor(
+        used.map((i) => coefficients[i]!),
+        [used.length, ...shape.slice(1).map(() => 1)],
+      );
+      const ends = tensor2d(
+        used.map((i) => to[i]!),
+        [used.length, 1],
+        'int32',
+      );
+      // Rows that meet are added up.
+      return [scatterND(ends, mul(rows, column), shape)];
+    });
+    return sums.length === 0 ? zeros(shape) : addN(sums);
   });
 }

@@ -38,8 +38,8 @@ export function checkCall<S, A = unknown>(
   ts: Times,
   options: OdeOptions<A>,
 ): Call<S> {
-  const resolved = resolveOptions(options);
   const structure = structureOf(y0);
+  const resolved = resolveOptions(options, structure);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');

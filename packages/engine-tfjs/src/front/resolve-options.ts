@@ -25,6 +25,8 @@ import { lookUp } from './look-up.ts';
 import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
+import type { Structure } from './structure.ts';
+import { byPart } from './tolerances.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -40,11 +42,14 @@ export interface Resolved {
   readonly stops: Stops;
 }
 
-const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
+const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
 
 /** What each option may be. */
 const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   ...METHOD_RULES,
+  // Looked into beside y0.
+  rtol: () => undefined,
+  atol: () => undefined,
   solver: ofKind(['solver', 'tableau'], true),
   gradient: ofKind(['gradient'], true),
   controller: ofKind(['controller'], true),
@@ -61,7 +66,7 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
-export function resolveOptions(options: OdeOptions<unknown>): Resolved {
+export function resolveOptions(options: OdeOptions<unknown>, structure: Structure<unknown>): Resolved {
   checkOptions('odeint and solve', options, RULES);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
@@ -75,7 +80,7 @@ export function resolveOptions(options: OdeOptions<unknown>): Resolved {
   return {
     method: {
       solver,
-      stepping: resolveStepping(solver, options, registry),
+      stepping: resolveStepping(solver, options, registry, structure),
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
@@ -128,9 +133,10 @@ function resolveStepping(
   solver: Solver,
   options: OdeOptions<unknown>,
   registry: Registry,
+  structure: Structure<unknown>,
 ): FixedStepping | AdaptiveStepping {
   const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;
-  const { firstStep, minStep, maxStep } = options;
+  const { norm, firstStep, minStep, force, maxStep } = options;
   if (numSteps !== undefined || stepSize !== undefined) {
     if (numSteps !== undefined && stepSize !== undefined) {
       throw new ArgumentError('`numSteps` and `stepSize` both fix the steps; give one of them.');
@@ -152,11 +158,13 @@ function resolveStepping(
     );
   }
   return {
-    rtol,
-    atol,
+    rtol: byPart('rtol', rtol, structure),
+    atol: byPart('atol', atol, structure),
+    ...(norm === undefined ? {} : { norm }),
     controller: typeof controller === 'string' ? lookUp(registry, 'controller', controller) : controller,
     ...(firstStep === undefined ? {} : { firstStep }),
     ...(minStep === undefined ? {} : { minStep }),
+    ...(force === undefined ? {} : { force }),
     ...(maxStep === undefined ? {} : { maxStep }),
   };
 }

@@ -2,6 +2,7 @@ import { getGradient, Tensor, type Variable } from '@tensorflow/tfjs-core';
 import {
   EngineError,
   isFixed,
+  type ByPart,
   type Engine,
   type GradientStrategy,
   type State,
@@ -135,7 +136,7 @@ function runOn<A, S, P extends Part>(
           const states = port.cotangents(cotangents);
           try {
             const { atLandings, between: within } = times.split(states);
-            const gradient = solution.pullback(atLandings, within);
+            const gradient = solution.pullback(atLandings, { between: within });
             const parts = {
               y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
               parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
@@ -167,9 +168,10 @@ function runOn<A, S, P extends Part>(
 const warned = new Set<string>();
 
 /** Says once for each engine that tolerances under its rounding errors make a controller chase noise. */
-function warnOfNoise({ name, roundoff }: Engine<unknown>, rtol: number): void {
+function warnOfNoise({ name, roundoff }: Engine<unknown>, byPart: ByPart): void {
   const least = 16 * roundoff;
-  if (!(rtol > 0 && rtol < least) || warned.has(name)) return;
+  const rtol = [byPart].flat().find((x) => x > 0 && x < least);
+  if (rtol === undefined || warned.has(name)) return;
   warned.add(name);
   console.warn(
     `odegrad: rtol = ${rtol} is below what engine '${name}' resolves (unit roundoff ${roundoff.toExponential(1)}): steps ` +

@@ -145,7 +145,7 @@ describe('steps that float32 does not resolve', () => {
     const seen: number[] = [];
     const watched = solve({ ...adaptive, onStep: ({ h }) => seen.push(h) }, [1000, 2000]);
     const step = (h: number, phase: 'forward' | 'backward' = 'forward'): void => {
-      watched.onStep!({ phase, t: 1000, h, steps: 1 });
+      watched.onStep!({ phase, t: 1000, h, steps: 1, norm: 1 });
     };
     step(1e-3);
     step(1e-5, 'backward');
@@ -161,7 +161,7 @@ describe('steps that float32 does not resolve', () => {
   test('concern nobody where f does not read the time, which is asked once', () => {
     const reads = vi.fn(() => false);
     const watched = solve(adaptive, [EPOCH, EPOCH + 1], { readsTime: reads });
-    for (let i = 0; i < 5; i++) watched.onStep!({ phase: 'forward', t: EPOCH, h: 1, steps: i });
+    for (let i = 0; i < 5; i++) watched.onStep!({ phase: 'forward', t: EPOCH, h: 1, steps: i, norm: 1 });
     expect(reads).toHaveBeenCalledTimes(1);
     expect(warnings()).toEqual([]);
   });
@@ -169,9 +169,9 @@ describe('steps that float32 does not resolve', () => {
   test('in doubles are 2⁻²⁹ as long', () => {
     const engine = { name: 'double', roundoff: 2 ** -53 };
     const watched = solve(adaptive, [EPOCH, EPOCH + 1], { engine });
-    watched.onStep!({ phase: 'forward', t: EPOCH, h: 1e-3, steps: 1 });
+    watched.onStep!({ phase: 'forward', t: EPOCH, h: 1e-3, steps: 1, norm: 1 });
     expect(warnings()).toEqual([]);
-    watched.onStep!({ phase: 'forward', t: EPOCH, h: 1e-7, steps: 1 });
+    watched.onStep!({ phase: 'forward', t: EPOCH, h: 1e-7, steps: 1, norm: 1 });
     expect(warnings()).toEqual([expect.stringMatching(/in doubles.*2.384185791015625e-7 apart/)]);
     expect(warnings()[0]).not.toContain('Float64Array');
   });

@@ -1,4 +1,4 @@
-import type { Engine, Term } from '@odegrad/core';
+import type { Engine, RowTerm, Term } from '@odegrad/core';
 
 import type { FloatData, FloatType } from '../ir/floats.ts';
 import { release, take, type ArrayPool, type HostArray } from './host-array.ts';
@@ -29,6 +29,12 @@ export function arrayEngine(
       add(data(out), all);
       return out;
     },
+    mixRows(count, terms) {
+      const { dims, type, pool } = terms[0]!.value.kind;
+      const out = take(pool.kind([count, ...dims.slice(1)], type));
+      mix(data(out), count, terms);
+      return out;
+    },
     zeros(like) {
       const out = take(like.kind);
       data(out).fill(0);
@@ -49,6 +55,17 @@ export function arrayEngine(
       }
       const norm = Math.sqrt(sum / Math.max(1, e.length));
       return Number.isNaN(norm) ? Infinity : norm;
+    },
+    scaledMax(error, y0, y1, { rtol, atol }) {
+      const [e, a, b] = [data(error), data(y0), data(y1)];
+      let largest = 0;
+      for (let i = 0; i < e.length; i++) {
+        if (e[i] === 0) continue;
+        const ratio = Math.abs(e[i]!) / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+        // NaN is not below anything.
+        if (!(ratio <= largest)) largest = Number.isNaN(ratio) ? Infinity : ratio;
+      }
+      return largest;
     },
     isFinite(x) {
       // One entry that is not finite makes the sum of x − x not 0.
@@ -114,6 +131,21 @@ function accumulate(out: FloatData, terms: Terms): void {
     }
     for (let i = 0; i < n; i++) out[start + i] = block[i]!;
   }
+}
+
+/** out = Σ cᵢ xᵢ by rows, kept in float64 until all terms are in. */
+function mix(out: FloatData, count: number, terms: readonly RowTerm<HostArray>[]): void {
+  const sums = new Float64Array(out.length);
+  const size = out.length / count;
+  for (const { value, from, to, coefficients } of terms) {
+    const x = data(value);
+    coefficients.forEach((coefficient, i) => {
+      if (coefficient === 0) return;
+      const [start, end] = [from[i]! * size, to[i]! * size];
+      for (let k = 0; k < size; k++) sums[end + k]! += coefficient * x[start + k]!;
+    });
+  }
+  out.set(sums);
 }
 
 /** An array with those values. */

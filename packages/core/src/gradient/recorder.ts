@@ -1,0 +1,58 @@
+import { denseSolution } from './dense-solution.ts';
+import type { Memory } from '../memory/memory.ts';
+import { timesOfStep } from '../stepping/between.ts';
+import type { Watcher } from '../stepping/integrate.ts';
+import { readRows, readStates } from '../stepping/read-step.ts';
+import type { State } from '../types/engine.ts';
+import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
+
+/** Takes what is wanted of a solve out of its steps, as these are accepted, and holds it. */
+export interface Recorder<A> extends Required<Pick<Watcher<A>, 'output' | 'accepted'>> {
+  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'at' | 'rate'>;
+}
+
+export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memory: Memory<A>): Recorder<A> {
+  const { knots, between: times = [], rows: rowTimes } = problem;
+  const ts: number[] = [];
+  const [ys, between]: [State<A>[], State<A>[]] = [[], []];
+  const rows: ReadRows<A>[] = [];
+  const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
+  const save = (t: number, y: State<A>): void => {
+    ts.push(t);
+    ys.push(memory.hold(y));
+  };
+  return {
+    recorded: { ts: problem.steps ? ts : problem.ts, ys, between, rows, ...dense?.readers },
+    output(index, y) {
+      if (problem.steps) {
+        if (index === 0) save(problem.ts[0]!, y);
+      } else if (knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
+    },
+    accepted(step) {
+      const { span, index, y, step: taken, last } = step;
+      if (problem.steps) save(span.t1, taken.y);
+      const read = { span, y, step: taken, last };
+      const within = timesOfStep(times, span, index);
+      if (within.to > within.from) {
+        for (const state of readStates(
+          memory,
+          solver.interpolant!,
+          read,
+          times.slice(within.from, within.to),
+        ))
+          between.push(memory.hold(state));
+      }
+      if (rowTimes) {
+        const { from, to } = timesOfStep(rowTimes.times, span, index);
+        if (to > from) {
+          const state = readRows(memory, solver.interpolant!, read, rowTimes.times.slice(from, to), {
+            rows: rowTimes.rows.slice(from, to),
+            count: rowTimes.count,
+          });
+          rows.push({ step: index, from, to, state: memory.hold(state) });
+        }
+      }
+      dense?.add(step);
+    },
+  };
+}
