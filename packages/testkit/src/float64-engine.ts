@@ -35,7 +35,7 @@ export function createFloat64Engine(): Float64Engine {
       return made(result);
     },
     mixRows(count, terms) {
-      use(...terms.map(({ value }) => value));
+      for (const { value } of terms) use(value);
       const size = terms[0]!.value.length / terms[0]!.rows;
       const result = new Float64Array(count * size);
       for (const { value, from, to, coefficients } of terms) {
@@ -66,7 +66,7 @@ export function createFloat64Engine(): Float64Engine {
       return Number.isFinite(norm) ? norm : Infinity;
     },
     scaledMax(error, y0, y1, { rtol, atol }) {
-      use(error, y0, y1);
+      for (const x of [error, y0, y1]) use(x);
       const scaled = Array.from(error, (e, i) =>
         e === 0 ? 0 : Math.abs(e) / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!))),
       );
