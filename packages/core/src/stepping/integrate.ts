@@ -12,6 +12,7 @@ import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { isRead, reads } from './between.ts';
+import { observedStep } from './observed-step.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -27,6 +28,8 @@ export interface AcceptedStep<A> extends Proposal {
   readonly step: TakenStep<A>;
   /** The stage at its end, where that is known or something within the step is read. */
   readonly last?: Stage<A> | undefined;
+  /** Where the solve ends, if it ends within the step or at its end. */
+  readonly end?: number | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -87,6 +90,7 @@ export function* integration<A>(
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
     let pauses = true;
+    let ended = false;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -150,7 +154,10 @@ export function* integration<A>(
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
+      const end = accept
+        ? problem.ending?.(observedStep(memory, solver.interpolant!, { span, y, step, last }))
+        : undefined;
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last, end });
       if (first) dropStage(memory, first);
       first = next;
       if (ledger.phase === 'forward') countStep(ledger, verdict);
@@ -167,7 +174,8 @@ export function* integration<A>(
         pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
         method.onStep?.(pause);
       }
-      if (!lands) return;
+      ended = end !== undefined;
+      if (!lands || (ended && end !== t)) return;
       checkFinite(interval, 0);
       reach();
     };
@@ -178,7 +186,8 @@ export function* integration<A>(
       while (reached < ts.length && ts[reached] === t);
     };
     reach();
-    while (reached < ts.length) {
+    const isOver = (): boolean => ended || reached === ts.length;
+    while (!isOver()) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
         const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
