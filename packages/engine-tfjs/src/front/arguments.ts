@@ -9,7 +9,7 @@ import { eventsOf, type FlatEvent } from './events.ts';
 import type { SolveOptions } from './options.ts';
 import type { Part, PartKind } from './parts.ts';
 import { checkRows, isRagged, raggedTimes, type RaggedTimes } from './ragged-times.ts';
-import { resolveOptions, type Resolved } from './resolve-options.ts';
+import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
 import { checkRagged } from './saved.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
@@ -53,9 +53,10 @@ export function checkCall<S, A = unknown>(
   y0: S,
   ts: Times,
   options: SolveOptions<S, A>,
+  accepted?: Accepted,
 ): Call<S> {
   const structure = structureOf(y0);
-  const resolved = resolveOptions(options, structure);
+  const resolved = resolveOptions(options, structure, accepted);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');

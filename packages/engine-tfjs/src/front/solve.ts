@@ -1,5 +1,5 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
-import type { Statistics } from '@odegrad/core';
+import { drain, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import {
@@ -12,7 +12,7 @@ import type { SolveOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { checkPoints, pointReader, type OdePoint, type PointTimes } from './points.ts';
 import { eventReadsOf, readsOf, variablesOf } from './reads.ts';
-import { run, type Run } from './run.ts';
+import { runByTurns, type Run, type RunCotangents, type RunGradient } from './run.ts';
 import type {
   ArgGradients,
   CotangentOf,
@@ -24,6 +24,7 @@ import type {
   VectorFieldFunction,
 } from './state.ts';
 import type { Shape } from '../tape/shape.ts';
+import { unhurried, type Turns } from './turns.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
 export interface OdeSolution<S, A = undefined> {
@@ -62,6 +63,11 @@ export interface OdeSolution<S, A = undefined> {
     points?: readonly OdePoint<S>[],
     events?: readonly (OdeHappeningCotangent<S> | undefined)[],
   ): OdeGradient<S, A>;
+  /**
+   * The same in turns, as `solveAsync`; one at a time. Where it fails or is aborted, or the solution is disposed of meanwhile, it
+   * rejects, and what was kept for `pullback` is gone.
+   */
+  pullbackAsync(...cotangents: Parameters<OdeSolution<S, A>['pullback']>): Promise<OdeGradient<S, A>>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -97,22 +103,25 @@ export function solve<const S extends OdeState, A = undefined>(
   options: SolveOptions<S, A> = {},
 ): OdeSolution<S, A> {
   const call = checkCall<S, A>(f, y0, ts, options);
-  return call.args.releasedOnError(() => solveCall<S, A, Part>(call));
+  return call.args.releasedOnError(() => drain(solving<S, A, Part>(call)));
 }
 
-function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
+/** Cotangents as a run takes them. */
+type Checked<S, A, P> = (
+  ...cotangents: Parameters<OdeSolution<S, A>['pullback']>
+) => [readonly P[] | undefined, RunCotangents<P>];
+
+/** A checked solve: in one turn, or with `every` in turns. */
+export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number): Turns<OdeSolution<S, A>> {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const eventReads = eventReadsOf(call);
   const variables = variablesOf(call, [...new Set([reads, ...eventReads.values()].flat())]);
   const { args } = call;
   const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
-  const solved = run(call, strategy, {
-    parameters,
-    reads,
-    eventReads,
-    ...(!call.params && { isMissed: hasDerivative }),
-  });
+  const missed = call.params ? {} : { isMissed: hasDerivative };
+  const dependencies = { parameters, reads, eventReads, ...missed };
+  const solved = yield* runByTurns(call, strategy, dependencies, every !== undefined);
   const { trajectories, happened } = kept(solved, call);
   const events = happened.map(({ name, t, before, after }) => ({
     name,
@@ -120,6 +129,24 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     before: call.structure.unflatten(before),
     after: call.structure.unflatten(after),
   }));
+  const checked: Checked<S, A, P> = (cotangents, points = [], cotangentsOfEvents) => [
+    checkCotangents(cotangents, call, solved.leading),
+    {
+      points: checkPoints(points, call),
+      ...(cotangentsOfEvents && { events: checkHappenings(cotangentsOfEvents, events, call) }),
+    },
+  ];
+  const named = (gradient: RunGradient<P>): OdeGradient<S, A> => {
+    const result = {
+      y0: call.structure.unflatten(gradient.y0),
+      parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
+      args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
+      ...(gradient.ts ? { ts: gradient.ts } : {}),
+      ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
+    };
+    // The kind of parts was told from y0, and so was S; args keep their structure.
+    return result as unknown as OdeGradient<S, A>;
+  };
   return {
     ts: solved.ts,
     at: pointReader(call, solved, 'at'),
@@ -131,20 +158,9 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     solver: call.method.solver.name,
     gradient: strategy.name,
     engine: solved.engine,
-    pullback(cotangents, points = [], cotangentsOfEvents) {
-      const gradient = solved.pullback(checkCotangents(cotangents, call, solved.leading), {
-        points: checkPoints(points, call),
-        ...(cotangentsOfEvents && { events: checkHappenings(cotangentsOfEvents, events, call) }),
-      });
-      const result = {
-        y0: call.structure.unflatten(gradient.y0),
-        parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
-        args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
-        ...(gradient.ts ? { ts: gradient.ts } : {}),
-        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
-      };
-      // The kind of parts was told from y0, and so was S; args keep their structure.
-      return result as unknown as OdeGradient<S, A>;
+    pullback: (...cotangents) => named(solved.pullback(...checked(...cotangents))),
+    async pullbackAsync(...cotangents) {
+      return named(await unhurried(solved.pullbackByTurns(...checked(...cotangents)), every));
     },
     dispose() {
       call.kind.dispose(trajectories);
