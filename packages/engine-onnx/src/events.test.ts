@@ -24,7 +24,10 @@ registry.use(auto(registry));
 
 beforeAll(() => tf.setBackend('cpu'));
 
-type Ball<T> = { readonly height: T; readonly speed: T };
+interface Ball<T> {
+  readonly height: T;
+  readonly speed: T;
+}
 interface Numbers {
   readonly gravity: number;
   readonly drag: number;

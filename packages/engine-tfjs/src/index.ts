@@ -10,7 +10,14 @@ export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eage
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
-export type { ControllerName, EngineName, GradientName, OdeOptions, SolveOptions, SolverName } from './front/options.ts';
+export type {
+  ControllerName,
+  EngineName,
+  GradientName,
+  OdeOptions,
+  SolveOptions,
+  SolverName,
+} from './front/options.ts';
 export { record, type Recording } from './eager/recording.ts';
 export type { OdeEvent, OdeEvents } from './front/events.ts';
 export type { OdeHappening, OdeHappeningCotangent } from './front/happenings.ts';
