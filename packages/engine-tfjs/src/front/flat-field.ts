@@ -30,7 +30,7 @@ export function flatField<S>(
       // Its tensors are about to be freed, so it may well fail; nobody would hear.
       result.then(undefined, () => undefined);
       throw new ArgumentError(
-        `${of} must return its tensors at once, but returned a promise: it cannot be async.`,
+        `${of} must return its tensors at once, but returned a promise: ${of.replace('(t, y)', '')} cannot be async.`,
       );
     }
     const slopes = structure.flatten(result, of, tensorAt);
