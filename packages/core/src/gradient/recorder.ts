@@ -2,7 +2,8 @@ import { denseSolution } from './dense-solution.ts';
 import type { Memory } from '../memory/memory.ts';
 import { timesOfStep } from '../stepping/between.ts';
 import type { Watcher } from '../stepping/integrate.ts';
-import { readRows, readStates } from '../stepping/read-step.ts';
+import { instant } from '../solver/span.ts';
+import { readRows, readStates, type ReadStep } from '../stepping/read-step.ts';
 import type { State } from '../types/engine.ts';
 import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
 
@@ -17,6 +18,17 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
   const [ys, between]: [State<A>[], State<A>[]] = [[], []];
   const rows: ReadRows<A>[] = [];
   const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
+  /** Reads the rows whose times lie in a step, or, where no step is taken, the rows of y0. */
+  const readAll = (read: ReadStep<A>, index: number): void => {
+    if (!rowTimes) return;
+    const { from, to } = timesOfStep(rowTimes.times, read.span, index);
+    if (to === from) return;
+    const state = readRows(memory, solver.interpolant!, read, rowTimes.times.slice(from, to), {
+      rows: rowTimes.rows.slice(from, to),
+      count: rowTimes.count,
+    });
+    rows.push({ step: index, from, to, state: memory.hold(state) });
+  };
   const save = (t: number, y: State<A>): void => {
     ts.push(t);
     ys.push(memory.hold(y));
@@ -27,6 +39,8 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
       if (problem.steps) {
         if (index === 0) save(problem.ts[0]!, y);
       } else if (knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
+      if (index === 0 && problem.ts[0] === problem.ts.at(-1))
+        readAll({ span: instant(problem.ts[0]!), y, step: { y, stages: [] } }, 0);
     },
     accepted(step) {
       const { span, index, y, step: taken, last } = step;
@@ -42,16 +56,7 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
         ))
           between.push(memory.hold(state));
       }
-      if (rowTimes) {
-        const { from, to } = timesOfStep(rowTimes.times, span, index);
-        if (to > from) {
-          const state = readRows(memory, solver.interpolant!, read, rowTimes.times.slice(from, to), {
-            rows: rowTimes.rows.slice(from, to),
-            count: rowTimes.count,
-          });
-          rows.push({ step: index, from, to, state: memory.hold(state) });
-        }
-      }
+      readAll(read, index);
       dense?.add(step);
     },
   };

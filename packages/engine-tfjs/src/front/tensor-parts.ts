@@ -79,7 +79,7 @@ function tensorPort<A>(prepared: PreparedField<A>): PartPort<A, Tensor> {
       parts.map((x) => {
         const rows = tidy(() => {
           const [length, count, ...shape] = x.shape;
-          return gather(reshape(x, [length! * count!, ...shape]), tensor1d([...places], 'int32'));
+          return gather(reshape(x, [length * count!, ...shape]), tensor1d([...places], 'int32'));
         });
         const entered = fromTensor(rows);
         dispose(rows);
