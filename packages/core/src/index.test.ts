@@ -37,6 +37,7 @@ describe('the package', () => {
         "isFirstSameAsLast",
         "isFixed",
         "isTableau",
+        "numberThat",
         "ofKind",
         "once",
         "pi",

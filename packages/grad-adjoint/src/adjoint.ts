@@ -16,6 +16,7 @@ import {
   type Steps,
 } from '@odegrad/core';
 import { augmentedField } from './augmented.ts';
+import { augmentedStepping, type Sizes } from './augmented-stepping.ts';
 import { checkAdjointOptions, type AdjointOptions } from './options.ts';
 
 /**
@@ -43,7 +44,8 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
               'times in `ts`, or take an exact gradient.',
           );
         const { engine } = memory;
-        const backward = backwardMethod(method, options);
+        const sizes = { parts: y0.length, parameters: field.parameters.length };
+        const backward = backwardMethod(method, options, sizes);
         const evaluator = stageEvaluator(problem, memory, 'slopes');
         const ys: State<(typeof y0)[number]>[] = [];
         yield* integration(problem, method, memory, {
@@ -57,7 +59,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
 
         return function* (cotangents) {
           type S = typeof y0;
-          const parts = y0.length;
+          const { parts } = sizes;
           const tsBar = ts.map(() => 0);
           const zeros = (like: S): S => like.map((x) => engine.zeros(x));
           const plus = (x: S, y: S): S => combineStates(engine, x, [{ coefficient: 1, value: y }]);
@@ -94,7 +96,6 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                   ]),
                 ),
               }),
-              ...(options.seminorm === false ? {} : { normedParts: 2 * parts }),
             };
             yield* integration(augmented, backward, memory, {
               wants: () => 'nothing',
@@ -138,7 +139,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
 /** The adjoint method with the forward solve's own settings. */
 export const adjoint: GradientStrategy = continuousAdjoint();
 
-function backwardMethod(method: Method, options: AdjointOptions): Method {
+function backwardMethod(method: Method, options: AdjointOptions, sizes: Sizes): Method {
   const { onStep } = method;
   const tolerance = (['rtol', 'atol'] as const).find((name) => options[name] !== undefined);
   if (tolerance && isFixed(method.stepping)) {
@@ -151,11 +152,15 @@ function backwardMethod(method: Method, options: AdjointOptions): Method {
     options.stepping ??
     (isFixed(method.stepping)
       ? method.stepping
-      : {
-          ...method.stepping,
-          rtol: options.rtol ?? method.stepping.rtol,
-          atol: options.atol ?? method.stepping.atol,
-        });
+      : augmentedStepping(
+          {
+            ...method.stepping,
+            rtol: options.rtol ?? method.stepping.rtol,
+            atol: options.atol ?? method.stepping.atol,
+          },
+          sizes,
+          options.seminorm ?? true,
+        ));
   return {
     ...method,
     solver: options.solver ?? method.solver,

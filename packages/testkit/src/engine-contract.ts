@@ -138,7 +138,7 @@ export function describeEngine<A>(contract: EngineContract<A>): void {
       );
     });
 
-    it('scales errors by the tolerance and takes their root mean square', () => {
+    it('scales errors by the tolerance and takes their root mean square, and the largest', () => {
       const positive = fc.double({ min: 1e-6, max: 1, noNaN: true });
       fc.assert(
         fc.property(tensors(3), positive, positive, (entries, rtol, atol) => {
@@ -150,6 +150,9 @@ export function describeEngine<A>(contract: EngineContract<A>): void {
             expect(Math.abs(actual - exact)).toBeLessThanOrEqual(
               (e.length + 8) * 2 * engine.roundoff * exact,
             );
+            const largest = Math.max(...scaled.map(Math.abs));
+            const most = engine.scaledMax(error!, y0!, y1!, { rtol, atol });
+            expect(Math.abs(most - largest)).toBeLessThanOrEqual(8 * 2 * engine.roundoff * largest);
             return undefined;
           });
         }),

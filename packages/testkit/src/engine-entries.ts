@@ -22,6 +22,7 @@ export function describeEntries<A>(
       expect(engine().isFinite(x!)).toBe(true);
       expect(engine().isFinite(y!)).toBe(false);
       expect(engine().scaledNorm(y!, x!, x!, tolerance)).toBe(Infinity);
+      expect(engine().scaledMax(y!, x!, x!, tolerance)).toBe(Infinity);
       return undefined;
     });
   });
@@ -38,10 +39,15 @@ export function describeEntries<A>(
       ]) {
         expect(engine().scaledNorm(none!, some!, none!, tolerance)).toBe(0);
         expect(engine().scaledNorm(none!, none!, none!, tolerance)).toBe(0);
+        expect(engine().scaledMax(none!, some!, none!, tolerance)).toBe(0);
+        expect(engine().scaledMax(none!, none!, none!, tolerance)).toBe(0);
       }
       // Scales ½ and 0 for errors 3 and 4.
       expect(engine().scaledNorm(error!, some!, none!, { rtol: 0.5, atol: 0 })).toBe(Infinity);
-      // Scales 1, ½, 1, ½: the root of the mean of 9, 64, 0 and 0.
+      expect(engine().scaledMax(error!, some!, none!, { rtol: 0.5, atol: 0 })).toBe(Infinity);
+      // Scales 1, ½, 1, ½: the largest is 8 …
+      expect(engine().scaledMax(error!, some!, none!, { rtol: 0.5, atol: 0.5 })).toBe(8);
+      // … and the mean is of 9, 64, 0 and 0.
       const norm = engine().scaledNorm(error!, some!, none!, { rtol: 0.5, atol: 0.5 });
       expect(Math.abs(norm - Math.sqrt(73 / 4))).toBeLessThanOrEqual(16 * engine().roundoff * norm);
       return undefined;

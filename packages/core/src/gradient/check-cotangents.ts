@@ -9,6 +9,7 @@ const RULES: Readonly<Record<keyof ReadCotangents<never>, Rule>> = {
   between: anything,
   rows: anything,
   points: anything,
+  events: anything,
 };
 
 /** Refuses cotangents that are not of what the solution gave. */
@@ -24,7 +25,7 @@ export function checkCotangents<A>(
   if (read.between?.length) checkStates('between', read.between, between.length, parts);
   if (read.rows) checkStates('rows', read.rows, rows.length, parts);
   if (!read.points) return;
-  if (!problem.dense)
+  if (!problem.dense && !problem.ending)
     throw new ArgumentError('`points` are read off a dense solution; solve with `dense: true`.');
   read.points.forEach(({ t, cotangent, rate }, i) => {
     checkPoint(problem, t, `points[${i}]`);

@@ -7,12 +7,14 @@ import {
   checkOptions,
   countOf,
   finite,
+  flag,
   hasMembers,
   notNegative,
   positive,
   valueThat,
   type Rule,
 } from '../arguments/options.ts';
+import { checkTolerances, TOLERANCE_RULES } from './check-tolerances.ts';
 import { checkReadings } from './check-readings.ts';
 import { checkTimes } from './check-times.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
@@ -26,11 +28,11 @@ type MethodOption =
 export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   numSteps: countOf('the number of equal steps between neighbouring output times'),
   stepSize: positive,
-  rtol: notNegative,
-  atol: notNegative,
+  ...TOLERANCE_RULES,
   controller: ofKind(['controller']),
   firstStep: positive,
   minStep: notNegative,
+  force: flag,
   maxStep: positive,
   maxSteps: positive,
   maxBytes: positive,
@@ -63,6 +65,10 @@ export function checkProblem<A>(problem: Problem<A>, method: Method, endless = f
   checkTimes(ts, endless);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
+  if (problem.events?.length)
+    throw new ArgumentError(
+      'This gradient strategy goes back over whole steps, so it serves no events. Take an exact one, such as `symplectic`.',
+    );
   checkReadings(problem, method);
   checkSettings(others);
   check(
@@ -74,13 +80,21 @@ export function checkProblem<A>(problem: Problem<A>, method: Method, endless = f
     checkFixed(stepping, ts);
     return;
   }
-  const { rtol, atol, controller } = stepping;
   checkSettings({ ...stepping });
   // These have no default here.
-  for (const [name, value] of Object.entries({ rtol, atol })) check(name, value, notNegative);
-  check('controller', controller, METHOD_RULES.controller);
-  if (rtol === 0 && atol === 0)
-    throw new ArgumentError('`rtol` and `atol` are both 0; no step could be accepted.');
+  check('controller', stepping.controller, METHOD_RULES.controller);
+  checkTolerances(stepping, y0.length);
+  checkSizes(stepping);
+}
+
+/** Refuses bounds of the step size that are at odds. */
+function checkSizes({ firstStep, minStep = 0, maxStep = Infinity, force }: AdaptiveStepping): void {
+  if (force && minStep === 0)
+    throw new ArgumentError('`force` accepts steps of the size `minStep`; give that too.');
+  if (minStep > maxStep)
+    throw new ArgumentError(`\`minStep\` is ${minStep}, which is above \`maxStep\`, ${maxStep}.`);
+  if (firstStep !== undefined && firstStep < minStep)
+    throw new ArgumentError(`\`firstStep\` is ${firstStep}, which is below \`minStep\`, ${minStep}.`);
 }
 
 function checkSettings(settings: Readonly<Record<string, unknown>>): void {

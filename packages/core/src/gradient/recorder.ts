@@ -2,14 +2,16 @@ import { denseSolution } from './dense-solution.ts';
 import type { Memory } from '../memory/memory.ts';
 import { timesOfStep } from '../stepping/between.ts';
 import type { Watcher } from '../stepping/integrate.ts';
-import { instant } from '../solver/span.ts';
+import { observedStep } from '../stepping/observed-step.ts';
 import { readRows, readStates, type ReadStep } from '../stepping/read-step.ts';
+import { instant, sizeOf } from '../solver/span.ts';
+import type { Ending } from '../types/event.ts';
 import type { State } from '../types/engine.ts';
 import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
 
 /** Takes what is wanted of a solve out of its steps, as these are accepted, and holds it. */
 export interface Recorder<A> extends Required<Pick<Watcher<A>, 'output' | 'accepted'>> {
-  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'at' | 'rate'>;
+  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'ended' | 'at' | 'rate'>;
 }
 
 export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memory: Memory<A>): Recorder<A> {
@@ -18,6 +20,7 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
   const [ys, between]: [State<A>[], State<A>[]] = [[], []];
   const rows: ReadRows<A>[] = [];
   const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
+  let ended: Ending<A> | undefined;
   /** Reads the rows whose times lie in a step, or, where no step is taken, the rows of y0. */
   const readAll = (read: ReadStep<A>, index: number): void => {
     if (!rowTimes) return;
@@ -34,7 +37,16 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
     ys.push(memory.hold(y));
   };
   return {
-    recorded: { ts: problem.steps ? ts : problem.ts, ys, between, rows, ...dense?.readers },
+    recorded: {
+      ts: problem.steps ? ts : problem.ts,
+      ys,
+      between,
+      rows,
+      get ended() {
+        return ended;
+      },
+      ...dense?.readers,
+    },
     output(index, y) {
       if (problem.steps) {
         if (index === 0) save(problem.ts[0]!, y);
@@ -43,10 +55,10 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
         readAll({ span: instant(problem.ts[0]!), y, step: { y, stages: [] } }, 0);
     },
     accepted(step) {
-      const { span, index, y, step: taken, last } = step;
+      const { span, index, y, step: taken, last, end } = step;
       if (problem.steps) save(span.t1, taken.y);
       const read = { span, y, step: taken, last };
-      const within = timesOfStep(times, span, index);
+      const within = timesOfStep(times, { t0: span.t0, t1: end ?? span.t1 }, index);
       if (within.to > within.from) {
         for (const state of readStates(
           memory,
@@ -58,6 +70,9 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
       }
       readAll(read, index);
       dense?.add(step);
+      if (end === undefined) return;
+      const seen = observedStep(memory, solver.interpolant!, read);
+      ended = { t: end, y: memory.hold(seen.at(end)), rate: memory.hold(seen.rate(end)), h: sizeOf(span) };
     },
   };
 }

@@ -191,7 +191,7 @@ export function* sweep<A>(
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
-      if (n === trajectory.length - 1) pullBackEnd(n, outputs.at(-1)!, read?.last());
+      if (n === trajectory.length - 1) pullBackEnd(n, work.end!, read?.last());
       const before = readOff(n - 1);
       // Beyond a jump the first slope is another than the last one before.
       const apart = n > 0 && trajectory.entry(n - 1).lands && isJump(problem, interval);

@@ -6,6 +6,7 @@ export function createLedger(): Ledger {
     phase: 'forward',
     accepted: 0,
     rejected: 0,
+    forced: 0,
     evaluationsForward: 0,
     evaluationsBackward: 0,
     pullbacks: 0,
@@ -23,6 +24,12 @@ export function createLedger(): Ledger {
 export function countEvaluations(ledger: Ledger, count: number): void {
   if (ledger.phase === 'forward') ledger.evaluationsForward += count;
   else ledger.evaluationsBackward += count;
+}
+
+/** Books an attempted step. */
+export function countStep(ledger: Ledger, verdict: 'accepted' | 'rejected' | 'forced'): void {
+  if (verdict === 'forced') ledger.forced += 1;
+  ledger[verdict === 'rejected' ? 'rejected' : 'accepted'] += 1;
 }
 
 /** Books a change of the bytes alive, and of the activations among them. */

@@ -153,6 +153,9 @@ describe('adoption', () => {
       scaledNorm(): number {
         return this.#alive;
       }
+      scaledMax(): number {
+        return this.#alive;
+      }
       isFinite(): boolean {
         return this.#alive >= 0;
       }

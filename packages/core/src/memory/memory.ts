@@ -113,6 +113,7 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       zeros: (like) => adopt(engine.zeros(like)),
       dot: (x, y) => engine.dot(x, y),
       scaledNorm: (error, y0, y1, tolerance) => engine.scaledNorm(error, y0, y1, tolerance),
+      scaledMax: (error, y0, y1, tolerance) => engine.scaledMax(error, y0, y1, tolerance),
       isFinite: (x) => engine.isFinite(x),
       bytes: (x) => engine.bytes(x),
       ...(engine.mixRows && { mixRows: (count, terms) => adopt(engine.mixRows!(count, terms)) }),

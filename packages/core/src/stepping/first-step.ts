@@ -1,5 +1,5 @@
-import { combineStates, scaledNormOfState } from '../memory/state.ts';
-import type { AdaptiveStepping } from '../types/problem.ts';
+import type { ErrorNorm } from './error-norm.ts';
+import { combineStates } from '../memory/state.ts';
 import type { Stage, StageEvaluator } from '../types/solver.ts';
 
 /**
@@ -11,13 +11,12 @@ export function firstStep<A>(
   first: Stage<A>,
   towards: number,
   order: number,
-  stepping: AdaptiveStepping,
-  parts: number | undefined,
+  errorNorm: ErrorNorm<A>,
 ): number {
   const { engine } = evaluator;
   const { t, y } = first;
   const slope = first.slope!;
-  const norm = (x: typeof y): number => scaledNormOfState(engine, x, y, y, stepping, parts);
+  const norm = (x: typeof y): number => errorNorm(x, y, y);
   const length = Math.abs(towards - t);
   const [d0, d1] = [norm(y), norm(slope)];
   // A norm that is not finite (a component that is 0 with atol 0) says nothing about scale: as if there were none.

@@ -1,4 +1,5 @@
 import { SolveError } from '../arguments/errors.ts';
+import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { drain, reachedAt } from './progress.ts';
@@ -11,6 +12,7 @@ import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { isRead, reads } from './between.ts';
+import { observedStep } from './observed-step.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -26,6 +28,8 @@ export interface AcceptedStep<A> extends Proposal {
   readonly step: TakenStep<A>;
   /** The stage at its end, where that is known or something within the step is read. */
   readonly last?: Stage<A> | undefined;
+  /** Where the solve ends, if it ends within the step or at its end. */
+  readonly end?: number | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -86,6 +90,7 @@ export function* integration<A>(
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
     let pauses = true;
+    let ended = false;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       throw new SolveError(code, message, {
         t,
@@ -139,7 +144,8 @@ export function* integration<A>(
     /** Goes on to the end of a step, or stays where it is rejected. */
     const settle = (proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
-      const accept = pace.judge(proposal, y, step);
+      const verdict = pace.judge(proposal, y, step);
+      const accept = verdict !== 'rejected';
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
       const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
@@ -148,14 +154,14 @@ export function* integration<A>(
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
+      const end = accept
+        ? problem.ending?.(observedStep(memory, solver.interpolant!, { span, y, step, last }))
+        : undefined;
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last, end });
       if (first) dropStage(memory, first);
       first = next;
-      if (!accept) {
-        if (ledger.phase === 'forward') ledger.rejected += 1;
-        return;
-      }
-      if (ledger.phase === 'forward') ledger.accepted += 1;
+      if (ledger.phase === 'forward') countStep(ledger, verdict);
+      if (!accept) return;
       memory.hold(step.y);
       memory.drop(y);
       y = step.y;
@@ -168,7 +174,8 @@ export function* integration<A>(
         pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
         method.onStep?.(pause);
       }
-      if (!lands) return;
+      ended = end !== undefined;
+      if (!lands || (ended && end !== t)) return;
       checkFinite(interval, 0);
       reach();
     };
@@ -179,7 +186,8 @@ export function* integration<A>(
       while (reached < ts.length && ts[reached] === t);
     };
     reach();
-    while (reached < ts.length) {
+    const isOver = (): boolean => ended || reached === ts.length;
+    while (!isOver()) {
       memory.scope(() => {
         const wanted = watcher.wants(steps);
         const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;

@@ -1,8 +1,9 @@
 import { createBarrier } from './barrier.ts';
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError, SolveError } from '../arguments/errors.ts';
+import { errorNorm as normOf } from './error-norm.ts';
 import { firstStep } from './first-step.ts';
-import { scaledNormOfState } from '../memory/state.ts';
+import { stepLimits } from './step-limits.ts';
 import { besideJumps } from '../solver/span.ts';
 import type {
   AdaptiveStepping,
@@ -27,13 +28,16 @@ export interface Proposal {
   readonly lands: boolean;
 }
 
+/** Whether an attempt counts; one that is forced does though its error was too large. */
+type Verdict = 'accepted' | 'rejected' | 'forced';
+
 /** Where steps begin and end: by count, or by error. One for each solve. */
 export interface Pace<A> {
   readonly adaptive: boolean;
   /** The next steps, up to `limit` as far as they are known: one at least where the last output time is not reached. */
   propose(t: number, steps: number, limit: number): readonly Proposal[];
-  /** Whether the attempted step is accepted. */
-  judge(proposal: Proposal, y: State<A>, step: Step<A>): boolean;
+  /** What becomes of the attempted step. */
+  judge(proposal: Proposal, y: State<A>, step: Step<A>): Verdict;
   /** Scaled error of the last attempt. */
   readonly errorNorm: number | undefined;
 }
@@ -57,13 +61,16 @@ export function stepsOver(problem: StepTimesOf, stepping: FixedStepping): number
 }
 
 /** The times that steps land on, and how many lie between. */
-type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
+type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'resumedFrom'>;
 
 /**
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
- * lies between them is filled with equal steps none of which is larger.
+ * lies between them is filled with equal steps none of which is larger; so is the rest of an interval in which a solve resumes.
  */
-function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
+function countsOf(
+  { ts, knots, resumedFrom = ts[0]! }: StepTimesOf,
+  stepping: FixedStepping,
+): readonly number[] {
   const isCounted = (i: number): boolean => {
     const { counts, output } = knots?.get(i) ?? { output: true };
     return counts ?? output;
@@ -74,9 +81,10 @@ function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly
       [from, to] = [i, i + 1];
       while (to < ts.length - 1 && !isCounted(to)) to += 1;
     }
-    const whole = stepsIn(ts[from]!, ts[to]!, stepping);
-    if (to === from + 1) return whole;
-    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - ts[from]!) / whole };
+    const start = from === 0 ? resumedFrom : ts[from]!;
+    const whole = stepsIn(start, ts[to]!, stepping);
+    if (to === from + 1 && start === ts[from]) return whole;
+    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - start) / whole };
     return stepsIn(ts[i]!, tb, even);
   });
 }
@@ -136,7 +144,7 @@ export function fixedPace<A>(problem: Problem<A>, stepping: FixedStepping): Pace
       }
       return proposals;
     },
-    judge: () => true,
+    judge: () => 'accepted',
   };
 }
 
@@ -153,7 +161,7 @@ export function adaptivePace<A>(
   evaluator: StageEvaluator<A>,
 ): Pace<A> {
   const { solver } = method;
-  const { ts, normedParts } = problem;
+  const { ts } = problem;
   const seen = seenSpan(problem);
   if (solver.embeddedOrder === undefined) {
     throw new ArgumentError(
@@ -162,12 +170,11 @@ export function adaptivePace<A>(
     );
   }
   const order = Math.min(solver.order, solver.embeddedOrder) + 1;
+  const norm = normOf(evaluator.engine, stepping);
   const sign = Math.sign(ts.at(-1)! - ts[0]!);
   const barrier = createBarrier({ t0: ts[0]!, t1: ts.at(-1)! }, evaluator.engine.roundoff);
-  const bound = (h: number): number => Math.min(h, stepping.maxStep ?? Infinity);
-  let h = bound(
-    stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, stepping, normedParts),
-  );
+  const limits = stepLimits(stepping);
+  let h = limits.guessed(stepping.firstStep ?? firstStep(evaluator, first!, ts.at(-1)!, order - 1, norm));
   let interval = 0;
   let norms: readonly number[] = [];
   let errorNorm: number | undefined;
@@ -195,43 +202,33 @@ export function adaptivePace<A>(
       // A step one per cent longer beats a sliver of a step after it.
       const spanTo = (t1: number): Span =>
         seen({ t0: t, t1 }, { interval, first: t === ts[interval], lands: t1 === tb });
-      if (left <= bound(h * 1.01)) return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
-      // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
-      const scale = Math.max(Math.abs(t), left === Infinity ? 0 : Number.EPSILON * left);
-      const smallest = Math.max(stepping.minStep ?? 0, 4 * Number.EPSILON * scale);
-      if (!(h >= smallest) || t + sign * h === t) {
-        const finite = errorNorm === undefined || Number.isFinite(errorNorm);
-        throw new SolveError(
-          finite ? 'step-underflow' : 'non-finite',
-          finite
-            ? `The step size fell below ${smallest.toExponential(2)}: the error does not shrink with the step. ` +
-                `The tolerance may be below what the arrays' precision resolves (raise rtol or atol), or the ` +
-                `problem stiff or discontinuous here`
-            : `The state or the slope is not finite however small the step. Look at f for a division by zero, ` +
-                `a logarithm or a root of something negative, or an overflow`,
-          { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) },
-        );
-      }
+      if (left <= limits.reach(h * 1.01)) return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
+      limits.check(h, left, { t, steps, ...(errorNorm === undefined ? {} : { errorNorm }) });
       return [{ span: spanTo(t + sign * h), moves: [0, 0], interval, lands: false }];
     },
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
-      errorNorm = scaledNormOfState(evaluator.engine, step.error!, y, step.y, stepping, normedParts);
+      errorNorm = norm(step.error!, y, step.y);
       const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
       if (!Number.isFinite(errorNorm)) barrier.hit(span);
-      if (accept) barrier.passed(span);
-      if (!accept) {
-        h = taken * factor;
+      const isSmallest = limits.forces(h, taken);
+      const forced = !accept && isSmallest && step.y.every((part) => evaluator.engine.isFinite(part));
+      if (!accept && !forced) {
+        // No step of the smallest size is tried again.
+        h = isSmallest ? taken * factor : limits.within(taken * factor);
         rejected = true;
-        return false;
+        return 'rejected';
       }
+      barrier.passed(span);
       const proposed = taken * (rejected ? Math.min(1, factor) : factor);
       const cut = lands && taken < h;
       // A cut step's error says little about the size before the cut.
-      h = bound(cut ? Math.max(h, proposed) : proposed);
-      if (!cut) norms = [errorNorm, ...norms].slice(0, 2);
+      h = limits.within(cut ? Math.max(h, proposed) : proposed);
+      // Nor does one that was forced say how errors go with sizes.
+      if (forced) norms = [];
+      else if (!cut) norms = [errorNorm, ...norms].slice(0, 2);
       rejected = false;
-      return true;
+      return forced ? 'forced' : 'accepted';
     },
   };
 }

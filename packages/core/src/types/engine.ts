@@ -46,6 +46,8 @@ export interface Engine<A> {
    * `NaN` and infinities give `Infinity`.
    */
   scaledNorm(error: A, y0: A, y1: A, tolerance: Tolerance): number;
+  /** The largest of the same entries, without their signs; 0 where there are none. */
+  scaledMax(error: A, y0: A, y1: A, tolerance: Tolerance): number;
   /** Whether every entry is finite. */
   isFinite(x: A): boolean;
   /** Bytes of the array's data. */

@@ -1,4 +1,5 @@
-import type { State, Tolerance } from './engine.ts';
+import type { State } from './engine.ts';
+import type { Ending, Event, Happening, HappeningCotangents, ObservedStep } from './event.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
@@ -29,10 +30,19 @@ export interface Problem<A> {
   readonly steps?: boolean;
   /** Whether the solution is to be read at any time later. It holds the state, the slope and the bumps of every step. */
   readonly dense?: boolean;
+  /** What may happen along the solution. */
+  readonly events?: readonly Event<A>[];
+  /** Jumps of events before a solve fails with `max-events`; 1,000 by default. */
+  readonly maxEvents?: number;
+  /**
+   * Looks at each accepted step, and may end the solve there: gives a time after the start of the step and up to its end. What `events`
+   * are made of.
+   */
+  readonly ending?: (step: ObservedStep<A>) => number | undefined;
+  /** Where the interval between output times began that `ts[0]` lies in, if that is not `ts[0]`. */
+  readonly resumedFrom?: number;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
-  /** How many leading parts of the state enter the error norm (a seminorm); all of them by default. */
-  readonly normedParts?: number;
 }
 
 /** What a time in `Problem.ts` is. */
@@ -78,22 +88,43 @@ export interface ReadCotangents<A> {
   readonly between?: readonly (State<A> | undefined)[];
   /** Of the states of `Solution.rows`. */
   readonly rows?: readonly (State<A> | undefined)[];
-  /** Of what a dense solution gave, in any order. */
+  /** Of what a dense solution gave, in any order; and of any time of a solve that was observed. */
   readonly points?: readonly PointCotangent<A>[];
+  /** Of `Solution.events`. */
+  readonly events?: readonly (HappeningCotangents<A> | undefined)[];
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
 export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
 
+/** One number for all parts of the state, or one for each. */
+export type ByPart = number | readonly number[];
+
+/**
+ * How the scaled errors of all entries make one number: their root mean square, the largest, or what a function makes of the root
+ * mean square of each part, which is to be homogeneous (twice the errors give twice the norm).
+ */
+export type Norm = 'rms' | 'max' | ((byPart: readonly number[]) => number);
+
 /** Steps chosen by a controller from the embedded error. */
-export interface AdaptiveStepping extends Tolerance {
+export interface AdaptiveStepping {
+  readonly rtol: ByPart;
+  /** Infinity for a part leaves that part out of the norm, which makes it a seminorm. */
+  readonly atol: ByPart;
+  /** Default `'rms'`. */
+  readonly norm?: Norm;
   readonly controller: StepSizeController;
   /** Size of the first attempt; by default Hairer's rule. */
   readonly firstStep?: number;
   /** Largest step size, unbounded by default. */
   readonly maxStep?: number;
-  /** Smallest step size; by default what float64 time can resolve. */
+  /**
+   * Smallest step size; by default what float64 time can resolve. Where the error asks for a smaller one the solve fails. A step that
+   * ends on an output time may be smaller.
+   */
   readonly minStep?: number;
+  /** Whether a step of the smallest size is accepted instead, whatever its error; it is counted as `forced`. */
+  readonly force?: boolean;
 }
 
 /** How a problem is solved. */
@@ -145,6 +176,12 @@ export interface Solution<A> {
   readonly between: readonly State<A>[];
   /** What was read of `Problem.rows`, in the order of its times; it lives until `release()`. */
   readonly rows: readonly ReadRows<A>[];
+  /** Where `Problem.ending` ended it; it lives until `release()`. Outputs after it are not there. */
+  readonly ended?: Ending<A> | undefined;
+  /** What happened, in order, where the problem has events. It lives until `release()`. */
+  readonly events?: readonly Happening<A>[];
+  /** Whether an event stopped the solve; `ts`, `ys` and `between` then end before it. */
+  readonly status?: 'end' | 'event';
   readonly stats: Statistics;
   /**
    * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.

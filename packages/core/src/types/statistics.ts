@@ -3,6 +3,8 @@ export interface Statistics {
   /** Accepted and rejected steps of the forward pass. */
   readonly accepted: number;
   readonly rejected: number;
+  /** Accepted steps whose error was too large, at the smallest size with `force`. */
+  readonly forced: number;
   /** Evaluations of the vector field, those that kept activations included. */
   readonly evaluationsForward: number;
   readonly evaluationsBackward: number;

@@ -10,6 +10,7 @@ import {
   gather,
   isFinite as isFiniteElementwise,
   keep,
+  max,
   maximum,
   mean,
   mul,
@@ -26,7 +27,7 @@ import {
   zerosLike,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import type { Engine, RowTerm, Term } from '@odegrad/core';
+import type { Engine, RowTerm, Term, Tolerance } from '@odegrad/core';
 
 /** Up to this size reading a wasm tensor, working on the numbers and writing them back beats its kernels. */
 const SMALL_ON_WASM = 2048;
@@ -73,8 +74,7 @@ export const tensorEngine: Engine<Tensor> = {
   scaledNorm(error, y0, y1, { rtol, atol }) {
     if (error.size === 0) return 0;
     if (!isReadable()) {
-      const scale = (): Tensor => add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
-      const scaled = (): Tensor => where(equal(error, 0), zerosLike(error), div(error, scale()));
+      const scaled = (): Tensor => scaledBy(error, y0, y1, { rtol, atol });
       return finiteOr(Math.sqrt(scalarOf(() => mean(square(scaled())))));
     }
     const [e, a, b] = [read(error), read(y0), read(y1)];
@@ -85,6 +85,25 @@ export const tensorEngine: Engine<Tensor> = {
       total += scaled * scaled;
     }
     return finiteOr(Math.sqrt(total / e.length));
+  },
+
+  scaledMax(error, y0, y1, tolerance) {
+    if (error.size === 0) return 0;
+    if (!isReadable()) {
+      // The largest of numbers among which there is a NaN is another thing on each backend.
+      const scaled = (): Tensor => abs(scaledBy(error, y0, y1, tolerance));
+      if (scalarOf(() => all(isFiniteElementwise(scaled()))) === 0) return Infinity;
+      return scalarOf(() => max(scaled()));
+    }
+    const { rtol, atol } = tolerance;
+    const [e, a, b] = [read(error), read(y0), read(y1)];
+    let largest = 0;
+    for (let i = 0; i < e.length; i++) {
+      if (e[i] === 0) continue;
+      const scaled = Math.abs(e[i]!) / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+      if (!(scaled <= largest)) largest = finiteOr(scaled);
+    }
+    return largest;
   },
 
   isFinite(x) {
@@ -99,6 +118,12 @@ export const tensorEngine: Engine<Tensor> = {
     x.dispose();
   },
 };
+
+/** The entries of `error` in units of what is tolerated. */
+function scaledBy(error: Tensor, y0: Tensor, y1: Tensor, { rtol, atol }: Tolerance): Tensor {
+  const scale = add(mul(maximum(abs(y0), abs(y1)), rtol), atol);
+  return where(equal(error, 0), zerosLike(error), div(error, scale));
+}
 
 const finiteOr = (norm: number): number => (Number.isFinite(norm) ? norm : Infinity);
 

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { isFixed, type Engine, type Method, type Problem, type State } from '@odegrad/core';
+import { isFixed, type ByPart, type Engine, type Method, type Problem, type State } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
 import type { Outputs } from './outputs.ts';
@@ -94,9 +94,10 @@ export function enter<A, S, P extends Part>(
 const warned = new Set<string>();
 
 /** Says once for each engine that tolerances under its rounding errors make a controller chase noise. */
-function warnOfNoise({ name, roundoff }: Engine<unknown>, rtol: number): void {
+function warnOfNoise({ name, roundoff }: Engine<unknown>, byPart: ByPart): void {
   const least = 16 * roundoff;
-  if (!(rtol > 0 && rtol < least) || warned.has(name)) return;
+  const rtol = [byPart].flat().find((x) => x > 0 && x < least);
+  if (rtol === undefined || warned.has(name)) return;
   warned.add(name);
   console.warn(
     `odegrad: rtol = ${rtol} is below what engine '${name}' resolves (unit roundoff ${roundoff.toExponential(1)}): steps ` +

@@ -4,11 +4,13 @@ import type {
   EngineProvider,
   GradientStrategy,
   Ledger,
+  Norm,
   Progress,
   Registry,
   Solver,
   StepSizeController,
 } from '@odegrad/core';
+import type { Tolerances } from './tolerances.ts';
 
 // Editors complete the names that are known; any other string that a plugin registered is as good.
 type Open<Names extends string> = Names | (string & {});
@@ -68,10 +70,19 @@ export interface OdeOptions<A = undefined> {
   readonly numSteps?: number | undefined;
   /** Constant steps: none larger than this, in the unit of `ts`. */
   readonly stepSize?: number | undefined;
-  /** Adaptive steps: the local error is kept below atol + rtol·|y|. Default 1e-3. */
-  readonly rtol?: number | undefined;
-  /** Default 1e-6, in the unit of `y`. */
-  readonly atol?: number | undefined;
+  /**
+   * Adaptive steps: the local error is kept below atol + rtol·|y|. One number, or numbers of the structure of y0: a list for a list of
+   * tensors, a record for a record. Default 1e-3.
+   */
+  readonly rtol?: Tolerances | undefined;
+  /** Default 1e-6, in the unit of `y`. By part, Infinity leaves a part out: its error chooses no step. */
+  readonly atol?: Tolerances | undefined;
+  /**
+   * How the errors of all entries, in units of what is tolerated, make the one number that is to be at most 1: their root mean square
+   * (`'rms'`, the default), the largest (`'max'`), or what a function makes of the root mean squares of y0's parts, in their order.
+   * `(parts) => Math.max(...parts)` holds each part to its tolerance by itself.
+   */
+  readonly norm?: Norm | undefined;
   /** Default `'pi'`. */
   readonly controller?: ControllerName | StepSizeController | undefined;
   /**
@@ -100,7 +111,13 @@ export interface OdeOptions<A = undefined> {
   readonly jumpAt?: readonly number[] | Tensor1D | undefined;
   /** Size of the first attempt. By default chosen from f. */
   readonly firstStep?: number | undefined;
+  /**
+   * The smallest step, but for one that ends on an output time; by default what float64 resolves. Where the error asks for a smaller one
+   * the solve fails with `step-underflow`.
+   */
   readonly minStep?: number | undefined;
+  /** With `minStep`: steps of that size are accepted whatever their error. `stats.forced` counts them. */
+  readonly force?: boolean | undefined;
   readonly maxStep?: number | undefined;
   /** Attempted steps before a solve fails. Default 100 000. */
   readonly maxSteps?: number | undefined;
@@ -110,12 +127,15 @@ export interface OdeOptions<A = undefined> {
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Ends the solve, or its backward pass, with a SolveError `aborted` before the next step. A solve runs in one go: timers,
-   * clicks and `AbortSignal.timeout` wait until it is over and cannot abort it. `onStep` can: it may look at a clock and call
-   * `abort()`.
+   * Ends the solve, or its backward pass, with a SolveError `aborted` before the next step. `odeint` and `solve` run in one go: timers,
+   * clicks and `AbortSignal.timeout` wait until they are over and cannot abort them. `solveAsync` lets them; elsewhere `onStep` may
+   * look at a clock and abort.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each accepted step, and after each step of the backward pass. It may abort `signal`. */
+  /**
+   * Called after each accepted step, and after each step of the backward pass, with the time, the step and, computed when it is read,
+   * the norm of the state. It may abort `signal`. It runs within the solve: to draw or to wait, take `steps` or `solveAsync`.
+   */
   readonly onStep?: ((progress: Progress) => void) | undefined;
   /** Variables to take gradients for. By default the trainable ones that f reads at (t0, y0). */
   readonly params?: readonly Variable[] | undefined;

@@ -115,11 +115,11 @@ describe.each(Object.entries(methods))('times by row, %s', (_, options) => {
           const whole = solve(f, y0, times, { ...settings, outputs: 'interpolate' });
           const own = ts.map((row) => row.map((t) => union.indexOf(t)));
           const read = valuesOf(whole.ys);
-        valuesOf(ragged.ys).forEach((x, place) => {
+          valuesOf(ragged.ys).forEach((x, place) => {
             const [j, b, k] = [Math.floor(place / 8), Math.floor(place / 2) % 4, place % 2];
             expect(Math.abs(x - read[8 * own[b]![j]! + 2 * b + k]!)).toBeLessThan(2e-6);
           });
-          const [a, b] = [ragged.pullback(weight), whole.pullback(masked as tf.Tensor3D)];
+          const [a, b] = [ragged.pullback(weight), whole.pullback(masked)];
           const expected = valuesOf(b.y0);
           valuesOf(a.y0).forEach((x, i) => expect(Math.abs(x - expected[i]!)).toBeLessThan(2e-5));
           // A time that no other row has, and that is not where the solve begins or ends.
@@ -186,7 +186,7 @@ describe('times by row', () => {
       const y0 = stateOf(2);
       const list = [0, 0.3, 1];
       const [rows, plain] = [[list, list], list].map((ts) =>
-        valuesOf(odeint(f, y0, ts, { ...options, outputs: 'interpolate' } as OdeOptions)),
+        valuesOf(odeint(f, y0, ts, { ...options, outputs: 'interpolate' })),
       );
       rows!.forEach((x, i) => expect(Math.abs(x - plain![i]!)).toBeLessThan(1e-6));
       const still = solve(f, y0, [[0.5], [0.5]], options);

@@ -14,6 +14,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { odeint } from './odeint.ts';
 import type { OdeOptions } from './options.ts';
 import { resolveOptions } from './resolve-options.ts';
+import { structureOf } from './structure.ts';
 import { isolated } from '../tape/tape.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -64,7 +65,7 @@ describe('names and values are interchangeable', () => {
   });
 
   it('and the defaults are those that are documented', () => {
-    const { method, gradient, engine, params, dtype } = resolveOptions({ registry });
+    const { method, gradient, engine, params, dtype } = resolveOptions({ registry }, structureOf(y0));
     expect(method.solver.name).toBe('dopri5');
     expect(method.stepping).toEqual({ rtol: 1e-3, atol: 1e-6, controller: registry.get('controller', 'pi') });
     expect(gradient().name).toBe('symplectic');
@@ -76,12 +77,12 @@ describe('names and values are interchangeable', () => {
     const own = createRegistry()
       .use(tableaux)
       .use({ name: 'other', engines: [other] });
-    expect(resolveOptions({ registry: own }).engine).toBe(other);
+    expect(resolveOptions({ registry: own }, structureOf(y0)).engine).toBe(other);
   });
 
   it('and tableaux that are alike are one solver, those that differ are not', () => {
     const solverOf = (solver: ButcherTableau): unknown =>
-      resolveOptions({ registry, solver, numSteps: 1 }).method.solver;
+      resolveOptions({ registry, solver, numSteps: 1 }, structureOf(y0)).method.solver;
     expect(solverOf({ ...rk4 })).toBe(solverOf({ ...rk4 }));
     expect(solverOf({ ...rk4, name: 'other' })).not.toBe(solverOf({ ...rk4 }));
     expect(solverOf({ ...rk4, order: 3 })).not.toBe(solverOf({ ...rk4 }));
@@ -91,7 +92,9 @@ describe('names and values are interchangeable', () => {
     const options = Object.fromEntries(
       ['solver', 'rtol', 'numSteps', 'signal', 'params'].map((k) => [k, undefined]),
     );
-    expect(resolveOptions({ registry, ...options }).method).toEqual(resolveOptions({ registry }).method);
+    expect(resolveOptions({ registry, ...options }, structureOf(y0)).method).toEqual(
+      resolveOptions({ registry }, structureOf(y0)).method,
+    );
   });
 
   it('but the default gradient need not be installed where none is asked for', () => {

@@ -19,6 +19,7 @@ import {
   type Method,
   type Registry,
   type Rule,
+  type Rules,
   type Solver,
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
@@ -27,6 +28,8 @@ import type { OdeOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
 import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
+import type { Structure } from './structure.ts';
+import { byPart } from './tolerances.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
 
@@ -43,11 +46,21 @@ export interface Resolved {
   readonly saved: Saved;
 }
 
-const ADAPTIVE = ['rtol', 'atol', 'controller', 'firstStep', 'minStep', 'maxStep'] as const;
+const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
+
+/** What a function takes as options. */
+export interface Accepted {
+  /** Its name. */
+  readonly of: string;
+  readonly rules: Rules;
+}
 
 /** What each option may be. */
-const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   ...METHOD_RULES,
+  // Looked into beside y0.
+  rtol: () => undefined,
+  atol: () => undefined,
   solver: ofKind(['solver', 'tableau'], true),
   gradient: ofKind(['gradient'], true),
   controller: ofKind(['controller'], true),
@@ -66,8 +79,12 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
-export function resolveOptions(options: OdeOptions<unknown>): Resolved {
-  checkOptions('odeint and solve', options, RULES);
+export function resolveOptions(
+  options: OdeOptions<unknown>,
+  structure: Structure<unknown>,
+  { of, rules }: Accepted = { of: 'odeint and solve', rules: RULES },
+): Resolved {
+  checkOptions(of, options, rules);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
@@ -80,7 +97,7 @@ export function resolveOptions(options: OdeOptions<unknown>): Resolved {
   return {
     method: {
       solver,
-      stepping: resolveStepping(solver, options, registry),
+      stepping: resolveStepping(solver, options, registry, structure),
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
@@ -134,9 +151,10 @@ function resolveStepping(
   solver: Solver,
   options: OdeOptions<unknown>,
   registry: Registry,
+  structure: Structure<unknown>,
 ): FixedStepping | AdaptiveStepping {
   const { numSteps, stepSize, rtol = 1e-3, atol = 1e-6, controller = 'pi' } = options;
-  const { firstStep, minStep, maxStep } = options;
+  const { norm, firstStep, minStep, force, maxStep } = options;
   if (numSteps !== undefined || stepSize !== undefined) {
     if (numSteps !== undefined && stepSize !== undefined) {
       throw new ArgumentError('`numSteps` and `stepSize` both fix the steps; give one of them.');
@@ -158,11 +176,13 @@ function resolveStepping(
     );
   }
   return {
-    rtol,
-    atol,
+    rtol: byPart('rtol', rtol, structure),
+    atol: byPart('atol', atol, structure),
+    ...(norm === undefined ? {} : { norm }),
     controller: typeof controller === 'string' ? lookUp(registry, 'controller', controller) : controller,
     ...(firstStep === undefined ? {} : { firstStep }),
     ...(minStep === undefined ? {} : { minStep }),
+    ...(force === undefined ? {} : { force }),
     ...(maxStep === undefined ? {} : { maxStep }),
   };
 }

@@ -70,19 +70,11 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  return drain(turnsOf(call, strategy, parameters, false));
+  return drain(runByTurns(call, strategy, parameters, false));
 }
 
-/** The same, pausing after steps where the strategy can. Its first turn is the moment. */
-export function runByTurns<S, P extends Part>(
-  call: Call<S, P>,
-  strategy: GradientStrategy,
-  parameters: Parameters,
-): Turns<Run<P>> {
-  return turnsOf(call, strategy, parameters, true);
-}
-
-function* turnsOf<S, P extends Part>(
+/** The same in turns, if it `pauses`, and the strategy can: after steps. The moment is its first turn. */
+export function* runByTurns<S, P extends Part>(
   call: Call<S, P>,
   strategy: GradientStrategy,
   parameters: Parameters,
@@ -182,30 +174,33 @@ function* pullBack<A, S, P extends Part>(
   { port, shapes, releaseState }: Entered<A, P>,
   outputs: Outputs,
   solution: Solution<A>,
-  { call, parameters, cotangents, points: given, byTurns }: Pulled<S, P>,
+  { call, parameters, cotangents, points: read, byTurns }: Pulled<S, P>,
 ): Turns<RunGradient<P>> {
   const { kind, timesTensor, stops } = call;
-  const { ys, read } = cotangents
+  const { ys, read: others } = cotangents
     ? outputs.cotangents(port, solution, cotangents)
     : { ys: solution.ts.map(() => undefined), read: {} };
-  const points = pointsOf(port, given);
-  const within = { ...read, ...(points.length > 0 && { points }) };
+  const points = pointsOf(port, read);
+  const within = { ...others, ...(points.length > 0 && { points }) };
   try {
     const gradient =
       byTurns && solution.pullbackBySteps
         ? yield* solution.pullbackBySteps(ys, within)
         : solution.pullback(ys, within);
+    // A tidy that is open in the last turn is nobody's.
+    const given = (part: P): P => (byTurns ? kind.keep([part])[0]! : part);
+    const leave = (x: A, shape: Shape): P => given(port.leave(x, shape));
     const parts = {
-      y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
-      parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
-      ts: timesTensor && outputs.timeGradient(kind, gradient),
-      jumpAt: stops.jumpsTensor && outputs.jumpGradient(kind, gradient),
+      y0: gradient.y0.map((x, i) => leave(x, shapes[i]!)),
+      parameters: gradient.parameters.map((x, i) => leave(x, parameters[i]!.shape)),
+      ts: timesTensor && given(outputs.timeGradient(kind, gradient)),
+      jumpAt: stops.jumpsTensor && given(outputs.jumpGradient(kind, gradient)),
     };
     releaseState(gradient.y0);
     releaseState(gradient.parameters);
     return parts;
   } finally {
-    const lists = [ys, read.between ?? [], read.rows ?? [], points.map(({ cotangent }) => cotangent)];
+    const lists = [ys, others.between ?? [], others.rows ?? [], points.map(({ cotangent }) => cotangent)];
     for (const state of lists.flat()) if (state) releaseState(state);
   }
 }

@@ -42,7 +42,7 @@ afterEach(() => {
 /** The last entry of a trajectory, or a trajectory of zeros with a last entry of ones. */
 const last = (x: tf.Tensor): number[] => [...x.dataSync()].slice(-2);
 const atEnd = (x: tf.Tensor): tf.Tensor =>
-  tf.concat([tf.zerosLike(tf.slice(x, 0, x.shape[0]! - 1)), tf.ones([1, ...x.shape.slice(1)])]);
+  tf.concat([tf.zerosLike(tf.slice(x, 0, x.shape[0] - 1)), tf.ones([1, ...x.shape.slice(1)])]);
 const numbersOf = ({ y0: y, ts }: OdeGradient<typeof y0>): number[] =>
   [y.x, y.v, ...(ts ? [ts] : [])].flatMap((x) => [...x.dataSync()]);
 

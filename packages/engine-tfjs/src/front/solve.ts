@@ -1,12 +1,12 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
-import type { Statistics } from '@odegrad/core';
+import { drain, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { checkPoints, pointReader, type OdePoint, type PointTimes } from './points.ts';
 import { readsOf, variablesOf } from './reads.ts';
-import { run, type Run } from './run.ts';
+import { runByTurns, type Run, type RunGradient } from './run.ts';
 import type {
   ArgGradients,
   CotangentOf,
@@ -18,6 +18,7 @@ import type {
   VectorFieldFunction,
 } from './state.ts';
 import type { Shape } from '../tape/shape.ts';
+import { unhurried, type Turns } from './turns.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
 export interface OdeSolution<S, A = undefined> {
@@ -48,6 +49,14 @@ export interface OdeSolution<S, A = undefined> {
    * doubles: plain values.
    */
   pullback(cotangents: CotangentOf<S> | undefined, points?: readonly OdePoint<S>[]): OdeGradient<S, A>;
+  /**
+   * The same in turns, as `solveAsync`; one at a time. Where it fails or is aborted, or the solution is disposed of meanwhile, it
+   * rejects, and what was kept for `pullback` is gone.
+   */
+  pullbackAsync(
+    cotangents: CotangentOf<S> | undefined,
+    points?: readonly OdePoint<S>[],
+  ): Promise<OdeGradient<S, A>>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -83,21 +92,32 @@ export function solve<const S extends OdeState, A = undefined>(
   options: OdeOptions<A> = {},
 ): OdeSolution<S, A> {
   const call = checkCall<S, A>(f, y0, ts, options);
-  return call.args.releasedOnError(() => solveCall<S, A, Part>(call));
+  return call.args.releasedOnError(() => drain(solving<S, A, Part>(call)));
 }
 
-function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
+/** A checked solve: in one turn, or with `every` in turns. */
+export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number): Turns<OdeSolution<S, A>> {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const variables = variablesOf(call, reads);
   const { args } = call;
   const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
-  const solved = run(call, strategy, {
-    parameters,
-    reads,
-    ...(!call.params && { isMissed: hasDerivative }),
-  });
+  const missed = call.params ? {} : { isMissed: hasDerivative };
+  const solved = yield* runByTurns(call, strategy, { parameters, reads, ...missed }, every !== undefined);
   const trajectories = kept(solved, call);
+  const named = (gradient: RunGradient<P>): OdeGradient<S, A> => {
+    const result = {
+      y0: call.structure.unflatten(gradient.y0),
+      parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
+      args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
+      ...(gradient.ts ? { ts: gradient.ts } : {}),
+      ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
+    };
+    // The kind of parts was told from y0, and so was S; args keep their structure.
+    return result as unknown as OdeGradient<S, A>;
+  };
+  const checked = (cotangents: CotangentOf<S> | undefined, points: readonly OdePoint<S>[] = []) =>
+    [checkCotangents(cotangents, call, solved.leading), checkPoints(points, call)] as const;
   return {
     ts: solved.ts,
     at: pointReader(call, solved, 'at'),
@@ -107,20 +127,9 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     solver: call.method.solver.name,
     gradient: strategy.name,
     engine: solved.engine,
-    pullback(cotangents, points = []) {
-      const gradient = solved.pullback(
-        checkCotangents(cotangents, call, solved.leading),
-        checkPoints(points, call),
-      );
-      const result = {
-        y0: call.structure.unflatten(gradient.y0),
-        parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
-        args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
-        ...(gradient.ts ? { ts: gradient.ts } : {}),
-        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
-      };
-      // The kind of parts was told from y0, and so was S; args keep their structure.
-      return result as unknown as OdeGradient<S, A>;
+    pullback: (cotangents, points) => named(solved.pullback(...checked(cotangents, points))),
+    async pullbackAsync(cotangents, points) {
+      return named(await unhurried(solved.pullbackByTurns(...checked(cotangents, points)), every));
     },
     dispose() {
       call.kind.dispose(trajectories);

@@ -1,5 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core';
-import { ArgumentError } from '@odegrad/core';
+import { ArgumentError, suggest } from '@odegrad/core';
 import { describe } from './describe.ts';
 import { isFloat64Part } from './float64-parts.ts';
 import type { Part } from './parts.ts';
@@ -12,8 +12,8 @@ type ReadPart<P> = (part: unknown, name: string, i: number) => P;
 export interface Structure<S> {
   /** A name for each part, for messages: `y0`, `y0[1]`, `y0.position`. */
   names(of: string): readonly string[];
-  /** The parts of a value of this structure. */
-  flatten<P>(value: unknown, of: string, read: ReadPart<P>): P[];
+  /** The parts of a value of this structure; `what` they are, for messages: tensors by default. */
+  flatten<P>(value: unknown, of: string, read: ReadPart<P>, what?: string): P[];
   unflatten(parts: readonly Part[]): LikeState<S>;
 }
 
@@ -40,10 +40,10 @@ function tuple<S>(length: number): Structure<S> {
   const names = (of: string): string[] => Array.from({ length }, (_, i) => `${of}[${i}]`);
   return {
     names,
-    flatten(value, of, read) {
+    flatten(value, of, read, what = 'tensors') {
       if (!Array.isArray(value) || value.length !== length) {
         throw new ArgumentError(
-          `${of} must be an array of ${length} tensors like y0, not ${describe(value)}.`,
+          `${of} must be an array of ${length} ${what} like y0, not ${describe(value)}.`,
         );
       }
       return names(of).map((name, i) => read(value[i], name, i));
@@ -58,9 +58,11 @@ function recordOf<S>(keys: readonly string[]): Structure<S> {
     flatten(value, of, read) {
       const given = isRecord(value) ? Object.keys(value) : [];
       if (!isRecord(value) || given.length !== keys.length || !keys.every((key) => key in value)) {
+        const unknown = given.find((key) => !keys.includes(key));
         throw new ArgumentError(
           `${of} must be a record with the keys of y0, ${keys.join(', ')}, not ` +
-            `${given.length > 0 ? `one with ${given.join(', ')}` : describe(value)}.`,
+            `${given.length > 0 ? `one with ${given.join(', ')}` : describe(value)}.` +
+            (unknown === undefined ? '' : suggest(unknown, keys)),
         );
       }
       return keys.map((key, i) => read(value[key], `${of}.${key}`, i));

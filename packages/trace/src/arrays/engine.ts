@@ -56,6 +56,17 @@ export function arrayEngine(
       const norm = Math.sqrt(sum / Math.max(1, e.length));
       return Number.isNaN(norm) ? Infinity : norm;
     },
+    scaledMax(error, y0, y1, { rtol, atol }) {
+      const [e, a, b] = [data(error), data(y0), data(y1)];
+      let largest = 0;
+      for (let i = 0; i < e.length; i++) {
+        if (e[i] === 0) continue;
+        const ratio = Math.abs(e[i]!) / (atol + rtol * Math.max(Math.abs(a[i]!), Math.abs(b[i]!)));
+        // NaN is not below anything.
+        if (!(ratio <= largest)) largest = Number.isNaN(ratio) ? Infinity : ratio;
+      }
+      return largest;
+    },
     isFinite(x) {
       // One entry that is not finite makes the sum of x − x not 0.
       const a = data(x);

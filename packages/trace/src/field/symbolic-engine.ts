@@ -43,6 +43,7 @@ export function symbolicEngine(builder: ProgramBuilder): Engine<number> {
     },
     dot: unknown,
     scaledNorm: unknown,
+    scaledMax: unknown,
     isFinite: unknown,
     bytes: (x) => bytesOf({ shape: builder.shape(x), dtype: 'float32' }, 4),
     release: () => undefined,
