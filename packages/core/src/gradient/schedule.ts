@@ -98,10 +98,24 @@ export function scheduled(options: Schedule): GradientStrategy {
             outputs[i] = y;
             recorder.output(i, y);
           },
+          failed: recorder.failed,
         });
         const stepper = createStepper(problem, solver, memory);
-        const { rows } = recorder.recorded;
-        const work = { problem, method, solver, memory, kernel, stepper, trajectory, plan, outputs, rows };
+        const { rows, failed } = recorder.recorded;
+        const end = failed?.y ?? outputs.at(-1)!;
+        const work = {
+          problem,
+          method,
+          solver,
+          memory,
+          kernel,
+          stepper,
+          trajectory,
+          plan,
+          outputs,
+          end,
+          rows,
+        };
         return (cotangents, read) => sweep(work, cotangents, read);
       }),
     ),

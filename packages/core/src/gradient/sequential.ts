@@ -43,6 +43,7 @@ export function sequentialKernel<A>(field: VectorField<A>, solver: Solver, longe
       trajectory,
       plan,
       outputs: [],
+      end: undefined,
       rows: [],
     };
     return {

@@ -190,7 +190,7 @@ export function* sweep<A>(
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
-      if (n === trajectory.length - 1) pullBackEnd(n, outputs.at(-1)!, read?.last());
+      if (n === trajectory.length - 1) pullBackEnd(n, work.end!, read?.last());
       const before = readOff(n - 1);
       // Beyond a jump the first slope is another than the last one before.
       const apart = n > 0 && trajectory.entry(n - 1).lands && isJump(problem, interval);
@@ -221,13 +221,17 @@ export function* sweep<A>(
 
   const close = memory.open();
   try {
+    if (trajectory.length > 0) joinLambda(within.end);
     for (let n = trajectory.length - 1; n >= 0;) {
       n = back(n);
       if (pause && pauses) pauses = (yield pause) !== 'rest';
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
-    if (trajectory.length === 0) for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    if (trajectory.length === 0) {
+      joinLambda(within.end);
+      for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
     return {

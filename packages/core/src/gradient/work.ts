@@ -19,6 +19,8 @@ export interface Sweep<A> {
   readonly plan: Plan;
   /** The state at each output time. */
   readonly outputs: readonly State<A>[];
+  /** The state at the end of the last step. */
+  readonly end: State<A> | undefined;
   /** The rows that were read off steps. */
   readonly rows: readonly ReadRows<A>[];
 }

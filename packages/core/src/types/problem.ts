@@ -1,4 +1,5 @@
 import type { State } from './engine.ts';
+import type { Failure } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
@@ -78,6 +79,8 @@ export interface ReadCotangents<A> {
   readonly rows?: readonly (State<A> | undefined)[];
   /** Of what a dense solution gave, in any order. */
   readonly points?: readonly PointCotangent<A>[];
+  /** Of `Solution.failed.y`. */
+  readonly end?: State<A> | undefined;
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
@@ -119,6 +122,11 @@ export interface Method {
   readonly stepping: FixedStepping | AdaptiveStepping;
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
+  /**
+   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow` or `non-finite`: by default it throws. With 'return' its
+   * solution has what was reached, and `failed`. Each state is then looked at for whether it is finite before it counts.
+   */
+  readonly onFailure?: 'throw' | 'return';
   /**
    * Looked at before each attempted step, and before each step of the backward pass. A solve that runs in one go no timer and no
    * event can abort; `onStep` can.
@@ -162,6 +170,8 @@ export interface Solution<A> {
   readonly between: readonly State<A>[];
   /** What was read of `Problem.rows`, in the order of its times; it lives until `release()`. */
   readonly rows: readonly ReadRows<A>[];
+  /** Where the solve stopped that could not go on (`Method.onFailure`). What lies beyond is in none of the lists. */
+  readonly failed?: Failure<A> | undefined;
   readonly stats: Statistics;
   /**
    * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.
