@@ -57,8 +57,10 @@ describe.each(strategies.map((strategy) => [strategy.name, strategy] as const))(
         const method: Method =
           kind === 'constant' ? { solver: rungeKutta(rk4), stepping: { stepSize: 0.125 } } : adaptive();
         const ledger = createLedger();
+        // Some lie in the last step.
+        const times = Array.from({ length: 99 }, (_, i) => 0.04 * (i + 1) + 0.003);
         const stopped = strategy.solve(
-          { ...problem, timeGradients },
+          { ...problem, timeGradients, between: times },
           {
             ...method,
             maxSteps: 14,
@@ -70,7 +72,9 @@ describe.each(strategies.map((strategy) => [strategy.name, strategy] as const))(
         expect(error).toMatchObject({ code: 'max-steps', t });
         expect(stopped.ts).toEqual([0, 0.5, 1, 2, 4].filter((time) => time <= t));
         expect(stopped.ys).toHaveLength(stopped.ts.length);
-        const whole = strategy.solve({ ...problem, ts: [...stopped.ts, t], timeGradients }, method);
+        const between = times.slice(0, stopped.between.length);
+        expect(between).toEqual(times.filter((time) => time <= t));
+        const whole = strategy.solve({ ...problem, ts: [...stopped.ts, t], timeGradients, between }, method);
         // The same steps, but the last may be cut otherwise.
         const near = (x: number, y: number): void => {
           expect(Math.abs(x - y)).toBeLessThan(1e-12);
@@ -84,9 +88,14 @@ describe.each(strategies.map((strategy) => [strategy.name, strategy] as const))(
           near(x, whole.ys.at(-1)![0]![k]!);
         });
         const given = stopped.ts.map((_, i) => cotangent(i));
-        for (const end of [cotangent(9), undefined]) {
-          const some = numbers(stopped.pullback(given, { end }), release);
-          const all = numbers(whole.pullback([...given, end]), release);
+        const within = between.map((_, i) => (i % 2 === 0 ? undefined : cotangent(i)));
+        for (const [end, read] of [
+          [cotangent(9), within],
+          [undefined, within],
+          [cotangent(8), []],
+        ] as const) {
+          const some = numbers(stopped.pullback(given, { end, between: read }), release);
+          const all = numbers(whole.pullback([...given, end], { between: read }), release);
           some.list.flat().forEach((x, i) => {
             near(x, all.list.flat()[i]!);
           });
