@@ -3,7 +3,7 @@ const test = '\\.test\\.ts$';
 const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
 // The rooms of a package, each of which imports those before it alone.
 const rooms = {
-  core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'gradient'],
+  core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'events', 'gradient'],
   'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
   trace: ['ir', 'arrays', 'passes', 'tracing', 'field'],
   'engine-wasm': ['encode', 'functions', 'nests', 'lower', 'runtime', 'field'],

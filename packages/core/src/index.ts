@@ -45,7 +45,7 @@ export type { Measurement, Outlook, Restored, Retention } from './gradient/reten
 export { forward, scheduled, type Schedule } from './gradient/schedule.ts';
 export { solution, solutionBySteps, stepwise, type Pullback } from './gradient/solution.ts';
 export { drain } from './stepping/progress.ts';
-export { stream } from './stepping/stream.ts';
+export { stream } from './gradient/stream.ts';
 export { sequentialKernel } from './gradient/sequential.ts';
 export { instant, sizeOf, stageTime } from './solver/span.ts';
 export { combineStates, dotStates, stateBytes } from './memory/state.ts';
@@ -56,6 +56,7 @@ export { verifyTableau } from './solver/verify-tableau.ts';
 export type { ButcherTableau, ContinuousExtension } from './types/tableau.ts';
 export type { Level, TrajectoryView } from './gradient/trajectory.ts';
 export type * from './types/engine.ts';
+export type * from './types/event.ts';
 export type * from './types/failure.ts';
 export type * from './types/field.ts';
 export type * from './types/kernel.ts';

@@ -21,7 +21,8 @@ export class EngineError extends Error {
 }
 
 /** Why a solve could not go on. */
-export type SolveErrorCode = 'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget';
+export type SolveErrorCode =
+  'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget' | 'max-events';
 
 /** Where a solve was when it failed. */
 export interface SolveErrorDetails {

@@ -10,6 +10,7 @@ const RULES: Readonly<Record<keyof ReadCotangents<never>, Rule>> = {
   rows: anything,
   points: anything,
   end: anything,
+  events: anything,
 };
 
 /** Refuses cotangents that are not of what the solution gave. */
@@ -30,7 +31,7 @@ export function checkCotangents<A>(
     checkState('end', read.end, parts);
   }
   if (!read.points) return;
-  if (!problem.dense)
+  if (!problem.dense && !problem.ending)
     throw new ArgumentError('`points` are read off a dense solution; solve with `dense: true`.');
   read.points.forEach(({ t, cotangent, rate }, i) => {
     checkPoint([problem.ts[0]!, failed?.t ?? problem.ts.at(-1)!], t, `points[${i}]`);

@@ -52,17 +52,24 @@ export const STEPPING_RULES: Readonly<Record<'numSteps' | 'stepSize', Rule>> = {
   stepSize: METHOD_RULES.stepSize,
 };
 
-/** Refuses a problem and settings that make no sense, saying what is wrong and what would do. */
-export function checkProblem<A>(problem: Problem<A>, method: Method): void {
+/**
+ * Refuses a problem and settings that make no sense, saying what is wrong and what would do. With `endless` the last time may be
+ * infinite.
+ */
+export function checkProblem<A>(problem: Problem<A>, method: Method, endless = false): void {
   check('problem', problem, valueThat('{ field, y0, ts }', isObject));
   check('method', method, valueThat('{ solver, stepping, … }', isObject));
   const { field, y0, ts } = problem;
   check('field', field, valueThat('a vector field { engine, parameters, evaluate, linearize }', isField));
   check('y0', y0, valueThat('a list of arrays', Array.isArray));
   if (y0.length === 0) throw new ArgumentError('y0 has no parts; give at least one array.');
-  checkTimes(ts);
+  checkTimes(ts, endless);
   const { solver, stepping, ...others } = method;
   check('solver', solver, ofKind(['solver']));
+  if (problem.events?.length)
+    throw new ArgumentError(
+      'This gradient strategy goes back over whole steps, so it serves no events. Take an exact one, such as `symplectic`.',
+    );
   checkReadings(problem, method);
   checkSettings(others);
   check(
@@ -117,9 +124,25 @@ function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
       ? (['numSteps', stepping.numSteps] as const)
       : (['stepSize', stepping.stepSize] as const);
   check(name, value, STEPPING_RULES[name]);
+  if (Math.abs(ts.at(-1)!) === Infinity) {
+    checkEndless(stepping, ts[0]!);
+    return;
+  }
   const steps = stepsOver({ ts }, stepping);
   if (Number.isSafeInteger(steps)) return;
   throw new ArgumentError(`\`${name}\` is ${value}, which makes ${steps} steps; take fewer.`);
+}
+
+/** Refuses steps of constant size that get nowhere, however many. */
+function checkEndless(stepping: FixedStepping, start: number): void {
+  if ('numSteps' in stepping)
+    throw new ArgumentError('`numSteps` divides the way to an end, and there is none; give `stepSize`.');
+  const { stepSize } = stepping;
+  if (start + stepSize !== start && start - stepSize !== start) return;
+  throw new ArgumentError(
+    `\`stepSize\` is ${stepSize}, which is lost beside the start, t = ${start}. Take larger steps, or give times relative to ` +
+      `the start.`,
+  );
 }
 
 const isObject = (value: unknown): boolean => hasMembers(value, {});

@@ -45,7 +45,7 @@ export function readingsOf<A>(
   const times = {
     ...(problem.between && { between: problem.between.map(() => 0) }),
     ...(problem.rows && { rows: problem.rows.times.map(() => 0) }),
-    ...(problem.dense && { points: points.map(() => 0) }),
+    ...((problem.dense ?? problem.ending) && { points: points.map(() => 0) }),
   };
   const put = (list: number[], i: number) => (derivative: number) => void (list[i] = derivative);
   const single: Reading<A>[] = [

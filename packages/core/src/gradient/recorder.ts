@@ -2,7 +2,10 @@ import { denseSolution } from './dense-solution.ts';
 import type { Memory } from '../memory/memory.ts';
 import { timesOfStep } from '../stepping/between.ts';
 import type { Watcher } from '../stepping/integrate.ts';
+import { observedStep } from '../stepping/observed-step.ts';
 import { readRows, readStates } from '../stepping/read-step.ts';
+import { sizeOf } from '../solver/span.ts';
+import type { Ending } from '../types/event.ts';
 import type { State } from '../types/engine.ts';
 import type { Failure } from '../types/failure.ts';
 import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
@@ -10,7 +13,7 @@ import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
 /** Takes what is wanted of a solve out of its steps, as these are accepted, and holds it. */
 export interface Recorder<A>
   extends Required<Pick<Watcher<A>, 'output' | 'accepted'>>, Pick<Watcher<A>, 'failed'> {
-  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'failed' | 'at' | 'rate'>;
+  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'ended' | 'failed' | 'at' | 'rate'>;
 }
 
 export function createRecorder<A>(
@@ -25,6 +28,7 @@ export function createRecorder<A>(
   const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
   let reached = 0;
   let failed: Failure<A> | undefined;
+  let ended: Ending<A> | undefined;
   const save = (t: number, y: State<A>): void => {
     ts.push(t);
     ys.push(memory.hold(y));
@@ -37,6 +41,9 @@ export function createRecorder<A>(
       ys,
       between,
       rows,
+      get ended() {
+        return ended;
+      },
       get failed() {
         return failed;
       },
@@ -55,10 +62,10 @@ export function createRecorder<A>(
       } else if (knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
     },
     accepted(step) {
-      const { span, index, y, step: taken, last } = step;
+      const { span, index, y, step: taken, last, end } = step;
       if (problem.steps) save(span.t1, taken.y);
       const read = { span, y, step: taken, last };
-      const within = timesOfStep(times, span, index);
+      const within = timesOfStep(times, { t0: span.t0, t1: end ?? span.t1 }, index);
       if (within.to > within.from) {
         for (const state of readStates(
           memory,
@@ -79,6 +86,9 @@ export function createRecorder<A>(
         }
       }
       dense?.add(step);
+      if (end === undefined) return;
+      const seen = observedStep(memory, solver.interpolant!, read);
+      ended = { t: end, y: memory.hold(seen.at(end)), rate: memory.hold(seen.rate(end)), h: sizeOf(span) };
     },
   };
 }

@@ -13,6 +13,7 @@ import type { Outlook, Retention } from './retention.ts';
 import { isDifferentiable, type DifferentiableSolver } from '../solver/differentiable.ts';
 import { createStepper, kernelOf } from '../stepping/stepper.ts';
 import { sweep } from './sweep.ts';
+import { withEvents } from '../events/with-events.ts';
 import { createTrajectory, includes, wantedFor, type Level } from './trajectory.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 import type { Solver } from '../types/solver.ts';
@@ -49,7 +50,7 @@ export function scheduled(options: Schedule): GradientStrategy {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    ...stepwise((problem, method) =>
+    ...servingEvents((problem, method) =>
       solutionBySteps(problem, method, function* (memory, recorder) {
         if (keepsBudget) checkBudgeted(problem, name);
         const { stepping } = method;
@@ -76,6 +77,7 @@ export function scheduled(options: Schedule): GradientStrategy {
           seenSpan(problem),
         );
         const outputs: (typeof y0)[] = [];
+        let end: typeof y0 | undefined;
         let asked = -1;
         let level: Level = 'nothing';
         const levelOf = (n: number): Level => {
@@ -93,16 +95,17 @@ export function scheduled(options: Schedule): GradientStrategy {
             const wanted = levelOf(step.index);
             trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
             recorder.accepted(step);
+            if (step.end !== undefined) end = memory.hold(step.step.y);
           },
           output(i, y) {
             outputs[i] = y;
+            end = y;
             recorder.output(i, y);
           },
           failed: recorder.failed,
         });
         const stepper = createStepper(problem, solver, memory);
         const { rows, failed } = recorder.recorded;
-        const end = failed?.y ?? outputs.at(-1)!;
         const work = {
           problem,
           method,
@@ -113,7 +116,7 @@ export function scheduled(options: Schedule): GradientStrategy {
           trajectory,
           plan,
           outputs,
-          end,
+          end: failed?.y ?? end,
           rows,
         };
         return (cotangents, read) => sweep(work, cotangents, read);
@@ -126,7 +129,7 @@ export function scheduled(options: Schedule): GradientStrategy {
 export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
-  ...stepwise((problem, method) =>
+  ...servingEvents((problem, method) =>
     solutionBySteps(problem, method, function* (memory, recorder) {
       yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
       return () => {
@@ -135,6 +138,11 @@ export const forward: GradientStrategy = {
     }),
   ),
 };
+
+/** Both ways of a strategy that goes back over any part of a solve, which is what events need. */
+function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType<typeof stepwise> {
+  return stepwise(withEvents(solveBySteps));
+}
 
 /** The solver, if its steps can be differentiated. */
 function differentiable(solver: Solver, strategy: string): DifferentiableSolver {

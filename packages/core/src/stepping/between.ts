@@ -35,16 +35,17 @@ export function fractionOf({ t0, t1 }: Span, t: number): number {
 }
 
 /** What a solve reads off its steps. */
-type Reads = Pick<Problem<never>, 'between' | 'rows' | 'dense'>;
+type Reads = Pick<Problem<never>, 'between' | 'rows' | 'dense' | 'ending'>;
 
 /** Whether anything is read off steps. */
-export const reads = ({ between = [], rows, dense = false }: Reads): boolean =>
-  dense || between.length > 0 || rows !== undefined;
+export const reads = ({ between = [], rows, dense = false, ending }: Reads): boolean =>
+  dense || between.length > 0 || rows !== undefined || ending !== undefined;
 
 /** Whether something is read within the step, before its end. */
-export function isRead({ between = [], rows, dense = false }: Reads, span: Span): boolean {
+export function isRead({ between = [], rows, dense = false, ending }: Reads, span: Span): boolean {
   return (
     dense ||
+    ending !== undefined ||
     [between, rows?.times ?? []].some((times) => {
       const { from, to } = timesWithin(times, span);
       return to > from && times[from] !== span.t1;

@@ -13,6 +13,7 @@ import type { Stage } from '../types/solver.ts';
 import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { isRead, reads } from './between.ts';
+import { observedStep } from './observed-step.ts';
 
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
@@ -28,6 +29,8 @@ export interface AcceptedStep<A> extends Proposal {
   readonly step: TakenStep<A>;
   /** The stage at its end, where that is known or something within the step is read. */
   readonly last?: Stage<A> | undefined;
+  /** Where the solve ends, if it ends within the step or at its end. */
+  readonly end?: number | undefined;
 }
 
 /** Who watches the loop: says what a step is to keep, and is told what came of it. */
@@ -86,7 +89,7 @@ export function* integration<A>(
     let y = memory.hold(problem.y0);
     let t = ts[0]!;
     let steps = 0;
-    let attempts = 0;
+    let { attempted: attempts = 0 } = problem;
     let reached = 0;
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
@@ -94,6 +97,7 @@ export function* integration<A>(
     let pace: Pace<A> | undefined;
     /** What the loop threw of itself, and not f or somebody who watches. */
     let own: unknown;
+    let ended = false;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
       const errorNorm = pace?.errorNorm;
       const details = { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) };
@@ -155,7 +159,10 @@ export function* integration<A>(
       // What f is on the far side of a jump is another slope.
       const next = !accept ? again : jumps ? undefined : last;
       if (next) holdStage(memory, next);
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last });
+      const end = accept
+        ? problem.ending?.(observedStep(memory, solver.interpolant!, { span, y, step, last }))
+        : undefined;
+      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last, end });
       if (first) dropStage(memory, first);
       first = next;
       if (ledger.phase === 'forward') countStep(ledger, verdict);
@@ -171,7 +178,8 @@ export function* integration<A>(
         pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
         method.onStep?.(pause);
       }
-      if (!lands) return;
+      ended = end !== undefined;
+      if (!lands || (ended && end !== t)) return;
       checkFinite(y, [ts[interval]!, t], 0);
       reach();
     };
@@ -211,9 +219,10 @@ export function* integration<A>(
       });
     };
     reach();
+    const isOver = (): boolean => ended || reached === ts.length;
     try {
       const going = (pace = setOff());
-      while (reached < ts.length) {
+      while (!isOver()) {
         memory.scope(() => {
           advance(going);
         });

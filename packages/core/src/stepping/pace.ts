@@ -61,13 +61,16 @@ export function stepsOver(problem: StepTimesOf, stepping: FixedStepping): number
 }
 
 /** The times that steps land on, and how many lie between. */
-type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots'>;
+type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'resumedFrom'>;
 
 /**
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
- * lies between them is filled with equal steps none of which is larger.
+ * lies between them is filled with equal steps none of which is larger; so is the rest of an interval in which a solve resumes.
  */
-function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly number[] {
+function countsOf(
+  { ts, knots, resumedFrom = ts[0]! }: StepTimesOf,
+  stepping: FixedStepping,
+): readonly number[] {
   const isCounted = (i: number): boolean => {
     const { counts, output } = knots?.get(i) ?? { output: true };
     return counts ?? output;
@@ -78,9 +81,10 @@ function countsOf({ ts, knots }: StepTimesOf, stepping: FixedStepping): readonly
       [from, to] = [i, i + 1];
       while (to < ts.length - 1 && !isCounted(to)) to += 1;
     }
-    const whole = stepsIn(ts[from]!, ts[to]!, stepping);
-    if (to === from + 1) return whole;
-    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - ts[from]!) / whole };
+    const start = from === 0 ? resumedFrom : ts[from]!;
+    const whole = stepsIn(start, ts[to]!, stepping);
+    if (to === from + 1 && start === ts[from]) return whole;
+    const even = whole === Infinity ? stepping : { stepSize: Math.abs(ts[to]! - start) / whole };
     return stepsIn(ts[i]!, tb, even);
   });
 }

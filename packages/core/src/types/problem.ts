@@ -1,5 +1,6 @@
 import type { State } from './engine.ts';
-import type { Failure } from './failure.ts';
+import type { Ending, Event, Happening, HappeningCotangents, ObservedStep } from './event.ts';
+import type { Failure, FailureCode } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
@@ -30,6 +31,19 @@ export interface Problem<A> {
   readonly steps?: boolean;
   /** Whether the solution is to be read at any time later. It holds the state, the slope and the bumps of every step. */
   readonly dense?: boolean;
+  /** What may happen along the solution. */
+  readonly events?: readonly Event<A>[];
+  /** Jumps of events before a solve fails with `max-events`; 1,000 by default. */
+  readonly maxEvents?: number;
+  /**
+   * Looks at each accepted step, and may end the solve there: gives a time after the start of the step and up to its end. What `events`
+   * are made of.
+   */
+  readonly ending?: (step: ObservedStep<A>) => number | undefined;
+  /** Where the interval between output times began that `ts[0]` lies in, if that is not `ts[0]`. */
+  readonly resumedFrom?: number;
+  /** Attempts before, where a solve resumes; they count for `maxSteps`. */
+  readonly attempted?: number;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
 }
@@ -77,10 +91,12 @@ export interface ReadCotangents<A> {
   readonly between?: readonly (State<A> | undefined)[];
   /** Of the states of `Solution.rows`. */
   readonly rows?: readonly (State<A> | undefined)[];
-  /** Of what a dense solution gave, in any order. */
+  /** Of what a dense solution gave, in any order; and of any time of a solve that was observed. */
   readonly points?: readonly PointCotangent<A>[];
   /** Of `Solution.failed.y`. */
   readonly end?: State<A> | undefined;
+  /** Of `Solution.events`. */
+  readonly events?: readonly (HappeningCotangents<A> | undefined)[];
 }
 
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
@@ -172,6 +188,12 @@ export interface Solution<A> {
   readonly rows: readonly ReadRows<A>[];
   /** Where the solve stopped that could not go on (`Method.onFailure`). What lies beyond is in none of the lists. */
   readonly failed?: Failure<A> | undefined;
+  /** Where `Problem.ending` ended it; it lives until `release()`. Outputs after it are not there. */
+  readonly ended?: Ending<A> | undefined;
+  /** What happened, in order, where the problem has events. It lives until `release()`. */
+  readonly events?: readonly Happening<A>[];
+  /** Of a solve with events: whether one of them stopped it; `ts`, `ys` and `between` then end before it. Or why it failed. */
+  readonly status?: 'end' | 'event' | FailureCode;
   readonly stats: Statistics;
   /**
    * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.

@@ -14,7 +14,8 @@ import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import { tapeOrigins } from '../tape/origins.ts';
 import type { Part } from './parts.ts';
-import { readsOf, run, variablesOf, withArgs, type Run, type RunGradient } from './run.ts';
+import { readsOf, variablesOf, withArgs } from './reads.ts';
+import { run, type Run, type RunGradient } from './run.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
 import {
   abandonGradient,

@@ -4,7 +4,8 @@ import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
-import { readsOf, run, variablesOf, type Run } from './run.ts';
+import { readsOf, variablesOf } from './reads.ts';
+import { run, type Run } from './run.ts';
 import type {
   ArgGradients,
   CotangentOf,

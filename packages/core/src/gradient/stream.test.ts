@@ -5,10 +5,11 @@ import { backprop } from '@odegrad/grad-backprop';
 import { dopri5, rk4 } from '@odegrad/tableaux';
 import { describe, expect, it } from 'vitest';
 import { createLedger } from '../memory/ledger.ts';
+import { ArgumentError } from '../arguments/errors.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
-import { forward } from '../gradient/schedule.ts';
+import { forward } from './schedule.ts';
 import type { Method } from '../types/problem.ts';
-import { pi } from './controllers.ts';
+import { pi } from '../stepping/controllers.ts';
 import { stream } from './stream.ts';
 
 const adaptive: Method = {
@@ -63,6 +64,28 @@ describe('the steps of a problem', () => {
       expect(count).toBe(40);
       expect({ live: engine.live(), bytes: ledger.bytes }).toEqual({ live: 0, bytes: 0 });
     }
+  });
+
+  it('are refused before the first where they would get nowhere', () => {
+    const refusal = (ts: readonly number[], method: Method): string => {
+      const { problem } = problemOf(ts);
+      let message = 'no error';
+      try {
+        stream(problem, method).next();
+      } catch (error) {
+        expect(error).toBeInstanceOf(ArgumentError);
+        message = (error as Error).message;
+      }
+      return message;
+    };
+    expect(refusal([0, Infinity], { ...fixed, stepping: { numSteps: 4 } })).toContain('give `stepSize`');
+    expect(refusal([1e17, Infinity], fixed)).toContain('lost beside the start, t = 100000000000000000');
+    expect(refusal([0, 1, -Infinity], fixed)).toContain('turns back between ts[1] = 1 and ts[2] = -Infinity');
+    expect(refusal([0, Infinity, Infinity], fixed)).toContain('`ts[1]` is Infinity');
+    expect(refusal([Infinity], fixed)).toContain('`ts[0]` is Infinity');
+    expect(refusal([0, NaN], fixed)).toContain('`ts[1]` is NaN');
+    const intolerant = { ...adaptive, stepping: { rtol: 0, atol: 0, controller: pi } };
+    expect(refusal([0, Infinity], intolerant)).toContain('are both 0');
   });
 
   it('free everything where the loop, f or a signal ends them', () => {

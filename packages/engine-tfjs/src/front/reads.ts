@@ -1,0 +1,43 @@
+import { getGradient, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { EngineError } from '@odegrad/core';
+import type { Call } from './arguments.ts';
+import type { Part } from './parts.ts';
+import { findReads } from './probe.ts';
+import { hasDerivative } from '../tape/discrete.ts';
+
+/** @throws {EngineError} where TensorFlow.js has no gradients, as tfjs-core alone in Node. */
+function requireGradients(): void {
+  if ((getGradient('Add') as unknown) !== undefined) return;
+  throw new EngineError(
+    'TensorFlow.js has no gradients registered: @tensorflow/tfjs-core alone comes without them in Node. Import ' +
+      "'@tensorflow/tfjs' once, before the first gradient.",
+  );
+}
+
+/**
+ * What f reads at (t0, y0): variables and captured tensors, in the order of their first use.
+ *
+ * @throws {EngineError} where no gradient could be taken.
+ */
+export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] {
+  const { f, ts, kind, y0, engine, dtype } = call;
+  requireGradients();
+  const t0 = ts[0]!;
+  return kind.withTensors(
+    y0,
+    (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
+  );
+}
+
+/** What a solve reads, as far as it is known before: what f was seen to read, and its args. */
+export function withArgs<S>(reads: readonly Tensor[], { args }: Call<S>): readonly Tensor[] {
+  return [...new Set([...reads, ...args.tensors])];
+}
+
+/** The variables to take gradients for: the user's list, or the trainable ones that f reads. */
+export function variablesOf<S, P extends Part>(
+  { params }: Call<S, P>,
+  reads: readonly Tensor[],
+): readonly Variable[] {
+  return params ?? reads.filter((x): x is Variable => hasDerivative(x));
+}
