@@ -60,7 +60,7 @@ export function problemFrom<A>(
 }
 
 /** The output times of the part, and where it begins. */
-export function timesFrom<A>({ ts }: Pick<Problem<A>, 'ts'>, { t, h, output }: Start<A>): readonly number[] {
+function timesFrom<A>({ ts }: Pick<Problem<A>, 'ts'>, { t, h, output }: Start<A>): readonly number[] {
   return h === undefined ? ts : [t, ...ts.slice(output)];
 }
 
