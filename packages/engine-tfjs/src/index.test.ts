@@ -21,6 +21,7 @@ it('exports what it says', () => {
     'requireFloat32',
     'smoothGradients',
     'solve',
+    'solveAsync',
     'tfjsEngine',
   ]);
 });

@@ -28,6 +28,7 @@ export type {
   StateOf,
   VectorFieldFunction,
 } from './front/state.ts';
+export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
 export { isolated } from './tape/tape.ts';
 export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';
 

@@ -1,6 +1,6 @@
 export * from '@odegrad/core';
 export { registry } from './registered.ts';
-export { odeint, solve } from './odeint.ts';
+export { odeint, solve, solveAsync } from './odeint.ts';
 export {
   chooseBackend,
   control,
@@ -8,6 +8,7 @@ export {
   tfjsEngine,
   type ArgGradients,
   type ArgsOf,
+  type AsyncOdeOptions,
   type BackendName,
   type ChosenBackend,
   type ControllerName,

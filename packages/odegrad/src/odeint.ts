@@ -1,17 +1,24 @@
 import { hasMembers } from '@odegrad/core';
-import { odeint as onEngine, solve as onEngineSolve, type OdeOptions } from '@odegrad/engine-tfjs';
+import {
+  odeint as onEngine,
+  solve as onEngineSolve,
+  solveAsync as onEngineSolveAsync,
+  type OdeOptions,
+} from '@odegrad/engine-tfjs';
 import { registry } from './registered.ts';
 
 /** What this package takes where nothing is said: names are looked up here, and f is compiled where it can be. */
 const DEFAULTS = { registry, engine: 'auto' } as const satisfies OdeOptions;
 
 // What is no record of options goes on as it is, to be refused by name.
-const withDefaults = <A>(options: OdeOptions<A> = {}): OdeOptions<A> =>
-  hasMembers(options, {}) && !Array.isArray(options) ? { ...DEFAULTS, ...defined(options) } : options;
+const withDefaults = <T extends object>(options: T | undefined): T =>
+  options === undefined || (hasMembers(options, {}) && !Array.isArray(options))
+    ? { ...DEFAULTS, ...defined(options ?? ({} as T)) }
+    : options;
 
 /** Without options that are undefined, which would hide the defaults. */
-function defined<A>(options: OdeOptions<A>): OdeOptions<A> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 /**
@@ -31,3 +38,12 @@ export const odeint: typeof onEngine = (f, y0, ts, options) => onEngine(f, y0, t
  */
 export const solve: typeof onEngineSolve = (f, y0, ts, options) =>
   onEngineSolve(f, y0, ts, withDefaults(options));
+
+/**
+ * The same in turns, so that timers, clicks and frames go on and may end it: `solveAsync` of `@odegrad/engine-tfjs`, with the defaults
+ * of `odeint`.
+ *
+ * @returns A promise that rejects as `solve` throws. Nothing stays alive then.
+ */
+export const solveAsync: typeof onEngineSolveAsync = (f, y0, ts, options) =>
+  onEngineSolveAsync(f, y0, ts, withDefaults(options));

@@ -7,7 +7,7 @@ import { flatField } from './flat-field.ts';
 import { float64Parts, isFloat64Part } from './float64-parts.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part, PartKind } from './parts.ts';
-import { resolveOptions, type Resolved } from './resolve-options.ts';
+import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
@@ -37,9 +37,10 @@ export function checkCall<S, A = unknown>(
   y0: S,
   ts: Times,
   options: OdeOptions<A>,
+  accepted?: Accepted,
 ): Call<S> {
   const structure = structureOf(y0);
-  const resolved = resolveOptions(options, structure);
+  const resolved = resolveOptions(options, structure, accepted);
   const kind = kindOf(y0, structure);
   const parts = structure.flatten(y0, 'y0', (part, name) => kind.start(part, name));
   if (parts.length === 0) throw new ArgumentError('y0 has no tensors; give at least one.');

@@ -117,12 +117,15 @@ export interface OdeOptions<A = undefined> {
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Ends the solve, or its backward pass, with a SolveError `aborted` before the next step. A solve runs in one go: timers,
-   * clicks and `AbortSignal.timeout` wait until it is over and cannot abort it. `onStep` can: it may look at a clock and call
-   * `abort()`.
+   * Ends the solve, or its backward pass, with a SolveError `aborted` before the next step. `odeint` and `solve` run in one go: timers,
+   * clicks and `AbortSignal.timeout` wait until they are over and cannot abort them. `solveAsync` lets them; elsewhere `onStep` may
+   * look at a clock and abort.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each accepted step, and after each step of the backward pass. It may abort `signal`. */
+  /**
+   * Called after each accepted step, and after each step of the backward pass, with the time, the step and, computed when it is read,
+   * the norm of the state. It may abort `signal`. It runs within the solve: to draw or to wait, take `steps` or `solveAsync`.
+   */
   readonly onStep?: ((progress: Progress) => void) | undefined;
   /** Variables to take gradients for. By default the trainable ones that f reads at (t0, y0). */
   readonly params?: readonly Variable[] | undefined;

@@ -18,6 +18,7 @@ import {
   type Method,
   type Registry,
   type Rule,
+  type Rules,
   type Solver,
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
@@ -44,8 +45,15 @@ export interface Resolved {
 
 const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
 
+/** What a function takes as options. */
+export interface Accepted {
+  /** Its name. */
+  readonly of: string;
+  readonly rules: Rules;
+}
+
 /** What each option may be. */
-const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   ...METHOD_RULES,
   // Looked into beside y0.
   rtol: () => undefined,
@@ -66,8 +74,12 @@ const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 };
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
-export function resolveOptions(options: OdeOptions<unknown>, structure: Structure<unknown>): Resolved {
-  checkOptions('odeint and solve', options, RULES);
+export function resolveOptions(
+  options: OdeOptions<unknown>,
+  structure: Structure<unknown>,
+  { of, rules }: Accepted = { of: 'odeint and solve', rules: RULES },
+): Resolved {
+  checkOptions(of, options, rules);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
   const { maxSteps, maxBytes, signal, onStep, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;

@@ -7,6 +7,7 @@ import { outputTimes, type OutputTimes } from './output-times.ts';
 import type { Part } from './parts.ts';
 import { withArgs } from './reads.ts';
 import { environmentOf, type Environment } from '../tape/environment.ts';
+import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
 import { offTape, type Turns } from './turns.ts';
 
@@ -46,19 +47,11 @@ export function run<S, P extends Part>(
   strategy: GradientStrategy,
   parameters: Parameters,
 ): Run<P> {
-  return drain(turnsOf(call, strategy, parameters, false));
+  return drain(runByTurns(call, strategy, parameters, false));
 }
 
-/** The same, pausing after steps where the strategy can. Its first turn is the moment. */
-export function runByTurns<S, P extends Part>(
-  call: Call<S, P>,
-  strategy: GradientStrategy,
-  parameters: Parameters,
-): Turns<Run<P>> {
-  return turnsOf(call, strategy, parameters, true);
-}
-
-function* turnsOf<S, P extends Part>(
+/** The same in turns, if it `pauses`, and the strategy can: after steps. The moment is its first turn. */
+export function* runByTurns<S, P extends Part>(
   call: Call<S, P>,
   strategy: GradientStrategy,
   parameters: Parameters,
@@ -138,11 +131,14 @@ function* pullBack<A, S, P extends Part>(
       byTurns && solution.pullbackBySteps
         ? yield* solution.pullbackBySteps(atLandings, { between })
         : solution.pullback(atLandings, { between });
+    // A tidy that is open in the last turn is nobody's.
+    const given = (part: P): P => (byTurns ? kind.keep([part])[0]! : part);
+    const leave = (x: A, shape: Shape): P => given(port.leave(x, shape));
     const parts = {
-      y0: gradient.y0.map((x, i) => port.leave(x, shapes[i]!)),
-      parameters: gradient.parameters.map((x, i) => port.leave(x, parameters[i]!.shape)),
-      ts: timesTensor && kind.vector(times.merge(gradient.ts, gradient.between ?? [])),
-      jumpAt: stops.jumpsTensor && kind.vector(times.jumps(gradient.ts)),
+      y0: gradient.y0.map((x, i) => leave(x, shapes[i]!)),
+      parameters: gradient.parameters.map((x, i) => leave(x, parameters[i]!.shape)),
+      ts: timesTensor && given(kind.vector(times.merge(gradient.ts, gradient.between ?? []))),
+      jumpAt: stops.jumpsTensor && given(kind.vector(times.jumps(gradient.ts))),
     };
     releaseState(gradient.y0);
     releaseState(gradient.parameters);

@@ -1,11 +1,11 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
-import type { Statistics } from '@odegrad/core';
+import { drain, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import type { OdeOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { readsOf, variablesOf } from './reads.ts';
-import { run, type Run } from './run.ts';
+import { runByTurns, type Run, type RunGradient } from './run.ts';
 import type {
   ArgGradients,
   CotangentOf,
@@ -16,6 +16,7 @@ import type {
   PartOf,
   VectorFieldFunction,
 } from './state.ts';
+import { unhurried, type Turns } from './turns.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
 export interface OdeSolution<S, A = undefined> {
@@ -33,6 +34,11 @@ export interface OdeSolution<S, A = undefined> {
    * caller owns the tensors. For states in doubles all of it is in doubles: plain values.
    */
   pullback(cotangents: CotangentOf<S>): OdeGradient<S, A>;
+  /**
+   * The same in turns, as `solveAsync`; one at a time. Where it fails or is aborted, or the solution is disposed of meanwhile, it
+   * rejects, and what was kept for `pullback` is gone.
+   */
+  pullbackAsync(cotangents: CotangentOf<S>): Promise<OdeGradient<S, A>>;
   /** Frees `ys` and what was kept for `pullback`. May be called again. */
   dispose(): void;
 }
@@ -68,21 +74,30 @@ export function solve<const S extends OdeState, A = undefined>(
   options: OdeOptions<A> = {},
 ): OdeSolution<S, A> {
   const call = checkCall<S, A>(f, y0, ts, options);
-  return call.args.releasedOnError(() => solveCall<S, A, Part>(call));
+  return call.args.releasedOnError(() => drain(solving<S, A, Part>(call)));
 }
 
-function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
+/** A checked solve: in one turn, or with `every` in turns. */
+export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number): Turns<OdeSolution<S, A>> {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const variables = variablesOf(call, reads);
   const { args } = call;
   const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
-  const solved = run(call, strategy, {
-    parameters,
-    reads,
-    ...(!call.params && { isMissed: hasDerivative }),
-  });
+  const missed = call.params ? {} : { isMissed: hasDerivative };
+  const solved = yield* runByTurns(call, strategy, { parameters, reads, ...missed }, every !== undefined);
   const trajectories = kept(solved, call);
+  const named = (gradient: RunGradient<P>): OdeGradient<S, A> => {
+    const result = {
+      y0: call.structure.unflatten(gradient.y0),
+      parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
+      args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
+      ...(gradient.ts ? { ts: gradient.ts } : {}),
+      ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
+    };
+    // The kind of parts was told from y0, and so was S; args keep their structure.
+    return result as unknown as OdeGradient<S, A>;
+  };
   return {
     ts: call.ts,
     ys: call.structure.unflatten(trajectories),
@@ -90,17 +105,10 @@ function solveCall<S, A, P extends Part>(call: Call<S, P>): OdeSolution<S, A> {
     solver: call.method.solver.name,
     gradient: strategy.name,
     engine: solved.engine,
-    pullback(cotangents) {
-      const gradient = solved.pullback(checkCotangents(cotangents, call));
-      const result = {
-        y0: call.structure.unflatten(gradient.y0),
-        parameters: Object.fromEntries(variables.map(({ name }, i) => [name, gradient.parameters[i]!])),
-        args: args.unflatten((x) => gradient.parameters[parameters.indexOf(x)]),
-        ...(gradient.ts ? { ts: gradient.ts } : {}),
-        ...(gradient.jumpAt ? { jumpAt: gradient.jumpAt } : {}),
-      };
-      // The kind of parts was told from y0, and so was S; args keep their structure.
-      return result as unknown as OdeGradient<S, A>;
+    pullback: (cotangents) => named(solved.pullback(checkCotangents(cotangents, call))),
+    async pullbackAsync(cotangents) {
+      const gradient = await unhurried(solved.pullbackByTurns(checkCotangents(cotangents, call)), every);
+      return named(gradient);
     },
     dispose() {
       call.kind.dispose(trajectories);

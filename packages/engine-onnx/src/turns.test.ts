@@ -1,0 +1,132 @@
+import { createLedger, createRegistry } from '@odegrad/core';
+import { solve, solveAsync, type OdeOptions, type OdeSolution } from '@odegrad/engine-tfjs';
+import replay from '@odegrad/engine-replay';
+import { wasm } from '@odegrad/engine-wasm';
+import adjoint from '@odegrad/grad-adjoint';
+import backprop from '@odegrad/grad-backprop';
+import checkpoint from '@odegrad/grad-checkpoint';
+import symplectic from '@odegrad/grad-symplectic';
+import tableaux from '@odegrad/tableaux';
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { onnx } from './onnx.ts';
+
+const registry = createRegistry();
+for (const plugin of [tableaux, adjoint, backprop, checkpoint, symplectic, replay, wasm(), onnx()])
+  registry.use(plugin);
+
+const bits = (x: tf.Tensor): number[] => [...x.dataSync()];
+const ts = [0, 0.7, 1.5];
+const kinds = [
+  { solver: 'rk4', numSteps: 12, gradient: 'symplectic' },
+  { solver: 'dopri5', rtol: 1e-4, gradient: 'checkpoint' },
+  { solver: 'rk4', stepSize: 0.1, gradient: 'backprop' },
+  { solver: 'tsit5', rtol: 1e-4, gradient: 'adjoint' },
+] as const;
+
+describe.each(['tfjs', 'replay', 'wasm', 'onnx'])('solves in turns on engine %s', (engine) => {
+  let w: tf.Variable;
+  let y0: tf.Tensor;
+  let before = 0;
+  const f = (t: tf.Scalar, y: tf.Tensor, c: tf.Tensor): tf.Tensor =>
+    tf.add(tf.tanh(tf.matMul(y, w as tf.Tensor2D)), tf.mul(c, tf.sin(t)));
+  /** A solve and a gradient of it, in one go or in turns. */
+  const numbersOf = async (
+    solution: OdeSolution<tf.Tensor, tf.Tensor>,
+    inTurns: boolean,
+  ): Promise<number[][]> => {
+    const ones = tf.onesLike(solution.ys);
+    const found = inTurns ? await solution.pullbackAsync(ones) : solution.pullback(ones);
+    const numbers = [solution.ys, found.y0, found.parameters[w.name]!, found.args].map(bits);
+    numbers.push(Object.values(solution.stats).map(Number));
+    solution.dispose();
+    tf.dispose([ones, found.y0, found.parameters, found.args]);
+    return numbers;
+  };
+
+  beforeAll(() => tf.setBackend('cpu'));
+  beforeEach(() => {
+    // What is compiled is kept, constants included.
+    before = tf.memory().numTensors;
+    w = tf.tidy(() => tf.variable(tf.tensor2d([0.3, -1.2, 0.9, 0.2], [2, 2])));
+    y0 = tf.tensor2d([1, 0.5, -0.3, 0.8, 0, 1], [3, 2]);
+  });
+  afterEach(() => {
+    tf.dispose([w, y0]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('give the numbers of solves in one go, however they take their turns', async () => {
+    const c = tf.scalar(0.4);
+    const of = (i: number): OdeOptions<tf.Tensor> => ({ ...kinds[i]!, engine, registry, args: c });
+    const values = [bits(w), bits(w).map((x) => 1.5 * x)];
+    const assign = (i: number): void => {
+      tf.tidy(() => w.assign(tf.tensor2d(values[i]!, [2, 2])));
+    };
+    const each = [...kinds.keys()].flatMap((i) => [0, 1].map((value) => ({ value, options: of(i) })));
+    const expected: number[][][] = [];
+    for (const { value, options } of each) {
+      assign(value);
+      expected.push(await numbersOf(solve(f, y0, ts, options), false));
+    }
+    const begun: Promise<number[][]>[] = [];
+    for (const { value, options } of each) {
+      assign(value);
+      const start = tf.clone(y0);
+      begun.push(
+        solveAsync(f, start, ts, { ...options, every: 0 }).then((solved) => numbersOf(solved, true)),
+      );
+      // It has what it needs.
+      start.dispose();
+    }
+    assign(0);
+    expect(await Promise.all(begun)).toEqual(expected);
+    c.dispose();
+  });
+
+  it('let timers live, which end them and leave nothing', async () => {
+    const c = tf.scalar(0.4);
+    const ledger = createLedger();
+    let [ticks, last] = [0, 0];
+    const timer = setInterval(() => (ticks += 1), 5);
+    const options = {
+      engine,
+      registry,
+      args: c,
+      solver: 'rk4',
+      numSteps: 1e6,
+      ledger,
+      maxSteps: Infinity,
+    } as const;
+    const long = solveAsync(f, y0, [0, 1e5], {
+      ...options,
+      gradient: 'recompute',
+      signal: AbortSignal.timeout(60),
+      onStep: ({ steps }) => (last = steps),
+    });
+    await expect(long).rejects.toMatchObject({ name: 'SolveError', code: 'aborted' });
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(0);
+    expect(last).toBeGreaterThan(0);
+    expect(ledger).toMatchObject({ bytes: 0, keptStateBytes: 0, phase: 'forward' });
+
+    const stop = new AbortController();
+    const solved = await solveAsync(f, y0, ts, {
+      ...options,
+      numSteps: 20,
+      gradient: 'symplectic',
+      every: 0,
+      signal: stop.signal,
+    });
+    const ones = tf.onesLike(solved.ys);
+    const pulled = solved.pullbackAsync(ones);
+    await expect(solved.pullbackAsync(ones)).rejects.toThrow('under way');
+    stop.abort();
+    await expect(pulled).rejects.toMatchObject({ code: 'aborted' });
+    expect(ledger).toMatchObject({ bytes: 0, phase: 'forward' });
+    expect(() => solved.pullback(ones)).toThrow('solve again');
+    solved.dispose();
+    tf.dispose([c, ones]);
+  });
+});
