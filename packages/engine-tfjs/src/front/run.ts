@@ -39,7 +39,7 @@ export interface Run<P> {
   read(what: 'at' | 'rate', t: number | readonly number[]): P[];
   /** What happened, in order. The caller owns the states. */
   happened(): readonly RunHappening<P>[];
-  readonly status: 'end' | 'event';
+  readonly status: NonNullable<Solution<unknown>['status']>;
   /** Pulls cotangents of the trajectories back, undefined for zero. May be called again; the caller owns the result. */
   pullback(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): RunGradient<P>;
   /** The same, pausing after steps where the strategy can. */

@@ -1,5 +1,5 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
-import { drain, type Statistics } from '@odegrad/core';
+import { drain, type FailureCode, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import {
@@ -46,7 +46,7 @@ export interface OdeSolution<S, A = undefined> {
   /** What happened, in order: with `events`. It lives until `dispose()`. */
   readonly events: readonly OdeHappening<S>[];
   /** Whether an event stopped the solve; `ts` and `ys` then end before it, or at its very time. */
-  readonly status: 'end' | 'event';
+  readonly status: 'end' | 'event' | FailureCode;
   /** Evaluations, steps and bytes so far; it goes on counting in `pullback`. */
   readonly stats: Statistics;
   /** Names of what ran. */
