@@ -143,7 +143,7 @@ describe('tolerances of the structure of y0', () => {
         "\`rtol\` and \`atol\` are both 0 in part 0 of y0 (counted from 0); no step could be accepted.",
         "\`atol\` is Infinity in every part, which leaves none to choose steps by.",
         "\`norm\` must be 'rms', 'max' or a function of the scaled errors by part, not 'l2'.",
-        "There is no option \`tol\`. Did you mean 'rtol'? Options of odeint and solve: numSteps, stepSize, rtol, atol, norm, controller, firstStep, minStep, force, maxStep, maxSteps, maxBytes, signal, onStep, ledger, solver, gradient, engine, args, params, outputs, stepTo, jumpAt, dtype, registry.",
+        "There is no option \`tol\`. Did you mean 'rtol'? Options of odeint and solve: numSteps, stepSize, rtol, atol, norm, controller, firstStep, minStep, force, maxStep, maxSteps, maxBytes, signal, onStep, ledger, solver, gradient, engine, args, params, outputs, saveAt, dense, stepTo, jumpAt, dtype, registry.",
         "\`force\` accepts steps of the size \`minStep\`; give that too.",
         "\`norm\` is for adaptive steps, but \`numSteps\` fixes them. Leave out one of the two.",
         "\`force\` is for adaptive steps, but \`numSteps\` fixes them. Leave out one of the two.",
