@@ -222,14 +222,18 @@ export function* sweep<A>(
 
   const close = memory.open();
   try {
+    if (trajectory.length > 0) joinLambda(within.end);
     for (let n = trajectory.length - 1; n >= 0;) {
       n = back(n);
       if (pause && pauses) pauses = (yield pause) !== 'rest';
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
-    // Where no step is taken, all that was read is y0.
-    if (trajectory.length === 0) joinLambda(readAt(0, instant(ts[0]!))?.end());
+    if (trajectory.length === 0) {
+      joinLambda(within.end);
+      // Where no step is taken, all that was read is y0.
+      joinLambda(readAt(0, instant(ts[0]!))?.end());
+    }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
     return {
