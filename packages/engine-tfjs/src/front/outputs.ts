@@ -20,7 +20,7 @@ export interface Outputs {
   jumpGradient<P extends Part>(kind: PartKind<P>, gradient: Gradient<unknown>): P;
 }
 
-export interface OutputCotangents<A> {
+interface OutputCotangents<A> {
   readonly ys: readonly (State<A> | undefined)[];
   readonly read: ReadCotangents<A>;
 }

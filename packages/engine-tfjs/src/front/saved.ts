@@ -3,7 +3,7 @@ import type { OdeOptions } from './options.ts';
 import type { RaggedTimes } from './ragged-times.ts';
 
 /** Where states are wanted. */
-export type SaveAt = 'ts' | 'steps' | 'end';
+type SaveAt = 'ts' | 'steps' | 'end';
 
 const PLACES: readonly SaveAt[] = ['ts', 'steps', 'end'];
 
