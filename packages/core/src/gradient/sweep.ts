@@ -229,9 +229,9 @@ export function* sweep<A>(
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
+    // Where no step is taken, all that was read is y0.
     if (trajectory.length === 0) {
       joinLambda(within.end);
-      // Where no step is taken, all that was read is y0.
       joinLambda(readAt(0, instant(ts[0]!))?.end());
     }
     if (problem.steps) joinLambda(cotangents[0]);

@@ -5,7 +5,8 @@ import { describe } from './describe.ts';
 import type { FlatField } from '../eager/field-engine.ts';
 import { flatField } from './flat-field.ts';
 import { float64Parts, isFloat64Part } from './float64-parts.ts';
-import type { OdeOptions } from './options.ts';
+import { eventsOf, type FlatEvent } from './events.ts';
+import type { SolveOptions } from './options.ts';
 import type { Part, PartKind } from './parts.ts';
 import { checkRows, isRagged, raggedTimes, type RaggedTimes } from './ragged-times.ts';
 import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
@@ -42,6 +43,8 @@ export interface Call<S, P extends Part = Part> extends Resolved {
   /** Where the times came as a tensor: that tensor, which gradients go to. */
   readonly timesTensor: Tensor | undefined;
   readonly args: Args;
+  readonly events: readonly FlatEvent[];
+  readonly maxEvents: number | undefined;
 }
 
 /** @throws {ArgumentError} or {RegistryError} */
@@ -49,7 +52,7 @@ export function checkCall<S, A = unknown>(
   f: VectorFieldFunction<S, never> | Model,
   y0: S,
   ts: Times,
-  options: OdeOptions<A>,
+  options: SolveOptions<S, A>,
   accepted?: Accepted,
 ): Call<S> {
   const structure = structureOf(y0);
@@ -70,7 +73,13 @@ export function checkCall<S, A = unknown>(
   checkRagged(call.saved, call.outputs, call.ragged);
   if (call.ragged) checkRows(call.ragged, parts, structure.names('y0'));
   const args = argsOf(options.args);
-  return args.releasedOnError(() => ({ ...call, args, f: flatField(f, structure, parts, args.value) }));
+  return args.releasedOnError(() => ({
+    ...call,
+    args,
+    f: flatField(f, structure, parts, args.value),
+    events: eventsOf(options.events, structure, parts, args.value),
+    maxEvents: options.maxEvents,
+  }));
 }
 
 /** What the parts of `y0` are; those that are neither are told so later. */

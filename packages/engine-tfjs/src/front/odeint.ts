@@ -49,9 +49,9 @@ export function odeint<const S extends OdeState, A = undefined>(
   ts: Times,
   options: OdeOptions<A> = {},
 ): LikeState<S> {
-  const call = checkCall(f, y0, ts, options);
+  const call = checkCall<S, A>(f, y0, ts, options);
   return call.args.releasedOnError(() => {
-    checkStatesAlone(call.saved);
+    checkStatesAlone(call.saved, call.events);
     return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call));
   });
 }

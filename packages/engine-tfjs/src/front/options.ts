@@ -12,6 +12,8 @@ import type {
 } from '@odegrad/core';
 import type { Tolerances } from './tolerances.ts';
 
+import type { OdeEvents } from './events.ts';
+
 // Editors complete the names that are known; any other string that a plugin registered is as good.
 type Open<Names extends string> = Names | (string & {});
 
@@ -147,4 +149,15 @@ export interface OdeOptions<A = undefined> {
   readonly registry?: Registry | undefined;
   /** Where bytes and evaluations are counted; several solves may share one. */
   readonly ledger?: Ledger | undefined;
+}
+
+/** What `solve` takes besides: what may happen along the solution. */
+export interface SolveOptions<S, A = undefined> extends OdeOptions<A> {
+  /**
+   * What happens where conditions change their sign, by name: an end, an entry in `events`, or a jump of the state. Exact gradients
+   * go through the times of events, to y0, to the variables of f, of conditions and of jumps, and to `args`.
+   */
+  readonly events?: OdeEvents<S, A> | undefined;
+  /** Jumps before a solve fails with `max-events`, as of a ball that comes to rest. Default 1,000. */
+  readonly maxEvents?: number | undefined;
 }

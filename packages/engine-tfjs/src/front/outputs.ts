@@ -9,9 +9,9 @@ import type { Shape } from '../tape/shape.ts';
 export interface Outputs {
   readonly problem: Pick<Problem<never>, 'ts' | 'knots' | 'between' | 'rows' | 'steps' | 'dense'>;
   /** The times of the states that the user gets. */
-  times(solution: Pick<Solution<never>, 'ts'>): readonly number[];
+  times(solution: Pick<Solution<unknown>, 'ts' | 'ys' | 'between'>): readonly number[];
   /** The first dimensions of trajectories, before those of a state. */
-  leading(solution: Pick<Solution<never>, 'ts'>): Shape;
+  leading(solution: Pick<Solution<unknown>, 'ts' | 'ys' | 'between'>): Shape;
   trajectories<A, P>(port: PartPort<A, P>, solution: Solution<A>, shapes: readonly Shape[]): P[];
   /** Cotangents of trajectories, as core takes them. Their arrays are new. */
   cotangents<A, P>(port: PartPort<A, P>, solution: Solution<A>, parts: readonly P[]): OutputCotangents<A>;
@@ -46,17 +46,24 @@ export function outputsOf<S>(call: Call<S>, strategy: GradientStrategy): Outputs
   };
   if (ragged)
     return { ...common, ...ofRows(ragged, landings.ts), problem: { ...common.problem, rows: ragged } };
+  // An event may have ended the solve before the last.
+  const reached = <A>({ ys, between: read }: Pick<Solution<A>, 'ys' | 'between'>): readonly State<A>[] =>
+    landings.merge<State<A> | undefined>(ys, read).filter((y) => y !== undefined);
   switch (saveAt) {
     case 'ts':
       return {
         ...common,
         problem: { ...common.problem, ...(between.length > 0 && { between }) },
-        leading: () => [ts.length],
-        trajectories: (port, solution, shapes) =>
-          port.trajectories(landings.merge(solution.ys, solution.between), shapes),
-        cotangents(port, _, parts) {
-          const { atLandings, between: within } = landings.split(port.cotangents(parts));
-          return { ys: atLandings, read: { between: within } };
+        times: (solution) => ts.slice(0, reached(solution).length),
+        leading: (solution) => [reached(solution).length],
+        trajectories: (port, solution, shapes) => port.trajectories(reached(solution), shapes),
+        cotangents(port, solution, parts) {
+          const states = port.cotangents(parts);
+          const { atLandings, between: within } = landings.split(ts.map((_, i) => states[i]));
+          return {
+            ys: atLandings.slice(0, solution.ts.length),
+            read: { between: within.slice(0, solution.between.length) },
+          };
         },
       };
     case 'steps':

@@ -24,7 +24,8 @@ import {
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
-import type { OdeOptions } from './options.ts';
+import { eventsRule } from './events.ts';
+import type { OdeOptions, SolveOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
 import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
@@ -56,8 +57,10 @@ export interface Accepted {
 }
 
 /** What each option may be. */
-export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+export const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
   ...METHOD_RULES,
+  events: eventsRule,
+  maxEvents: METHOD_RULES.maxSteps,
   // Looked into beside y0.
   rtol: () => undefined,
   atol: () => undefined,

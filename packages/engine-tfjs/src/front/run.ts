@@ -10,6 +10,12 @@ import {
 import type { Call } from './arguments.ts';
 import { enter, type Entered, type Parameters } from './entered.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
+import {
+  happenedIn,
+  happeningCotangents,
+  type RunHappening,
+  type RunHappeningCotangents,
+} from './happenings.ts';
 import { outputsOf, type Outputs } from './outputs.ts';
 import type { Part, PartPort } from './parts.ts';
 import { withArgs } from './reads.ts';
@@ -31,17 +37,23 @@ export interface Run<P> {
   trajectories(): P[];
   /** The state at times of a dense solution, or its rate, as trajectories; at one time without a first dimension. */
   read(what: 'at' | 'rate', t: number | readonly number[]): P[];
+  /** What happened, in order. The caller owns the states. */
+  happened(): readonly RunHappening<P>[];
+  readonly status: NonNullable<Solution<unknown>['status']>;
   /** Pulls cotangents of the trajectories back, undefined for zero. May be called again; the caller owns the result. */
-  pullback(cotangents: readonly P[] | undefined, points?: readonly RunPoint<P>[]): RunGradient<P>;
+  pullback(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): RunGradient<P>;
   /** The same, pausing after steps where the strategy can. */
-  pullbackByTurns(
-    cotangents: readonly P[] | undefined,
-    points?: readonly RunPoint<P>[],
-  ): Turns<RunGradient<P>>;
+  pullbackByTurns(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): Turns<RunGradient<P>>;
   /** Frees what was kept. May be called again. */
   release(): void;
   /** Runs `body` while what f reads has the values that it had in this run. */
   within<T>(body: () => T): T;
+}
+
+/** Cotangents of what is no trajectory. */
+export interface RunCotangents<P> {
+  readonly points?: readonly RunPoint<P>[];
+  readonly events?: readonly (RunHappeningCotangents<P> | undefined)[];
 }
 
 /** The cotangents of what `read` gave. */
@@ -81,7 +93,7 @@ export function* runByTurns<S, P extends Part>(
   pauses: boolean,
 ): Turns<Run<P>> {
   const environment = environmentOf([
-    ...withArgs(parameters.reads ?? [], call),
+    ...withArgs([parameters.reads ?? [], ...(parameters.eventReads?.values() ?? [])].flat(), call),
     ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
   ]);
   let solved: Run<P> | undefined;
@@ -102,7 +114,7 @@ function* runOn<A, S, P extends Part>(
 ): Turns<Run<P>> {
   const outputs = outputsOf(call, strategy);
   const entered = enter(provider, call, outputs, parameters, environment);
-  const { problem, method, port, shapes, ranOn, releaseState } = entered;
+  const { problem, method, port, shapes, ranOn } = entered;
   let solution: Solution<A> | undefined;
   try {
     solution =
@@ -110,14 +122,14 @@ function* runOn<A, S, P extends Part>(
         ? yield* strategy.solveBySteps(problem, method)
         : strategy.solve(problem, method);
   } finally {
-    if (!solution) releaseState(problem.y0);
+    if (!solution) entered.release();
   }
   const pull = (
     cotangents: readonly P[] | undefined,
-    points: readonly RunPoint<P>[],
+    more: RunCotangents<P>,
     byTurns: boolean,
   ): Turns<RunGradient<P>> =>
-    offTape(pullBack(entered, outputs, solution, { call, ...parameters, cotangents, points, byTurns }));
+    offTape(pullBack(entered, outputs, solution, { call, ...parameters, cotangents, more, byTurns }));
   let released = false;
   return {
     engine: ranOn,
@@ -125,14 +137,16 @@ function* runOn<A, S, P extends Part>(
     ts: outputs.times(solution),
     leading: outputs.leading(solution),
     trajectories: () => isolated(() => outputs.trajectories(port, solution, shapes)),
+    happened: () => isolated(() => happenedIn(entered, solution, call.events)),
+    status: solution.status ?? 'end',
     read: (what, t) => isolated(() => readPoints(entered, solution[what]!, t)),
-    pullback: (cotangents, points = []) => drain(pull(cotangents, points, false)),
-    pullbackByTurns: (cotangents, points = []) => pull(cotangents, points, true),
+    pullback: (cotangents, more = {}) => drain(pull(cotangents, more, false)),
+    pullbackByTurns: (cotangents, more = {}) => pull(cotangents, more, true),
     release() {
       if (released) return;
       released = true;
       solution.release();
-      releaseState(problem.y0);
+      entered.release();
       environment.release();
     },
     within: environment.within,
@@ -142,7 +156,7 @@ function* runOn<A, S, P extends Part>(
 interface Pulled<S, P extends Part> extends Parameters {
   readonly call: Call<S, P>;
   readonly cotangents: readonly P[] | undefined;
-  readonly points: readonly RunPoint<P>[];
+  readonly more: RunCotangents<P>;
   readonly byTurns: boolean;
 }
 
@@ -174,14 +188,15 @@ function* pullBack<A, S, P extends Part>(
   { port, shapes, releaseState }: Entered<A, P>,
   outputs: Outputs,
   solution: Solution<A>,
-  { call, parameters, cotangents, points: read, byTurns }: Pulled<S, P>,
+  { call, parameters, cotangents, more, byTurns }: Pulled<S, P>,
 ): Turns<RunGradient<P>> {
   const { kind, timesTensor, stops } = call;
-  const { ys, read: others } = cotangents
+  const { ys, read } = cotangents
     ? outputs.cotangents(port, solution, cotangents)
     : { ys: solution.ts.map(() => undefined), read: {} };
-  const points = pointsOf(port, read);
-  const within = { ...others, ...(points.length > 0 && { points }) };
+  const points = pointsOf(port, more.points ?? []);
+  const events = happeningCotangents(port, more.events);
+  const within = { ...read, ...(points.length > 0 && { points }), ...(events.length > 0 && { events }) };
   try {
     const gradient =
       byTurns && solution.pullbackBySteps
@@ -200,7 +215,13 @@ function* pullBack<A, S, P extends Part>(
     releaseState(gradient.parameters);
     return parts;
   } finally {
-    const lists = [ys, others.between ?? [], others.rows ?? [], points.map(({ cotangent }) => cotangent)];
+    const lists = [
+      ys,
+      read.between ?? [],
+      read.rows ?? [],
+      points.map(({ cotangent }) => cotangent),
+      events.flatMap((event) => [event?.before, event?.after]),
+    ];
     for (const state of lists.flat()) if (state) releaseState(state);
   }
 }

@@ -46,7 +46,11 @@ export function checkRagged(
 }
 
 /** @throws {ArgumentError} for what `odeint`, which returns states alone, has no place for. */
-export function checkStatesAlone({ saveAt, dense }: Saved): void {
+export function checkStatesAlone({ saveAt, dense }: Saved, events: readonly unknown[] = []): void {
+  if (events.length > 0)
+    throw new ArgumentError(
+      '`events` give more than states, which is all that odeint returns. Take solve(…), whose solution has `events`.',
+    );
   const option = dense ? 'dense: true' : saveAt === 'steps' ? "saveAt: 'steps'" : undefined;
   if (option === undefined) return;
   throw new ArgumentError(
