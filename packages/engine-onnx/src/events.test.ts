@@ -252,7 +252,7 @@ describe('odeintEvent', () => {
             .grad((h) => tf.sum(meet(h).ys.height))(height)
             .dataSync()[0],
         ).toBeCloseTo(2, 5);
-        const { grads } = tf.variableGrads(() => meet(height).t as tf.Scalar, [level]);
+        const { grads } = tf.variableGrads(() => meet(height).t, [level]);
         expect(grads[level.name]!.dataSync()[0]).toBeCloseTo(-1 / (gravity * time), 4);
       });
       expect(tf.memory().numTensors).toBe(before);
@@ -261,7 +261,7 @@ describe('odeintEvent', () => {
   );
 
   it('says where it is not met, and what is wrong', () => {
-    const y0 = { height: tf.scalar(2), speed: tf.scalar(0) };
+    const y0: { height: tf.Tensor; speed: tf.Tensor } = { height: tf.scalar(2), speed: tf.scalar(0) };
     const event = { when: (_t: tf.Scalar, y: typeof y0) => tf.add(y.height, 1000) };
     const before = tf.memory().numTensors;
     expect(() => odeintEvent(f, y0, [0, 1], { ...base, event })).toThrow(

@@ -4,7 +4,6 @@ import { checkCall, type Call, type Times } from './arguments.ts';
 import { EVENT_RULES, type OdeEvent } from './events.ts';
 import { differentiable, onTape } from './on-tape.ts';
 import type { OdeOptions } from './options.ts';
-import type { Part } from './parts.ts';
 import { RULES } from './resolve-options.ts';
 import { run, type Run } from './run.ts';
 import { checkStatesAlone } from './saved.ts';
@@ -51,6 +50,7 @@ export function odeintEvent<const S extends OdeState, A = undefined>(
     throw new ArgumentError(
       'odeintEvent needs `event`: { when: (t, y) => … }, whose sign says where to stop.',
     );
+  checkOptions('event', event, EVENT_ACCEPTED);
   const call = checkCall<S, A>(f, y0, ts, { ...more, events: { event: { ...event, then: 'stop' } } });
   return call.args.releasedOnError(() => {
     checkStatesAlone(call.saved);
