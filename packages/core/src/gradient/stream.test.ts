@@ -78,7 +78,7 @@ describe('the steps of a problem', () => {
       }
       return message;
     };
-    expect(refusal([0, Infinity], { ...fixed, stepping: { numSteps: 4 } })).toContain('give `stepSize`');
+    expect(refusal([0, Infinity], { ...fixed, stepping: { numSteps: 4 } })).toContain('give one, or `stepSize`');
     expect(refusal([1e17, Infinity], fixed)).toContain('lost beside the start, t = 100000000000000000');
     expect(refusal([0, 1, -Infinity], fixed)).toContain('turns back between ts[1] = 1 and ts[2] = -Infinity');
     expect(refusal([0, Infinity, Infinity], fixed)).toContain('`ts[1]` is Infinity');

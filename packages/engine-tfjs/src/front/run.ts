@@ -1,12 +1,11 @@
-import { Tensor } from '@tensorflow/tfjs-core';
 import { drain, type GradientStrategy, type Solution, type Statistics } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import { enter, type Entered, type Parameters } from './entered.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
 import { outputTimes, type OutputTimes } from './output-times.ts';
 import type { Part } from './parts.ts';
-import { withArgs } from './reads.ts';
-import { environmentOf, type Environment } from '../tape/environment.ts';
+import { environmentOfCall } from './reads.ts';
+import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
 import { offTape, type Turns } from './turns.ts';
@@ -57,10 +56,7 @@ export function* runByTurns<S, P extends Part>(
   parameters: Parameters,
   pauses: boolean,
 ): Turns<Run<P>> {
-  const environment = environmentOf([
-    ...withArgs(parameters.reads ?? [], call),
-    ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
-  ]);
+  const environment = environmentOfCall(call, parameters.reads ?? []);
   let solved: Run<P> | undefined;
   try {
     return (solved = yield* offTape(runOn(call.engine, call, strategy, parameters, environment, pauses)));
