@@ -27,9 +27,8 @@ export function run(command, args, cwd) {
 export async function inPackedProject(packages, others, use) {
   const project = mkdtempSync(join(tmpdir(), 'odegrad-packed-'));
   try {
-    for (const name of packages) {
-      run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], join(root, 'packages', name));
-    }
+    const chosen = packages.flatMap((name) => ['--workspace', `packages/${name}`]);
+    run('npm', ['pack', '--ignore-scripts', '--pack-destination', project, ...chosen], root);
     const tarballs = readdirSync(project).filter((name) => name.endsWith('.tgz'));
     const manifest = { name: 'empty', private: true, type: 'module' };
     writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));

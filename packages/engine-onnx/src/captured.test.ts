@@ -255,7 +255,7 @@ function sample(seed: number): Sample {
 }
 
 const ALL = 500;
-const COUNT = process.env['ODEGRAD_ALL'] ? ALL : 100;
+const COUNT = process.env['ODEGRAD_ALL'] ? ALL : 40;
 const PER_TEST = 20;
 const USES = 3;
 

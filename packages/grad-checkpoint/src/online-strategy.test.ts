@@ -1,8 +1,8 @@
 import { ArgumentError, pi, rungeKutta, type Method } from '@odegrad/core';
 import { backprop } from '@odegrad/grad-backprop';
 import { bosh3, dopri5, euler, rk4 } from '@odegrad/tableaux';
-import { linear, neuralField, noiseVector, relativeError, runTrial } from '@odegrad/testkit';
-import { describe, expect, it } from 'vitest';
+import { linear, neuralField, noiseVector, relativeError, runTrial, type Outcome } from '@odegrad/testkit';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { extraStepsFor } from './cost.ts';
 import { online } from './index.ts';
 import { createOnline } from './online.ts';
@@ -24,10 +24,15 @@ describe.each(METHODS)('online checkpointing with %s', (_, method) => {
   const reference = runTrial(backprop, { ...neural, method });
   const steps = reference.stats.accepted;
   const { stages } = method.solver;
+  const counts = Array.from({ length: 12 }, (_, i) => i + 1);
+  let outcomes: readonly (readonly [c: number, Outcome])[];
+  beforeAll(() => {
+    outcomes = counts.map((c) => [c, runTrial(online({ checkpoints: c }), { ...neural, method })] as const);
+  });
 
   it('gives the gradient of backprop for every c', () => {
-    for (let c = 1; c <= 12; c++) {
-      const { gradient, repeated, live, bytes } = runTrial(online({ checkpoints: c }), { ...neural, method });
+    expect(outcomes).toHaveLength(12);
+    for (const [, { gradient, repeated, live, bytes }] of outcomes) {
       expect(relativeError(gradient, reference.gradient)).toBeLessThan(1e-12);
       expect(relativeError(repeated, reference.gradient)).toBeLessThan(1e-12);
       expect([live, bytes]).toEqual([0, 0]);
@@ -35,8 +40,7 @@ describe.each(METHODS)('online checkpointing with %s', (_, method) => {
   });
 
   it('never keeps more than c states in the forward pass, and the stages of one step besides in the backward', () => {
-    for (let c = 1; c <= 12; c++) {
-      const { forward, stats } = runTrial(online({ checkpoints: c }), { ...neural, method });
+    for (const [c, { forward, stats }] of outcomes) {
       expect(forward.keptStateBytesPeak).toBeLessThanOrEqual(c * STATE);
       // To go back from y0 takes two.
       expect(stats.keptStateBytesPeak).toBeLessThanOrEqual((Math.max(c, 2) + stages - 1) * STATE);
@@ -45,11 +49,9 @@ describe.each(METHODS)('online checkpointing with %s', (_, method) => {
 
   it('advances again what its placements make necessary, within the bound of minimal repetition', () => {
     expect(steps).toBeGreaterThan(10);
-    expect(runTrial(online({ checkpoints: 1 }), { ...neural, method }).stats.extraSteps).toBe(
-      minimalAdvances(steps, 1),
-    );
-    for (let c = 2; c <= 12; c++) {
-      const { extraSteps } = runTrial(online({ checkpoints: c }), { ...neural, method }).stats;
+    expect(outcomes[0]![1].stats.extraSteps).toBe(minimalAdvances(steps, 1));
+    for (const [c, { stats }] of outcomes.slice(1)) {
+      const { extraSteps } = stats;
       const schedule = createOnline(c - 1);
       for (let n = 0; n < steps; n++) schedule.accept(n);
       expect(extraSteps).toBe(extraStepsFor(schedule.kept(), steps, c - 1));

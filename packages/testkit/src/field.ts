@@ -75,7 +75,13 @@ export function float64Field(
 
 /** The entries of all parts, in order. */
 export function joinVectors(parts: readonly Float64Array[]): Float64Array {
-  return Float64Array.from(parts.flatMap((part) => [...part]));
+  const joined = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    joined.set(part, start);
+    start += part.length;
+  }
+  return joined;
 }
 
 /** Cuts a vector into parts of the given lengths. */

@@ -12,29 +12,30 @@ export interface Float64Engine extends Engine<Float64Array> {
  */
 export function createFloat64Engine(): Float64Engine {
   const alive = new Set<Float64Array>();
-  const gone = new WeakSet<Float64Array>();
+  const gone = new Set<Float64Array>();
   const made = (x: Float64Array): Float64Array => {
     alive.add(x);
     return x;
   };
-  const use = (...xs: Float64Array[]): void => {
-    if (xs.some((x) => gone.has(x))) throw new Error('An array was used after its release.');
+  const use = (x: Float64Array): void => {
+    if (gone.has(x)) throw new Error('An array was used after its release.');
   };
   return {
     name: 'float64',
     roundoff: 2 ** -53,
     live: () => alive.size,
     combine(base, terms, scale = 1) {
-      use(...(base ? [base] : []), ...terms.map(({ value }) => value));
-      const result = base ? Float64Array.from(base) : new Float64Array(terms[0]!.value.length);
+      if (base) use(base);
+      const result = base ? base.slice() : new Float64Array(terms[0]!.value.length);
       for (const { coefficient, value } of terms) {
+        use(value);
         const factor = scale * coefficient;
         for (let i = 0; i < result.length; i++) result[i]! += factor * value[i]!;
       }
       return made(result);
     },
     mixRows(count, terms) {
-      use(...terms.map(({ value }) => value));
+      for (const { value } of terms) use(value);
       const size = terms[0]!.value.length / terms[0]!.rows;
       const result = new Float64Array(count * size);
       for (const { value, from, to, coefficients } of terms) {
@@ -51,11 +52,12 @@ export function createFloat64Engine(): Float64Engine {
       return made(new Float64Array(like.length));
     },
     dot(x, y) {
-      use(x, y);
+      use(x);
+      use(y);
       return x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
     },
     scaledNorm(error, y0, y1, { rtol, atol }) {
-      use(error, y0, y1);
+      for (const x of [error, y0, y1]) use(x);
       const sum = error.reduce((total, e, i) => {
         if (e === 0) return total;
         return total + (e / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!)))) ** 2;
@@ -64,7 +66,7 @@ export function createFloat64Engine(): Float64Engine {
       return Number.isFinite(norm) ? norm : Infinity;
     },
     scaledMax(error, y0, y1, { rtol, atol }) {
-      use(error, y0, y1);
+      for (const x of [error, y0, y1]) use(x);
       const scaled = Array.from(error, (e, i) =>
         e === 0 ? 0 : Math.abs(e) / (atol + rtol * Math.max(Math.abs(y0[i]!), Math.abs(y1[i]!))),
       );

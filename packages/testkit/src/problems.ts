@@ -6,9 +6,16 @@ export function noise(seed: number, index: number): number {
   return 2 * (x - Math.floor(x)) - 1;
 }
 
+/** The vector of these entries. `Float64Array.from` takes six times as long. */
+function vector(length: number, entry: (i: number) => number): Float64Array {
+  const x = new Float64Array(length);
+  for (let i = 0; i < length; i++) x[i] = entry(i);
+  return x;
+}
+
 /** A vector of noise times `scale`. */
 export function noiseVector(seed: number, length: number, scale = 1): Float64Array {
-  return Float64Array.from({ length }, (_, i) => scale * noise(seed, i));
+  return vector(length, (i) => scale * noise(seed, i));
 }
 
 /**
@@ -23,9 +30,7 @@ export function neuralField(n = 3, width = 4, seed = 1): HandWrittenField {
   };
   type P = readonly Float64Array[];
   const hidden = (t: number, y: Float64Array, [w1, b]: P): Float64Array =>
-    Float64Array.from({ length: width }, (_, i) =>
-      Math.tanh(sum(n, (j) => w1![i * n + j]! * y[j]!) + b![i]! * Math.sin(t)),
-    );
+    vector(width, (i) => Math.tanh(sum(n, (j) => w1![i * n + j]! * y[j]!) + b![i]! * Math.sin(t)));
   return {
     parameters: [
       noiseVector(seed, width * n),
@@ -35,23 +40,20 @@ export function neuralField(n = 3, width = 4, seed = 1): HandWrittenField {
     ],
     value(t, y, p) {
       const z = hidden(t, y, p);
-      return Float64Array.from({ length: n }, (_, i) => sum(width, (j) => p[2]![i * width + j]! * z[j]!));
+      return vector(n, (i) => sum(width, (j) => p[2]![i * width + j]! * z[j]!));
     },
     pullback(t, y, p, k) {
       const [w1, b, w2] = p;
       const z = hidden(t, y, p);
       // Cotangent of the argument of tanh.
-      const a = Float64Array.from(
-        { length: width },
-        (_, j) => (1 - z[j]! ** 2) * sum(n, (i) => w2![i * width + j]! * k[i]!),
-      );
+      const a = vector(width, (j) => (1 - z[j]! ** 2) * sum(n, (i) => w2![i * width + j]! * k[i]!));
       return {
         t: Math.cos(t) * sum(width, (j) => a[j]! * b![j]!),
-        y: Float64Array.from({ length: n }, (_, j) => sum(width, (i) => a[i]! * w1![i * n + j]!)),
+        y: vector(n, (j) => sum(width, (i) => a[i]! * w1![i * n + j]!)),
         parameters: [
-          Float64Array.from({ length: width * n }, (_, m) => a[Math.floor(m / n)]! * y[m % n]!),
+          vector(width * n, (m) => a[Math.floor(m / n)]! * y[m % n]!),
           a.map((x) => x * Math.sin(t)),
-          Float64Array.from({ length: n * width }, (_, m) => k[Math.floor(m / width)]! * z[m % width]!),
+          vector(n * width, (m) => k[Math.floor(m / width)]! * z[m % width]!),
           new Float64Array(2),
         ],
       };

@@ -29,10 +29,11 @@ export type Read<A> = (x: A) => ArrayLike<number>;
 const SLOW_MS = 1000;
 /** Short runs are repeated more often: their medians scatter more. */
 const REPEATED_MS = 200;
-const [FEWEST, MOST] = [3, 15];
+/** Between how many and how many times. */
+const RUNS = [3, 15] as const;
 
 /**
- * Differentiates a chain with each strategy. Times are medians of three to fifteen runs after a first one that is
+ * Differentiates a chain with each strategy. Times are medians of `runs`, three to fifteen of them, after a first one that is
  * not counted, unless that one takes longer than a second: then it is the measurement.
  */
 export function compareStrategies<A>(
@@ -41,12 +42,13 @@ export function compareStrategies<A>(
   reference: GradientStrategy,
   strategies: readonly GradientStrategy[],
   read: Read<A>,
+  runs: readonly [fewest: number, most: number] = RUNS,
 ): Comparison[] {
   const { engine } = chain.fields[0]!;
-  const wanted = measured(chain, method, reference);
+  const wanted = measured(chain, method, reference, runs);
   try {
     return strategies.map((strategy) => {
-      const run = strategy === reference ? wanted : measured(chain, method, strategy);
+      const run = strategy === reference ? wanted : measured(chain, method, strategy, runs);
       try {
         const { ledger, keptStateBytes, forwardMs, backwardMs } = run;
         return {
@@ -73,13 +75,18 @@ export function compareStrategies<A>(
   }
 }
 
-function measured<A>(chain: Chain<A>, method: Method, strategy: GradientStrategy): ChainGradient<A> {
+function measured<A>(
+  chain: Chain<A>,
+  method: Method,
+  strategy: GradientStrategy,
+  [fewest, most]: readonly [number, number],
+): ChainGradient<A> {
   const first = differentiateChain(chain, strategy, method);
   if (first.forwardMs + first.backwardMs > SLOW_MS) return first;
   try {
     const length = Math.min(
-      MOST,
-      Math.max(FEWEST, Math.ceil(REPEATED_MS / (first.forwardMs + first.backwardMs))),
+      most,
+      Math.max(fewest, Math.ceil(REPEATED_MS / (first.forwardMs + first.backwardMs))),
     );
     const runs = Array.from({ length }, () => {
       const run = differentiateChain(chain, strategy, method);

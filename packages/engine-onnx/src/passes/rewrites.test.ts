@@ -182,9 +182,9 @@ describe('a row added to a product', () => {
     const flat = withBiasesInside(program);
     expect(kernels(flat).includes('Add')).toBe(!inside);
     const [found, wanted] = [run(flat)['f0']!, run(program)['f0']!];
-    wanted.forEach((x, i) => {
-      expect(Math.abs(found[i]! - x)).toBeLessThan(1e-13);
-    });
+    // One expectation: there are a hundred thousand numbers. Of a NaN the largest is NaN, and not less.
+    const largest = wanted.reduce((max, x, i) => Math.max(max, Math.abs(found[i]! - x)), 0);
+    expect(largest).toBeLessThan(1e-13);
   });
 });
 

@@ -96,7 +96,9 @@ it('every registered gradient is looked at, and no other', () => {
 
 describe('agrees with central differences', () => {
   it.each(Object.keys(cases))('%s', (name) => {
-    const all = SEEDS.map((seed) => ({ seed, ...compare(cases[name]!, seed, true) }));
+    // All with ODEGRAD_ALL.
+    const seeds = process.env['ODEGRAD_ALL'] ? SEEDS : SEEDS.slice(0, 10);
+    const all = seeds.map((seed) => ({ seed, ...compare(cases[name]!, seed, true) }));
     expect(
       all.filter((one) => !agree(one)).map(({ seed, found, truth }) => ({ seed, found, truth })),
     ).toEqual([]);
@@ -111,14 +113,14 @@ describe('without the correction', () => {
   it.each([...Object.keys(ofKernels), ...Object.keys(ofFunctions)].filter((name) => !apart.includes(name)))(
     '%s is wrong or refused',
     (name) => {
-      const fails = SEEDS.filter((seed) => {
+      const fails = SEEDS.some((seed) => {
         try {
           return !agree(compare(cases[name]!, seed, false));
         } catch {
           return true;
         }
       });
-      expect(fails.length).toBeGreaterThan(0);
+      expect(fails).toBe(true);
     },
   );
 });
