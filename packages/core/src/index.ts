@@ -57,6 +57,7 @@ export type { ButcherTableau, ContinuousExtension } from './types/tableau.ts';
 export type { Level, TrajectoryView } from './gradient/trajectory.ts';
 export type * from './types/engine.ts';
 export type * from './types/event.ts';
+export type * from './types/failure.ts';
 export type * from './types/field.ts';
 export type * from './types/kernel.ts';
 export type * from './types/linearization.ts';

@@ -35,8 +35,8 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
     name: 'adjoint',
     exact: false,
     ...stepwise((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, { output }) {
-        const { field, ts, y0, knots, timeGradients = false } = problem;
+      solutionBySteps(problem, method, function* (memory, { output, failed, recorded }) {
+        const { field, y0, knots, timeGradients = false } = problem;
         const { between = [], rows, dense = false, steps = false } = problem;
         if (between.length > 0 || rows || dense || steps)
           throw new ArgumentError(
@@ -55,9 +55,16 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
             if (i > 0) memory.keep(y);
             ys[i] = y;
           },
+          failed,
         });
+        // Where the solve stopped is one more output.
+        const stopped = recorded.failed;
+        const reached = recorded.ts.length;
+        const ts = stopped ? [...recorded.ts, stopped.t] : recorded.ts;
+        if (stopped) ys[reached] = stopped.y;
 
-        return function* (cotangents) {
+        return function* (outputs, { end }) {
+          const cotangents = [...outputs, end];
           type S = typeof y0;
           const { parts } = sizes;
           const tsBar = ts.map(() => 0);
@@ -92,7 +99,7 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
                 knots: new Map(
                   [i, i - 1].map((index, end) => [
                     end,
-                    { output: true, jump: knots.get(index)?.jump ?? false },
+                    { output: true, jump: index < reached && (knots.get(index)?.jump ?? false) },
                   ]),
                 ),
               }),
@@ -125,7 +132,8 @@ export function continuousAdjoint(options: AdjointOptions = {}): GradientStrateg
             return {
               y0: memory.escape(y0Bar),
               parameters: memory.escape(carried?.slice(parts) ?? zeros(field.parameters)),
-              ts: tsBar,
+              // Those beyond a stop move nothing that was reached.
+              ts: problem.ts.map((_, i) => (i < reached ? tsBar[i]! : 0)),
             };
           } finally {
             close();

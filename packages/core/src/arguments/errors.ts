@@ -1,3 +1,5 @@
+import type { FailureCode } from '../types/failure.ts';
+
 /** An argument or option is wrong; the message says which, what it was, and what would be right. */
 export class ArgumentError extends Error {
   override readonly name = 'ArgumentError';
@@ -56,6 +58,14 @@ export class SolveError extends Error {
     this.leastBytes = details.leastBytes;
   }
 }
+
+/** Whether a solve that failed so may give what it reached. */
+export function isFailure(error: unknown): error is SolveError & { readonly code: FailureCode } {
+  const codes: readonly SolveErrorCode[] = FAILURES;
+  return error instanceof SolveError && codes.includes(error.code);
+}
+
+const FAILURES: readonly FailureCode[] = ['max-steps', 'step-underflow', 'non-finite'];
 
 /** What an error says it is, whichever copy of this package made it. */
 const ERROR: unique symbol = Symbol.for('@odegrad/core error') as never;

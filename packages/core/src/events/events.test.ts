@@ -220,6 +220,44 @@ describe('events', () => {
     for (const other of others) close(other, first!, 1e-13);
   });
 
+  it('are kept by a solve that stops after them, with the gradient of where it stopped', () => {
+    const end = [Float64Array.of(1, -0.5)];
+    const run = (y0: readonly number[], gradient = false) => {
+      const { problem, engine } = problemOf({ ...start, y0 });
+      const maxSteps = 30;
+      const solution = symplectic.solve(problem, { ...heldSteps(dopri5), maxSteps, onFailure: 'return' });
+      const { failed, stats } = solution;
+      const { t, y } = failed!;
+      expect(stats.accepted + stats.rejected).toBe(maxSteps);
+      expect(solution).toMatchObject({ status: 'max-steps', ts: start.ts.filter((time) => time <= t) });
+      expect(solution.events!.length).toBeGreaterThan(3);
+      const loss = y[0]![0]! * end[0]![0]! + y[0]![1]! * end[0]![1]!;
+      const none = solution.ts.map(() => undefined);
+      const pulled = gradient ? solution.pullback(none, { end }) : undefined;
+      const y0Bar = [...(pulled?.y0[0] ?? [])];
+      for (const x of [...(pulled?.y0 ?? []), ...(pulled?.parameters ?? [])]) engine.release(x);
+      solution.release();
+      expect(engine.live()).toBe(0);
+      return { loss, y0Bar };
+    };
+    const { y0 } = start;
+    const { y0Bar } = run(y0, true);
+    y0Bar.forEach((exact, k) => {
+      const moved = (by: number): number => run(y0.map((x, i) => (i === k ? x + by : x))).loss;
+      const difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+      expect(Math.abs(exact - difference)).toBeLessThan(1e-7 * (1 + Math.abs(exact)));
+    });
+    // A cotangent of that where the solve came to its end is refused.
+    const { problem } = problemOf(start);
+    const whole = symplectic.solve(problem, adaptive);
+    expect(() =>
+      whole.pullback(
+        start.ts.map(() => undefined),
+        { end },
+      ),
+    ).toThrow('where a solve stopped');
+  });
+
   it('refuse a strategy that does not go back step by step, and what they do not go with', () => {
     const { problem } = problemOf(start);
     expect(() => adjoint.solve(problem, adaptive)).toThrow(/serves no events/);

@@ -28,10 +28,11 @@ export interface Stretch<A> {
   readonly ending: readonly number[];
 }
 
-/** The part of a problem from `start` on. */
+/** The part of a problem from `start` on, after so many attempts. */
 export function problemFrom<A>(
   problem: Problem<A>,
   start: Start<A>,
+  attempted: number,
   ending: NonNullable<Problem<A>['ending']>,
 ): Problem<A> {
   const { events: _, maxEvents: __, ts, knots, between, timeGradients = false, ...rest } = problem;
@@ -53,12 +54,13 @@ export function problemFrom<A>(
     ...(!isFirst && { resumedFrom: countedBefore(problem, start.output) }),
     // What is before a jump moves what is after it.
     timeGradients: timeGradients || !isFirst,
+    attempted,
     ending,
   };
 }
 
 /** The output times of the part, and where it begins. */
-export function timesFrom<A>({ ts }: Pick<Problem<A>, 'ts'>, { t, h, output }: Start<A>): readonly number[] {
+function timesFrom<A>({ ts }: Pick<Problem<A>, 'ts'>, { t, h, output }: Start<A>): readonly number[] {
   return h === undefined ? ts : [t, ...ts.slice(output)];
 }
 
@@ -75,13 +77,15 @@ function countedBefore<A>({ ts, knots }: Problem<A>, index: number): number {
   return ts[i]!;
 }
 
-/** The method for the next part: steps of the size that they had, as many as are left. */
-export function methodFrom<A>(method: Method, { h }: Start<A>, taken: number, attempts: number): Method {
-  const { stepping, onStep, maxSteps } = method;
+/** The method for the next part: steps of the size that they had. */
+export function methodFrom<A>(method: Method, { h }: Start<A>, taken: number): Method {
+  const { stepping, onStep } = method;
+  // The last one may have been cut.
+  const firstStep = (minStep = 0): number => Math.max(minStep, Math.abs(h!));
   return {
     ...method,
-    ...(maxSteps !== undefined && { maxSteps: Math.max(1, maxSteps - attempts) }),
-    ...(h !== undefined && !isFixed(stepping) && { stepping: { ...stepping, firstStep: Math.abs(h) } }),
+    ...(h !== undefined &&
+      !isFixed(stepping) && { stepping: { ...stepping, firstStep: firstStep(stepping.minStep) } }),
     ...(onStep &&
       taken > 0 && {
         onStep: (progress) => {

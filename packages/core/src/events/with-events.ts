@@ -10,7 +10,6 @@ import {
   methodFrom,
   offsetOf,
   problemFrom,
-  timesFrom,
   type Start,
   type Stretch,
 } from './stretch.ts';
@@ -23,6 +22,7 @@ import type {
   Solution,
 } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
+import type { Failure } from '../types/failure.ts';
 import type { Steps } from '../types/progress.ts';
 
 type SolveBySteps = <A>(problem: Problem<A>, method: Method) => Steps<A, Solution<A>>;
@@ -63,6 +63,7 @@ function* solveParts<A>(
   const before = { accepted: ledger.accepted, attempts: ledger.accepted + ledger.rejected };
   let isWhole = false;
   let status: Solution<A>['status'] = 'end';
+  let failed: Failure<A> | undefined;
   let jumps = 0;
   const release = (): void => {
     for (const { solution } of stretches) solution.release();
@@ -106,12 +107,13 @@ function* solveParts<A>(
       const observer = createObserver(memory, events, entries, counts);
       const attempts = ledger.accepted + ledger.rejected - before.attempts;
       const solution: Solution<A> = yield* solveBySteps(
-        problemFrom(problem, start, observer.ending),
-        methodFrom(method, start, ledger.accepted - before.accepted, attempts),
+        problemFrom(problem, start, attempts, observer.ending),
+        methodFrom(method, start, ledger.accepted - before.accepted),
       );
       const ending: number[] = [];
       stretches.push({ start, solution, recorded: observer.recorded, ending });
       start = settle(solution, observer.fired, ending);
+      failed = solution.failed;
     }
     isWhole = true;
   } finally {
@@ -138,7 +140,8 @@ function* solveParts<A>(
     between: read,
     rows: [],
     events: entries,
-    status,
+    status: failed?.error.code ?? status,
+    failed,
     stats: ledger,
     pullbackBySteps,
     pullback: (cotangents, within) => drain(pullbackBySteps(cotangents, within)),
@@ -192,11 +195,12 @@ function* pullBackParts<A>(
         add(index, { y: total(memory, [before, same]), t });
       }
       const offset = offsetOf(start);
+      const isLast = solution === stretches.at(-1)!.solution;
       const isHere = (i: number): boolean => i > 0 || start.h === undefined;
       const read = within.between?.slice(start.between, start.between + solution.between.length);
       const gradient: Gradient<A> = yield* solution.pullbackBySteps!(
-        timesFrom(problem, start).map((_, i) => (isHere(i) ? cotangents[i + offset] : undefined)),
-        { ...(read?.length && { between: read }), points },
+        solution.ts.map((_, i) => (isHere(i) ? cotangents[i + offset] : undefined)),
+        { ...(read?.length && { between: read }), points, end: isLast ? within.end : undefined },
       );
       gradient.ts.forEach((t, i) => {
         if (isHere(i)) tsBar[i + offset]! += t;

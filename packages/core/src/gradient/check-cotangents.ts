@@ -9,13 +9,14 @@ const RULES: Readonly<Record<keyof ReadCotangents<never>, Rule>> = {
   between: anything,
   rows: anything,
   points: anything,
+  end: anything,
   events: anything,
 };
 
 /** Refuses cotangents that are not of what the solution gave. */
 export function checkCotangents<A>(
   problem: Problem<A>,
-  { ys, ts, between, rows }: Pick<Solution<A>, 'ys' | 'ts' | 'between' | 'rows'>,
+  { ys, ts, between, rows, failed }: Pick<Solution<A>, 'ys' | 'ts' | 'between' | 'rows' | 'failed'>,
   cotangents: unknown,
   read: ReadCotangents<A>,
 ): void {
@@ -24,11 +25,16 @@ export function checkCotangents<A>(
   checkOptions('pullback', read, RULES);
   if (read.between?.length) checkStates('between', read.between, between.length, parts);
   if (read.rows) checkStates('rows', read.rows, rows.length, parts);
+  if (read.end) {
+    if (!failed)
+      throw new ArgumentError('`end` is of the state where a solve stopped, and this one came to its end.');
+    checkState('end', read.end, parts);
+  }
   if (!read.points) return;
   if (!problem.dense && !problem.ending)
     throw new ArgumentError('`points` are read off a dense solution; solve with `dense: true`.');
   read.points.forEach(({ t, cotangent, rate }, i) => {
-    checkPoint(problem, t, `points[${i}]`);
+    checkPoint([problem.ts[0]!, failed?.t ?? problem.ts.at(-1)!], t, `points[${i}]`);
     checkState(`points[${i}].cotangent`, cotangent, parts);
     if (rate && problem.timeGradients)
       throw new ArgumentError(

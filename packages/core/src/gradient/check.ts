@@ -35,6 +35,7 @@ export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   force: flag,
   maxStep: positive,
   maxSteps: positive,
+  onFailure: valueThat("'throw' or 'return'", (value) => value === 'throw' || value === 'return'),
   maxBytes: positive,
   signal: valueThat(
     'an AbortSignal',

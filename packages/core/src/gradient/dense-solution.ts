@@ -34,10 +34,12 @@ export function denseSolution<A>(
     }
     return steps[low]!;
   };
+  /** From where to where there is a solution: a solve may stop before its last time. */
+  const covered = (): readonly [number, number] => [ts[0]!, steps.at(-1)?.span.t1 ?? ts[0]!];
   const reader =
     (what: string, read: (step: DenseStep<A>, x: number) => State<A>) =>
     (t: number): State<A> => {
-      checkPoint(problem, t, what);
+      checkPoint(covered(), t, what);
       return memory.scope(() => {
         const step = stepAt(t);
         return memory.escape(read(step, fractionOf(step.span, t)));
@@ -59,7 +61,7 @@ export function denseSolution<A>(
     readers: {
       at: (t) => {
         if (steps.length > 0) return at(t);
-        checkPoint(problem, t, 'at(t)');
+        checkPoint(covered(), t, 'at(t)');
         return memory.escape(combineStates(memory.engine, undefined, [{ coefficient: 1, value: y0 }]));
       },
       rate: reader('rate(t)', (step, x) => rateAt(memory, interpolant!, step, x)),
@@ -68,8 +70,7 @@ export function denseSolution<A>(
 }
 
 /** @throws {ArgumentError} where there is no solution at `t`. */
-export function checkPoint({ ts }: Pick<Problem<never>, 'ts'>, t: unknown, what: string): void {
-  const [first, last] = [ts[0]!, ts.at(-1)!];
+export function checkPoint([first, last]: readonly [number, number], t: unknown, what: string): void {
   if (typeof t === 'number' && t >= Math.min(first, last) && t <= Math.max(first, last)) return;
   throw new ArgumentError(
     `\`${what}\`: t must be a number from ${first} to ${last}, where the solution is, not ${describe(t)}.`,

@@ -7,19 +7,27 @@ import { readRows, readStates } from '../stepping/read-step.ts';
 import { sizeOf } from '../solver/span.ts';
 import type { Ending } from '../types/event.ts';
 import type { State } from '../types/engine.ts';
+import type { Failure } from '../types/failure.ts';
 import type { Method, Problem, ReadRows, Solution } from '../types/problem.ts';
 
 /** Takes what is wanted of a solve out of its steps, as these are accepted, and holds it. */
-export interface Recorder<A> extends Required<Pick<Watcher<A>, 'output' | 'accepted'>> {
-  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'ended' | 'at' | 'rate'>;
+export interface Recorder<A>
+  extends Required<Pick<Watcher<A>, 'output' | 'accepted'>>, Pick<Watcher<A>, 'failed'> {
+  readonly recorded: Pick<Solution<A>, 'ts' | 'ys' | 'between' | 'rows' | 'ended' | 'failed' | 'at' | 'rate'>;
 }
 
-export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memory: Memory<A>): Recorder<A> {
+export function createRecorder<A>(
+  problem: Problem<A>,
+  { solver, onFailure }: Method,
+  memory: Memory<A>,
+): Recorder<A> {
   const { knots, between: times = [], rows: rowTimes } = problem;
   const ts: number[] = [];
   const [ys, between]: [State<A>[], State<A>[]] = [[], []];
   const rows: ReadRows<A>[] = [];
   const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
+  let reached = 0;
+  let failed: Failure<A> | undefined;
   let ended: Ending<A> | undefined;
   const save = (t: number, y: State<A>): void => {
     ts.push(t);
@@ -27,16 +35,28 @@ export function createRecorder<A>(problem: Problem<A>, { solver }: Method, memor
   };
   return {
     recorded: {
-      ts: problem.steps ? ts : problem.ts,
+      get ts() {
+        return problem.steps ? ts : failed ? problem.ts.slice(0, reached) : problem.ts;
+      },
       ys,
       between,
       rows,
       get ended() {
         return ended;
       },
+      get failed() {
+        return failed;
+      },
       ...dense?.readers,
     },
+    ...(onFailure === 'return' && {
+      failed(failure: Failure<A>) {
+        memory.hold(failure.y);
+        failed = failure;
+      },
+    }),
     output(index, y) {
+      reached = index + 1;
       if (problem.steps) {
         if (index === 0) save(problem.ts[0]!, y);
       } else if (knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);

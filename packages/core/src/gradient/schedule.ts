@@ -102,9 +102,10 @@ export function scheduled(options: Schedule): GradientStrategy {
             end = y;
             recorder.output(i, y);
           },
+          failed: recorder.failed,
         });
         const stepper = createStepper(problem, solver, memory);
-        const { rows } = recorder.recorded;
+        const { rows, failed } = recorder.recorded;
         const work = {
           problem,
           method,
@@ -115,7 +116,7 @@ export function scheduled(options: Schedule): GradientStrategy {
           trajectory,
           plan,
           outputs,
-          end,
+          end: failed?.y ?? end,
           rows,
         };
         return (cotangents, read) => sweep(work, cotangents, read);

@@ -221,13 +221,17 @@ export function* sweep<A>(
 
   const close = memory.open();
   try {
+    if (trajectory.length > 0) joinLambda(within.end);
     for (let n = trajectory.length - 1; n >= 0;) {
       n = back(n);
       if (pause && pauses) pauses = (yield pause) !== 'rest';
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
-    if (trajectory.length === 0) for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    if (trajectory.length === 0) {
+      joinLambda(within.end);
+      for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+    }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
     return {

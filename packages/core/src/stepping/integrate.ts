@@ -1,8 +1,9 @@
-import { SolveError } from '../arguments/errors.ts';
+import { isFailure, SolveError } from '../arguments/errors.ts';
 import { countStep } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { drain, reachedAt } from './progress.ts';
+import type { Failure } from '../types/failure.ts';
 import type { Reached, Steps } from '../types/progress.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
 import { besideJumps, instant, sizeOf, stageTime } from '../solver/span.ts';
@@ -43,6 +44,8 @@ export interface Watcher<A> {
   accepted?(step: AcceptedStep<A>): void;
   /** The state at output time `index`; it lives on only if somebody holds it. */
   output(index: number, y: State<A>): void;
+  /** The solve cannot go on. It ends here where there is somebody to be told, and throws where there is nobody. */
+  readonly failed?: ((failure: Failure<A>) => void) | undefined;
 }
 
 /** Goes through `integration` at once. */
@@ -60,7 +63,8 @@ export function integrate<A>(
  * time that repeats the one before takes no step and gives the same state. Pauses after each accepted step; after the last of
  * those that the engine takes in one call. Whoever leaves it there releases what `memory` holds.
  *
- * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where.
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where; but for `aborted` only where the watcher
+ * is not told of failures.
  */
 export function* integration<A>(
   problem: Problem<A>,
@@ -85,40 +89,39 @@ export function* integration<A>(
     let y = memory.hold(problem.y0);
     let t = ts[0]!;
     let steps = 0;
-    let attempts = 0;
+    let { attempted: attempts = 0 } = problem;
     let reached = 0;
     /** Where the loop is after a step that it has accepted and nobody was told of. */
     let pause: Reached<A> | undefined;
     let pauses = true;
+    let pace: Pace<A> | undefined;
+    /** What the loop threw of itself, and not f or somebody who watches. */
+    let own: unknown;
     let ended = false;
     const fail = (code: SolveError['code'], message: string, h: number): never => {
-      throw new SolveError(code, message, {
-        t,
-        h,
-        steps,
-        ...(pace.errorNorm === undefined ? {} : { errorNorm: pace.errorNorm }),
-      });
+      const errorNorm = pace?.errorNorm;
+      const details = { t, h, steps, ...(errorNorm === undefined ? {} : { errorNorm }) };
+      throw (own = new SolveError(code, message, details));
     };
 
-    // f sees the start from within where it jumps there; how far within is a matter of the numbers' size alone.
-    const start = isJump(problem, 0)
-      ? besideJumps({ t0: t, t1: ts.at(-1)! }, true, false, engine.roundoff)
-      : instant(t);
-    if (!isFixed(stepping) && stepping.firstStep === undefined) {
-      first ??= holdStage(memory, stepper.evaluator(watcher.wants(0)).at(start, 0, y));
-      if (!first.slope!.every((k) => engine.isFinite(k))) {
-        throw new SolveError('non-finite', 'f(t0, y0) is not finite', { t, h: 0, steps });
+    const setOff = (): Pace<A> => {
+      if (isFixed(stepping)) return fixedPace<A>(problem, stepping);
+      if (stepping.firstStep === undefined) {
+        // f sees the start from within where it jumps there; how far within is a matter of the numbers' size alone.
+        const start = isJump(problem, 0)
+          ? besideJumps({ t0: t, t1: ts.at(-1)! }, true, false, engine.roundoff)
+          : instant(t);
+        first ??= holdStage(memory, stepper.evaluator(watcher.wants(0)).at(start, 0, y));
+        if (!first.slope!.every((k) => engine.isFinite(k))) fail('non-finite', 'f(t0, y0) is not finite', 0);
       }
-    }
-    const pace: Pace<A> = isFixed(stepping)
-      ? fixedPace<A>(problem, stepping)
-      : memory.scope(() => adaptivePace(problem, method, stepping, first, stepper.evaluator('nothing')));
+      return memory.scope(() => adaptivePace(problem, method, stepping, first, stepper.evaluator('nothing')));
+    };
 
-    const checkFinite = (interval: number, h: number): void => {
-      if (y.every((part) => engine.isFinite(part))) return;
+    const checkFinite = (state: State<A>, [ta, tb]: readonly [number, number], h: number): void => {
+      if (state.every((part) => engine.isFinite(part))) return;
       fail(
         'non-finite',
-        `The state became infinite or NaN between t = ${ts[interval]!} and t = ${t}. ` +
+        `The state became infinite or NaN between t = ${ta} and t = ${tb}. ` +
           `Take smaller steps, or an adaptive solver`,
         h,
       );
@@ -142,10 +145,12 @@ export function* integration<A>(
       stepper.evaluator(span.t1 === ts.at(-1) ? 'nothing' : watcher.wants(steps)).at(span, 1, end);
 
     /** Goes on to the end of a step, or stays where it is rejected. */
-    const settle = (proposal: Proposal, step: TakenStep<A>): void => {
+    const settle = (going: Pace<A>, proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
-      const verdict = pace.judge(proposal, y, step);
+      const h = sizeOf(span);
+      const verdict = going.judge(proposal, y, step);
       const accept = verdict !== 'rejected';
+      if (accept && watcher.failed) checkFinite(step.y, [span.t0, span.t1], h);
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
       const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
@@ -167,16 +172,15 @@ export function* integration<A>(
       y = step.y;
       t = span.t1;
       steps += 1;
-      const h = sizeOf(span);
       // No step makes a state finite again, so the way to the output time would be for nothing.
-      if (!pace.adaptive && steps % FINITE_CHECK === 0) checkFinite(interval, h);
+      if (!going.adaptive && steps % FINITE_CHECK === 0) checkFinite(y, [ts[interval]!, t], h);
       if (pauses || method.onStep) {
         pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
         method.onStep?.(pause);
       }
       ended = end !== undefined;
       if (!lands || (ended && end !== t)) return;
-      checkFinite(interval, 0);
+      checkFinite(y, [ts[interval]!, t], 0);
       reach();
     };
 
@@ -185,29 +189,49 @@ export function* integration<A>(
       do watcher.output(reached++, y);
       while (reached < ts.length && ts[reached] === t);
     };
+    /** The next steps. */
+    const propose = (going: Pace<A>, limit: number): readonly Proposal[] => {
+      try {
+        return going.propose(t, steps, limit);
+      } catch (error) {
+        own = error;
+        throw error;
+      }
+    };
+    const advance = (going: Pace<A>): void => {
+      const wanted = watcher.wants(steps);
+      // The activations of several steps are one, and no good for fewer where a solve may end between.
+      const together = watcher.ahead && !reads(problem) && !(watcher.failed && wanted === 'activations');
+      const limit = Math.min(together ? stepper.longest(wanted) : 1, Math.max(1, maxSteps - attempts));
+      const proposals = propose(going, limit);
+      const spans = proposals.map(({ span }) => span);
+      begin(spans[0]!);
+      const read = isRead(problem, spans[0]!);
+      const taken = going.adaptive
+        ? [stepper.attempt(spans[0]!, y, wanted, first, read)]
+        : stepper.advance(spans, y, wanted, first, read);
+      taken.forEach((step, i) => {
+        const before = y;
+        if (i > 0) begin(spans[i]!);
+        settle(going, proposals[i]!, step);
+        // The states of one call go one after the other, unless somebody holds them.
+        if (i > 0) for (const part of before) engine.release(part);
+      });
+    };
     reach();
     const isOver = (): boolean => ended || reached === ts.length;
-    while (!isOver()) {
-      memory.scope(() => {
-        const wanted = watcher.wants(steps);
-        const longest = watcher.ahead && !reads(problem) ? stepper.longest(wanted) : 1;
-        const proposals = pace.propose(t, steps, longest);
-        const spans = proposals.map(({ span }) => span);
-        begin(spans[0]!);
-        const read = isRead(problem, spans[0]!);
-        const taken = pace.adaptive
-          ? [stepper.attempt(spans[0]!, y, wanted, first, read)]
-          : stepper.advance(spans, y, wanted, first, read);
-        taken.forEach((step, i) => {
-          const before = y;
-          if (i > 0) begin(spans[i]!);
-          settle(proposals[i]!, step);
-          // The states of one call go one after the other, unless somebody holds them.
-          if (i > 0) for (const part of before) engine.release(part);
+    try {
+      const going = (pace = setOff());
+      while (!isOver()) {
+        memory.scope(() => {
+          advance(going);
         });
-      });
-      if (pause && pauses) pauses = (yield pause) !== 'rest';
-      pause = undefined;
+        if (pause && pauses) pauses = (yield pause) !== 'rest';
+        pause = undefined;
+      }
+    } catch (error) {
+      if (!watcher.failed || error !== own || !isFailure(error)) throw error;
+      watcher.failed({ error, t, y });
     }
     if (first) dropStage(memory, first);
     memory.drop(y);

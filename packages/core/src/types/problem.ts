@@ -1,5 +1,6 @@
 import type { State } from './engine.ts';
 import type { Ending, Event, Happening, HappeningCotangents, ObservedStep } from './event.ts';
+import type { Failure, FailureCode } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
@@ -41,6 +42,8 @@ export interface Problem<A> {
   readonly ending?: (step: ObservedStep<A>) => number | undefined;
   /** Where the interval between output times began that `ts[0]` lies in, if that is not `ts[0]`. */
   readonly resumedFrom?: number;
+  /** Attempts before, where a solve resumes; they count for `maxSteps`. */
+  readonly attempted?: number;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
 }
@@ -90,6 +93,8 @@ export interface ReadCotangents<A> {
   readonly rows?: readonly (State<A> | undefined)[];
   /** Of what a dense solution gave, in any order; and of any time of a solve that was observed. */
   readonly points?: readonly PointCotangent<A>[];
+  /** Of `Solution.failed.y`. */
+  readonly end?: State<A> | undefined;
   /** Of `Solution.events`. */
   readonly events?: readonly (HappeningCotangents<A> | undefined)[];
 }
@@ -134,6 +139,11 @@ export interface Method {
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
+   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow` or `non-finite`: by default it throws. With 'return' its
+   * solution has what was reached, and `failed`. Each state is then looked at for whether it is finite before it counts.
+   */
+  readonly onFailure?: 'throw' | 'return';
+  /**
    * Looked at before each attempted step, and before each step of the backward pass. A solve that runs in one go no timer and no
    * event can abort; `onStep` can.
    */
@@ -176,12 +186,14 @@ export interface Solution<A> {
   readonly between: readonly State<A>[];
   /** What was read of `Problem.rows`, in the order of its times; it lives until `release()`. */
   readonly rows: readonly ReadRows<A>[];
+  /** Where the solve stopped that could not go on (`Method.onFailure`). What lies beyond is in none of the lists. */
+  readonly failed?: Failure<A> | undefined;
   /** Where `Problem.ending` ended it; it lives until `release()`. Outputs after it are not there. */
   readonly ended?: Ending<A> | undefined;
   /** What happened, in order, where the problem has events. It lives until `release()`. */
   readonly events?: readonly Happening<A>[];
-  /** Whether an event stopped the solve; `ts`, `ys` and `between` then end before it. */
-  readonly status?: 'end' | 'event';
+  /** Of a solve with events: whether one of them stopped it; `ts`, `ys` and `between` then end before it. Or why it failed. */
+  readonly status?: 'end' | 'event' | FailureCode;
   readonly stats: Statistics;
   /**
    * The state at a time of a dense solution, and dy/dt of its interpolant: of the step before, where two meet. The caller owns them.
