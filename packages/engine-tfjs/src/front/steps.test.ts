@@ -51,6 +51,18 @@ describe('steps', () => {
     jumpAt.dispose();
   });
 
+  it('may begin at a jump', () => {
+    // The rate is −1 before and 1 after.
+    const g = (t: tf.Scalar, y: tf.Tensor): tf.Tensor =>
+      tf.mul(tf.onesLike(y), tf.sub(tf.mul(2, tf.cast(tf.greater(t, 0), 'float32')), 1));
+    for (const until of [Infinity, -Infinity]) {
+      for (const { y, t } of steps(g, y0, 0, { jumpAt: [0], until, registry })) {
+        expect(bits(y)[0]).toBeCloseTo(1 + Math.abs(t), 5);
+        if (Math.abs(t) > 1e-3) break;
+      }
+    }
+  });
+
   it('have the state in the structure of y0, lent until the next', () => {
     const spring = (_: tf.Scalar, { x, v }: { x: tf.Tensor; v: tf.Tensor }) => ({ x: v, v: tf.neg(x) });
     const start = { x: y0, v: tf.zerosLike(y0) };
