@@ -15,12 +15,15 @@ function requireGradients(): void {
   );
 }
 
+/** A function of t and y, and where it is first called. */
+type Readable<S, P extends Part> = Pick<Call<S, P>, 'f' | 'ts' | 'kind' | 'y0' | 'engine' | 'dtype'>;
+
 /**
  * What f reads at (t0, y0), for a gradient.
  *
  * @throws {EngineError} where none could be taken.
  */
-export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] {
+export function readsOf<S, P extends Part>(call: Readable<S, P>): readonly Tensor[] {
   requireGradients();
   return readsAtStart(call);
 }
@@ -33,12 +36,20 @@ export function readsAtStart<S, P extends Part>({
   y0,
   engine,
   dtype,
-}: Call<S, P>): readonly Tensor[] {
+}: Readable<S, P>): readonly Tensor[] {
   const t0 = ts[0]!;
   return kind.withTensors(
     y0,
     (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
   );
+}
+
+/** What its conditions and jumps read, each of them. */
+export function eventReadsOf<S, P extends Part>(call: Call<S, P>): ReadonlyMap<object, readonly Tensor[]> {
+  const functions = call.events.flatMap(({ when, then }) =>
+    typeof then === 'string' ? [when] : [when, then],
+  );
+  return new Map(functions.map(({ f }) => [f, readsOf({ ...call, f })]));
 }
 
 /** What a solve reads, as far as it is known before: what f was seen to read, and its args. */

@@ -152,7 +152,16 @@ describe('steps', () => {
     };
     const options = 'Options of steps: until, args, solver, ';
     expect(refusal({ gradient: 'symplectic' })).toContain(`There is no option \`gradient\`. ${options}`);
-    for (const name of ['params', 'maxBytes', 'outputs', 'every', 'timeGradients'])
+    for (const name of [
+      'params',
+      'maxBytes',
+      'outputs',
+      'saveAt',
+      'dense',
+      'events',
+      'every',
+      'timeGradients',
+    ])
       expect(refusal({ [name]: 1 })).toContain(`There is no option \`${name}\`.`);
     expect(refusal({ untl: 1 })).toContain("There is no option `untl`. Did you mean 'until'?");
     expect(refusal({ until: NaN })).toBe(

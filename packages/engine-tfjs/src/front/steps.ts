@@ -2,7 +2,7 @@ import { ArgumentError, check, forward, stream, valueThat, type Reached, type Ru
 import { checkCall, type Call } from './arguments.ts';
 import { enter, type Entered } from './entered.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
-import { outputTimes } from './output-times.ts';
+import { outputsOf } from './outputs.ts';
 import type { Part } from './parts.ts';
 import { environmentOfCall, readsAtStart } from './reads.ts';
 import { STEPS, type StepsOptions } from './steps-options.ts';
@@ -53,6 +53,7 @@ export function* steps<const S extends OdeState, A = undefined>(
     // Without a gradient, jumps are numbers.
     const call = {
       ...checked,
+      outputs: 'land' as const,
       ts: [t0, options.until ?? Infinity],
       stops: { ...stops, jumpsTensor: undefined },
     };
@@ -69,9 +70,9 @@ function* walk<A, S, P extends Part>(
   call: Call<S, P>,
   environment: Environment,
 ): Generator<OdeStep<S>, void, undefined> {
-  const times = outputTimes(call.ts, 'land', call.method, forward, call.stops);
-  const entered = isolated(() => enter(provider, call, times, { parameters: [] }, environment));
-  const { problem, method, releaseState } = entered;
+  const outputs = outputsOf(call, forward);
+  const entered = isolated(() => enter(provider, call, outputs, { parameters: [] }, environment));
+  const { problem, method } = entered;
   try {
     for (const reached of offTape(stream(problem, method))) {
       const { step, end } = lend(reached, call, entered);
@@ -82,7 +83,7 @@ function* walk<A, S, P extends Part>(
       }
     }
   } finally {
-    releaseState(problem.y0);
+    entered.release();
   }
 }
 
