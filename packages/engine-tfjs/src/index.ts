@@ -10,8 +10,18 @@ export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eage
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
-export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './front/options.ts';
+export type {
+  ControllerName,
+  EngineName,
+  GradientName,
+  OdeOptions,
+  SolveOptions,
+  SolverName,
+} from './front/options.ts';
 export { record, type Recording } from './eager/recording.ts';
+export type { OdeEvent, OdeEvents } from './front/events.ts';
+export type { OdeHappening, OdeHappeningCotangent } from './front/happenings.ts';
+export type { OdePoint, PointTimes } from './front/points.ts';
 export { smoothGradients } from './eager/smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './front/solve.ts';
 export type {

@@ -15,6 +15,7 @@ import { instant, sizeOf, stageTime } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, ReadCotangents } from '../types/problem.ts';
 import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
+import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { endCotangents, firstTogether } from './together.ts';
 
@@ -34,12 +35,12 @@ export function* sweep<A>(
   const tsBar = ts.map(() => 0);
   const readings = readingsOf(work, within);
   /** The cotangents of what was read off step n; for as long as the scope that is open. */
-  const readOff = (n: number): ReadBack<A> | undefined => {
-    if (n < 0) return undefined;
-    const { span } = trajectory.entry(n);
+  const readAt = (n: number, span: Span): ReadBack<A> | undefined => {
     const found = readings.at(n, span);
     return found && readBack(work, span, found);
   };
+  const readOff = (n: number): ReadBack<A> | undefined =>
+    n < 0 ? undefined : readAt(n, trajectory.entry(n).span);
   /** The slope at the end of the step that is next, held, where times are differentiated. */
   let endSlope: State<A> | undefined;
   const keepEndSlope = (slope: State<A> | undefined): void => {
@@ -228,9 +229,10 @@ export function* sweep<A>(
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
+    // Where no step is taken, all that was read is y0.
     if (trajectory.length === 0) {
       joinLambda(within.end);
-      for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
+      joinLambda(readAt(0, instant(ts[0]!))?.end());
     }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);
