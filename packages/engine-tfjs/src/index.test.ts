@@ -23,6 +23,7 @@ it('exports what it says', () => {
     'smoothGradients',
     'solve',
     'solveAsync',
+    'steps',
     'tfjsEngine',
   ]);
 });

@@ -4,6 +4,7 @@ import {
   odeintEvent as onEngineEvent,
   solve as onEngineSolve,
   solveAsync as onEngineSolveAsync,
+  steps as onEngineSteps,
   type OdeOptions,
 } from '@odegrad/engine-tfjs';
 import { registry } from './registered.ts';
@@ -56,3 +57,12 @@ export const solveAsync: typeof onEngineSolveAsync = (f, y0, ts, options) =>
  */
 export const odeintEvent: typeof onEngineEvent = (f, y0, ts, options) =>
   onEngineEvent(f, y0, ts, withDefaults(options));
+
+/**
+ * The steps one by one, for `for (const { t, y } of steps(f, y0, t0))`: `steps` of `@odegrad/engine-tfjs`, with the defaults of `odeint`.
+ *
+ * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, both with the first step, {SolveError}
+ * if the solve cannot go on. Nothing stays alive then.
+ */
+export const steps: typeof onEngineSteps = (f, y0, t0, options) =>
+  onEngineSteps(f, y0, t0, withDefaults(options));
