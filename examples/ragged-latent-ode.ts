@@ -34,9 +34,12 @@ const series = tf.concat([tf.tensor2d(ts), tf.transpose(seen)], 1);
 /** Minus the evidence lower bound, for each observation. */
 function loss(): tf.Scalar {
   const code = tf.matMul(tf.tanh(tf.matMul(series, e1)), e2);
-  const [mean, logVariance] = tf.split(code, 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+  const [mean, logVariance] = [0, latent].map((from) => tf.slice2d(code, [0, from], [B, latent])) as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+  ];
   const noise = tf.randomNormal<tf.Rank.R2>([B, latent], 0, 1, 'float32', seed++);
-  const z0 = tf.add(mean, tf.mul(noise, tf.exp(tf.div(logVariance, 2)))) as tf.Tensor2D;
+  const z0 = tf.add<tf.Tensor2D>(mean, tf.mul(noise, tf.exp(tf.div(logVariance, 2))));
 
   const zs = odeint(f, z0, ts, { rtol: 1e-3, atol: 1e-4 }); // [T, B, latent], each row at its own times
   const xs = tf.reshape(tf.matMul(tf.reshape(zs, [T * B, latent]), out), [T, B]);
@@ -49,7 +52,7 @@ function loss(): tf.Scalar {
 
 const optimizer = tf.train.adam(0.02);
 const losses: number[] = [];
-for (let i = 0; i < 150; i++) {
+for (let i = 0; i < 100; i++) {
   const value = optimizer.minimize(loss, true)!;
   losses.push(value.dataSync()[0]!);
   value.dispose();
