@@ -39,6 +39,8 @@ export type {
   VectorFieldFunction,
 } from './front/state.ts';
 export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
+export { steps, type OdeStep } from './front/steps.ts';
+export type { StepsOptions } from './front/steps-options.ts';
 export { isolated } from './tape/tape.ts';
 export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';
 

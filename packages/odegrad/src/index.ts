@@ -1,6 +1,6 @@
 export * from '@odegrad/core';
 export { registry } from './registered.ts';
-export { odeint, solve, solveAsync } from './odeint.ts';
+export { odeint, solve, solveAsync, steps } from './odeint.ts';
 export {
   chooseBackend,
   control,
@@ -27,10 +27,12 @@ export {
   type OdePoint,
   type OdeSolution,
   type OdeState,
+  type OdeStep,
   type PointTimes,
   type SlopeOf,
   type SolverName,
   type StateOf,
+  type StepsOptions,
   type Times,
   type TriedBackend,
   type VectorFieldFunction,
