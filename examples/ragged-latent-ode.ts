@@ -33,13 +33,16 @@ const series = tf.concat([tf.tensor2d(ts), tf.transpose(seen)], 1);
 
 /** Minus the evidence lower bound, for each observation. */
 function loss(): tf.Scalar {
-  const code = tf.matMul(tf.tanh(tf.matMul(series, e1)), e2);
+  const code = tf.matMul<tf.Tensor2D>(tf.tanh(tf.matMul(series, e1)), e2);
   const [mean, logVariance] = [0, latent].map((from) => tf.slice2d(code, [0, from], [B, latent])) as [
     tf.Tensor2D,
     tf.Tensor2D,
   ];
   const noise = tf.randomNormal<tf.Rank.R2>([B, latent], 0, 1, 'float32', seed++);
-  const z0 = tf.add<tf.Tensor2D>(mean, tf.mul(noise, tf.exp(tf.div(logVariance, 2))));
+  const z0 = tf.add<tf.Tensor2D>(
+    mean,
+    tf.mul<tf.Tensor2D>(noise, tf.exp(tf.div<tf.Tensor2D>(logVariance, 2))),
+  );
 
   const zs = odeint(f, z0, ts, { rtol: 1e-3, atol: 1e-4 }); // [T, B, latent], each row at its own times
   const xs = tf.reshape(tf.matMul(tf.reshape(zs, [T * B, latent]), out), [T, B]);
@@ -47,7 +50,7 @@ function loss(): tf.Scalar {
   const deviation = 0.2;
   const misfit = tf.div(tf.sum(tf.squaredDifference(xs, seen)), 2 * deviation ** 2);
   const divergence = tf.sum(tf.sub(tf.add(tf.square(mean), tf.exp(logVariance)), tf.add(1, logVariance)));
-  return tf.div(tf.add(misfit, tf.div(divergence, 2)), T * B) as tf.Scalar;
+  return tf.div<tf.Scalar>(tf.add(misfit, tf.div(divergence, 2)), T * B);
 }
 
 const optimizer = tf.train.adam(0.02);
