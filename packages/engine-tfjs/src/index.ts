@@ -10,8 +10,19 @@ export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eage
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
-export type { ControllerName, EngineName, GradientName, OdeOptions, SolverName } from './front/options.ts';
+export type {
+  ControllerName,
+  EngineName,
+  GradientName,
+  OdeOptions,
+  SolveOptions,
+  SolverName,
+} from './front/options.ts';
+export type { Tolerances } from './front/tolerances.ts';
 export { record, type Recording } from './eager/recording.ts';
+export type { OdeEvent, OdeEvents } from './front/events.ts';
+export type { OdeHappening, OdeHappeningCotangent } from './front/happenings.ts';
+export type { OdePoint, PointTimes } from './front/points.ts';
 export { smoothGradients } from './eager/smooth.ts';
 export { solve, type OdeGradient, type OdeSolution } from './front/solve.ts';
 export type {
@@ -28,6 +39,7 @@ export type {
   StateOf,
   VectorFieldFunction,
 } from './front/state.ts';
+export type { OdeStatus, OdeStop } from './front/stopped.ts';
 export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
 export { isolated } from './tape/tape.ts';
 export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';

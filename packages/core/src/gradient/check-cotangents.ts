@@ -36,9 +36,11 @@ export function checkCotangents<A>(
   read.points.forEach(({ t, cotangent, rate }, i) => {
     checkPoint([problem.ts[0]!, failed?.t ?? problem.ts.at(-1)!], t, `points[${i}]`);
     checkState(`points[${i}].cotangent`, cotangent, parts);
+    if (rate && problem.ts[0] === problem.ts.at(-1))
+      throw new ArgumentError(`\`points[${i}]\` is the cotangent of a rate, but no step was taken.`);
     if (rate && problem.timeGradients)
       throw new ArgumentError(
-        `\`points[${i}]\` is the cotangent of a rate, and how that depends on times is not known. Solve without \`timeGradients\`.`,
+        `\`points[${i}]\` is the cotangent of a rate, and how that depends on times is not known. Give times as numbers (without \`timeGradients\`).`,
       );
   });
 }

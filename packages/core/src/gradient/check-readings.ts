@@ -30,8 +30,6 @@ function checkRows<A>(
     throw new ArgumentError(
       `Engine '${engine.name}' does not take rows apart (Engine.mixRows); give all rows the same times.`,
     );
-  if (ts[0] === ts.at(-1))
-    throw new ArgumentError('`rows` are read off steps, and there is none: `ts` has one time alone.');
   checkTimes([ts[0]!, ...times, ts.at(-1)!]);
   if (rows.length !== times.length)
     throw new ArgumentError(

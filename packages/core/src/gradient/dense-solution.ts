@@ -40,6 +40,8 @@ export function denseSolution<A>(
     (what: string, read: (step: DenseStep<A>, x: number) => State<A>) =>
     (t: number): State<A> => {
       checkPoint(covered(), t, what);
+      if (steps.length === 0)
+        throw new ArgumentError(`\`${what}\`: no step was taken, so the solution has no rate; evaluate f.`);
       return memory.scope(() => {
         const step = stepAt(t);
         return memory.escape(read(step, fractionOf(step.span, t)));

@@ -20,6 +20,8 @@ export interface SolveShape {
   readonly outputs: number;
   /** States that are read off steps. */
   readonly between: number;
+  /** Whether those are of single rows, whose cotangents are spread over states first. */
+  readonly rows: boolean;
   /** Bumps of the interpolant that they are read off. */
   readonly bumps: number;
   /** Whether the field evaluates and pulls back in one go. */
@@ -72,9 +74,9 @@ export function footprint(shape: SolveShape): Footprint {
 
 function footprintOf(shape: SolveShape): Footprint {
   const { stateBytes: x, stages: s, activationBytes, timeGradients, adaptive, outputs } = shape;
-  const { whole, between, bumps } = shape;
+  const { whole, between, bumps, rows } = shape;
   // Forward the bumps and the base of a state; backward what of y₀, y₁ and the slopes is read, of the step and the one before.
-  const [readOff, readBack] = between > 0 ? [(bumps + 2) * x, (2 * bumps + 9) * x] : [0, 0];
+  const [readOff, readBack] = between > 0 ? [(bumps + 2) * x, (2 * bumps + (rows ? 11 : 9)) * x] : [0, 0];
   const taped = (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0);
   // Of adaptive steps only those taken again are whole, and with their activations only where `adjoint` holds fewer.
   const again = whole?.alive === 'stage' ? Math.max(taped, whole.linearization) : taped;

@@ -50,6 +50,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       // A repeated time has the state of the one before.
       outputs: new Set(ts).size,
       between: rows ? rows.times.length / rows.count : between.length,
+      rows: rows !== undefined,
       bumps: solver.interpolant?.bumps.length ?? 0,
       vjp: field.vjp !== undefined,
       whole,

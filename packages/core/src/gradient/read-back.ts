@@ -39,8 +39,11 @@ export function readBack<A>(
   const { timeGradients = false, y0 } = problem;
   const { engine } = memory;
   const interpolant = solver.interpolant!;
-  const total = (terms: readonly Term<State<A>>[], scale?: number): State<A> | undefined =>
-    terms.length > 0 ? combineStates(engine, undefined, terms, scale) : undefined;
+  const total = (terms: readonly Term<State<A>>[], scale = 1): State<A> | undefined => {
+    const [first] = terms;
+    if (terms.length === 1 && scale * first!.coefficient === 1) return first!.value;
+    return first && combineStates(engine, undefined, terms, scale);
+  };
   const sum = (weight: (weights: InterpolantWeights) => number): readonly Term<State<A>>[] =>
     over(weights.map(weight));
   const h = sizeOf(span);

@@ -3,8 +3,8 @@ import type { Memory } from '../memory/memory.ts';
 import { timesOfStep } from '../stepping/between.ts';
 import type { Watcher } from '../stepping/integrate.ts';
 import { observedStep } from '../stepping/observed-step.ts';
-import { readRows, readStates } from '../stepping/read-step.ts';
-import { sizeOf } from '../solver/span.ts';
+import { readRows, readStates, type ReadStep } from '../stepping/read-step.ts';
+import { instant, sizeOf } from '../solver/span.ts';
 import type { Ending } from '../types/event.ts';
 import type { State } from '../types/engine.ts';
 import type { Failure } from '../types/failure.ts';
@@ -29,6 +29,17 @@ export function createRecorder<A>(
   let reached = 0;
   let failed: Failure<A> | undefined;
   let ended: Ending<A> | undefined;
+  /** Reads the rows whose times lie in a step, or, where no step is taken, the rows of y0. */
+  const readAll = (read: ReadStep<A>, index: number): void => {
+    if (!rowTimes) return;
+    const { from, to } = timesOfStep(rowTimes.times, read.span, index);
+    if (to === from) return;
+    const state = readRows(memory, solver.interpolant!, read, rowTimes.times.slice(from, to), {
+      rows: rowTimes.rows.slice(from, to),
+      count: rowTimes.count,
+    });
+    rows.push({ step: index, from, to, state: memory.hold(state) });
+  };
   const save = (t: number, y: State<A>): void => {
     ts.push(t);
     ys.push(memory.hold(y));
@@ -60,6 +71,8 @@ export function createRecorder<A>(
       if (problem.steps) {
         if (index === 0) save(problem.ts[0]!, y);
       } else if (knots?.get(index)?.output ?? true) ys[index] = memory.hold(y);
+      if (index === 0 && problem.ts[0] === problem.ts.at(-1))
+        readAll({ span: instant(problem.ts[0]!), y, step: { y, stages: [] } }, 0);
     },
     accepted(step) {
       const { span, index, y, step: taken, last, end } = step;
@@ -75,16 +88,7 @@ export function createRecorder<A>(
         ))
           between.push(memory.hold(state));
       }
-      if (rowTimes) {
-        const { from, to } = timesOfStep(rowTimes.times, span, index);
-        if (to > from) {
-          const state = readRows(memory, solver.interpolant!, read, rowTimes.times.slice(from, to), {
-            rows: rowTimes.rows.slice(from, to),
-            count: rowTimes.count,
-          });
-          rows.push({ step: index, from, to, state: memory.hold(state) });
-        }
-      }
+      readAll(read, index);
       dense?.add(step);
       if (end === undefined) return;
       const seen = observedStep(memory, solver.interpolant!, read);

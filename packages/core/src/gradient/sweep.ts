@@ -15,6 +15,7 @@ import { instant, sizeOf, stageTime } from '../solver/span.ts';
 import { includes } from './trajectory.ts';
 import type { Gradient, ReadCotangents } from '../types/problem.ts';
 import type { Stage, StageCotangents, StepCotangents } from '../types/solver.ts';
+import type { Span } from '../types/span.ts';
 import type { State } from '../types/engine.ts';
 import { endCotangents, firstTogether } from './together.ts';
 
@@ -34,12 +35,12 @@ export function* sweep<A>(
   const tsBar = ts.map(() => 0);
   const readings = readingsOf(work, within);
   /** The cotangents of what was read off step n; for as long as the scope that is open. */
-  const readOff = (n: number): ReadBack<A> | undefined => {
-    if (n < 0) return undefined;
-    const { span } = trajectory.entry(n);
+  const readAt = (n: number, span: Span): ReadBack<A> | undefined => {
     const found = readings.at(n, span);
     return found && readBack(work, span, found);
   };
+  const readOff = (n: number): ReadBack<A> | undefined =>
+    n < 0 ? undefined : readAt(n, trajectory.entry(n).span);
   /** The slope at the end of the step that is next, held, where times are differentiated. */
   let endSlope: State<A> | undefined;
   const keepEndSlope = (slope: State<A> | undefined): void => {
@@ -121,11 +122,11 @@ export function* sweep<A>(
   };
 
   /** Pulls the cotangent of the slope at the end of step n back by itself, at the state there: where no step takes it along. */
-  const pullBackEnd = (n: number, end: State<A>, cotangent: State<A> | undefined): void => {
+  const pullBackEnd = (n: number, end: () => State<A>, cotangent: State<A> | undefined): void => {
     if (!cotangent) return;
     memory.scope(() => {
       const t = stageTime(trajectory.entry(n).span, 1);
-      const pulled = pullBackStage(problem, memory, { t, y: end }, cotangent);
+      const pulled = pullBackStage(problem, memory, { t, y: end() }, cotangent);
       joinLambda(pulled.y);
       parameters.add(pulled.parameters);
       addTimes(n, { t0: 0, t1: pulled.t });
@@ -190,7 +191,7 @@ export function* sweep<A>(
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
-      if (n === trajectory.length - 1) pullBackEnd(n, work.end!, read?.last());
+      if (n === trajectory.length - 1) pullBackEnd(n, () => work.end!, read?.last());
       const before = readOff(n - 1);
       // Beyond a jump the first slope is another than the last one before.
       const apart = n > 0 && trajectory.entry(n - 1).lands && isJump(problem, interval);
@@ -202,10 +203,10 @@ export function* sweep<A>(
       const m = stages ? n : firstTogether(work, n, cotangents, (i) => readOff(i) !== undefined);
       if (stages) {
         if (lambda) pullBackStages(n, stages, lambda, read, apart ? undefined : before?.last());
-        if (apart) pullBackEnd(n - 1, trajectory.state(n), before?.last());
+        if (apart) pullBackEnd(n - 1, () => trajectory.state(n), before?.last());
       } else {
         pullBackTogether(m, n);
-        if (m > 0) pullBackEnd(m - 1, trajectory.state(m), readOff(m - 1)?.last());
+        if (m > 0) pullBackEnd(m - 1, () => trajectory.state(m), readOff(m - 1)?.last());
       }
       for (let i = n; i >= m; i--) {
         checkAborted(i);
@@ -229,8 +230,9 @@ export function* sweep<A>(
     }
     lambda ??= memory.hold(zeros(y0));
     if (trajectory.length === 0) {
+      // Where no step is taken, all that was read is y0.
+      joinLambda(readAt(0, instant(ts[0]!))?.end());
       joinLambda(within.end);
-      for (const { cotangent } of within.points ?? []) joinLambda(cotangent);
     }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);

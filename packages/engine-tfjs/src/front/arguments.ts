@@ -5,16 +5,29 @@ import { describe } from './describe.ts';
 import type { FlatField } from '../eager/field-engine.ts';
 import { flatField } from './flat-field.ts';
 import { float64Parts, isFloat64Part } from './float64-parts.ts';
-import type { OdeOptions } from './options.ts';
+import { eventsOf, type FlatEvent } from './events.ts';
+import type { SolveOptions } from './options.ts';
 import type { Part, PartKind } from './parts.ts';
+import { checkRows, isRagged, raggedTimes, type RaggedTimes } from './ragged-times.ts';
 import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
+import { checkRagged } from './saved.ts';
+import { checkOnFailure } from './stopped.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
 import { checkRoundedTimes } from './time-resolution.ts';
 
-/** Output times, the first one that of y0. Increasing or decreasing; repeated ones repeat the state, one alone gives y0. */
-export type Times = readonly number[] | Float64Array | Float32Array | Tensor1D | Tensor;
+/**
+ * Output times, the first one that of y0. Increasing or decreasing; repeated ones repeat the state, one alone gives y0. Or a list of
+ * them for each row of a batch, of one length, or a tensor `[B, T]`: y0 is then at the first of all.
+ */
+export type Times =
+  | readonly number[]
+  | readonly (readonly number[] | Float64Array | Float32Array)[]
+  | Float64Array
+  | Float32Array
+  | Tensor1D
+  | Tensor;
 
 /** A call of `odeint` or `solve`, checked and taken apart. Nothing is alive that was not before, but what `args.release` frees. */
 export interface Call<S, P extends Part = Part> extends Resolved {
@@ -25,10 +38,14 @@ export interface Call<S, P extends Part = Part> extends Resolved {
   readonly kind: PartKind<P>;
   /** The user's tensors, or arrays of doubles. */
   readonly y0: readonly P[];
+  /** Where rows have times of their own, the first and the last of all. */
   readonly ts: readonly number[];
+  readonly ragged: RaggedTimes | undefined;
   /** Where the times came as a tensor: that tensor, which gradients go to. */
   readonly timesTensor: Tensor | undefined;
   readonly args: Args;
+  readonly events: readonly FlatEvent[];
+  readonly maxEvents: number | undefined;
 }
 
 /** @throws {ArgumentError} or {RegistryError} */
@@ -36,7 +53,7 @@ export function checkCall<S, A = unknown>(
   f: VectorFieldFunction<S, never> | Model,
   y0: S,
   ts: Times,
-  options: OdeOptions<A>,
+  options: SolveOptions<S, A>,
   accepted?: Accepted,
 ): Call<S> {
   const structure = structureOf(y0);
@@ -51,11 +68,20 @@ export function checkCall<S, A = unknown>(
     structure,
     kind,
     y0: parts,
-    ts: timesOf(ts),
+    ...timesOf(ts),
     timesTensor: ts instanceof Tensor ? ts : undefined,
   };
+  checkRagged(call.saved, call.outputs, call.ragged);
+  checkOnFailure(call);
+  if (call.ragged) checkRows(call.ragged, parts, structure.names('y0'));
   const args = argsOf(options.args);
-  return args.releasedOnError(() => ({ ...call, args, f: flatField(f, structure, parts, args.value) }));
+  return args.releasedOnError(() => ({
+    ...call,
+    args,
+    f: flatField(f, structure, parts, args.value),
+    events: eventsOf(options.events, structure, parts, args.value),
+    maxEvents: options.maxEvents,
+  }));
 }
 
 /** What the parts of `y0` are; those that are neither are told so later. */
@@ -71,19 +97,25 @@ function kindOf<S>(y0: S, structure: Structure<S>): PartKind<Part> {
   );
 }
 
-function timesOf(ts: Times): readonly number[] {
+function timesOf(ts: Times): Pick<Call<unknown>, 'ts' | 'ragged'> {
+  if (!isRagged(ts)) return { ts: listOf(ts), ragged: undefined };
+  const ragged = raggedTimes(ts);
+  return { ts: [ragged.times[0]!, ragged.times.at(-1)!], ragged };
+}
+
+function listOf(ts: Times): readonly number[] {
   if (ts instanceof Tensor) {
     if (ts.isDisposed) throw new ArgumentError('`ts` was disposed before.');
     if (ts.rank !== 1 || ts.dtype !== 'float32') {
       throw new ArgumentError(
-        `\`ts\` must be a one-dimensional float32 tensor or an array of numbers, not a tensor of rank ${ts.rank} and ` +
+        `\`ts\` must be a one-dimensional float32 tensor or an array of numbers (or a tensor [B, T], for rows of a batch), not a tensor of rank ${ts.rank} and ` +
           `dtype ${ts.dtype}.`,
       );
     }
   } else if (!Array.isArray(ts) && !ArrayBuffer.isView(ts)) {
     throw new ArgumentError(`\`ts\` must be an array of numbers or a 1-D tensor, not ${describe(ts)}.`);
   }
-  const times = Array.from<number>(ts instanceof Tensor ? ts.dataSync<'float32'>() : ts);
+  const times = Array.from(ts instanceof Tensor ? ts.dataSync<'float32'>() : (ts as ArrayLike<number>));
   times.forEach((t: unknown, i) => {
     if (typeof t !== 'number') throw new ArgumentError(`\`ts[${i}]\` must be a number, not ${describe(t)}.`);
   });

@@ -2,7 +2,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { isFixed, type ByPart, type Engine, type Method, type Problem, type State } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
-import type { OutputTimes } from './output-times.ts';
+import { enterEvents } from './entered-events.ts';
+import type { Outputs } from './outputs.ts';
 import type { Part, PartPort } from './parts.ts';
 import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
@@ -15,6 +16,8 @@ export interface Parameters {
   readonly reads?: readonly Tensor[];
   /** Whether a gradient would be lost if f read this besides. */
   readonly isMissed?: (x: Tensor) => boolean;
+  /** What conditions and jumps of events read, by function. */
+  readonly eventReads?: ReadonlyMap<object, readonly Tensor[]>;
 }
 
 /** The problem of a call in the arrays of its engine, with the ways in and out of them. */
@@ -28,30 +31,35 @@ export interface Entered<A, P> {
   readonly shapes: readonly Shape[];
   /** Frees arrays that were made for it. */
   releaseState(state: State<A>): void;
+  /** Frees y0 and what events need. */
+  release(): void;
 }
 
 /** Has the engine prepare f, and takes y0 in, which the caller releases. Leaves nothing if it throws. */
 export function enter<A, S, P extends Part>(
   provider: FieldEngine<A>,
-  { f, key, kind, y0, ts, timesTensor, dtype, method, stops, args }: Call<S, P>,
-  times: OutputTimes,
-  { parameters, reads, isMissed }: Parameters,
+  call: Call<S, P>,
+  outputs: Outputs,
+  { parameters, reads, isMissed, eventReads }: Parameters,
   { within }: Environment,
 ): Entered<A, P> {
-  const prepared = kind.withTensors(y0, (tensors) =>
-    provider.prepare({
-      f,
-      key,
+  const { f, key, kind, y0, ts, timesTensor, dtype, method, stops, args, maxEvents } = call;
+  const { prepared, entered } = kind.withTensors(y0, (tensors) => {
+    const request = {
       t0: ts[0]!,
       y0: tensors,
       parameters,
-      ...(reads && { reads }),
       ...(isMissed && { isMissed }),
       within,
       ...(dtype === 'float64' && { exact: args.exact }),
       dtype,
-    }),
-  );
+    };
+    const main = provider.prepare({ ...request, f, key, ...(reads && { reads }) });
+    return {
+      prepared: main,
+      entered: enterEvents(provider, main, call.events, request, (of) => eventReads?.get(of)),
+    };
+  });
   const { field } = prepared;
   const { engine } = field;
   const port = kind.port(prepared, provider.name);
@@ -71,14 +79,13 @@ export function enter<A, S, P extends Part>(
       // Asked between two steps, where the user may have disposed of y0.
       readsTime: () => within(() => kind.withTensors(y0, (tensors) => readsTime(f, ts[0]!, tensors))),
     });
-    const { knots, between } = times;
     const problem = {
+      ...outputs.problem,
       field,
       y0: start,
-      ts: times.ts,
-      ...(knots.size > 0 ? { knots } : {}),
       timeGradients: timesTensor !== undefined || stops.jumpsTensor !== undefined,
-      ...(between.length > 0 ? { between } : {}),
+      ...(entered.events.length > 0 && { events: entered.events }),
+      ...(maxEvents !== undefined && { maxEvents }),
     };
     return {
       ranOn: prepared.ranOn ?? provider.name,
@@ -87,8 +94,13 @@ export function enter<A, S, P extends Part>(
       port,
       shapes: y0.map(({ shape }) => shape),
       releaseState,
+      release() {
+        entered.release();
+        releaseState(start);
+      },
     };
   } catch (error) {
+    entered.release();
     releaseState(start);
     throw error;
   }

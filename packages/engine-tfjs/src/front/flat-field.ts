@@ -20,19 +20,20 @@ export function flatField<S>(
   structure: Structure<S>,
   y0: readonly Part[],
   args?: unknown,
+  of = 'f(t, y)',
 ): FlatField {
   const call = callable(f, args);
-  const names = structure.names('f(t, y)');
+  const names = structure.names(of);
   return (t, y) => {
     const result = named(() => call(t, structure.unflatten(y) as unknown as StateOf<S>));
     if (isPromise(result)) {
       // Its tensors are about to be freed, so it may well fail; nobody would hear.
       result.then(undefined, () => undefined);
       throw new ArgumentError(
-        'f must return its tensors at once, but returned a promise: f cannot be async.',
+        `${of} must return its tensors at once, but returned a promise: ${of.replace('(t, y)', '')} cannot be async.`,
       );
     }
-    const slopes = structure.flatten(result, 'f(t, y)', tensorAt);
+    const slopes = structure.flatten(result, of, tensorAt);
     slopes.forEach((slope, i) => {
       checkSlope(slope, y0[i]!, names[i]!, structure.names('y0')[i]!);
     });
@@ -41,7 +42,7 @@ export function flatField<S>(
 }
 
 /** Runs f; errors of TensorFlow.js that do not say what was wrong with it become such that do. */
-function named<T>(run: () => T): T {
+export function named<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {

@@ -43,7 +43,7 @@ export const float64Parts: PartKind<Float64Tensor> = {
   },
 
   port: float64Port,
-  vector: (numbers) => ({ shape: [numbers.length], data: Float64Array.from(numbers) }),
+  array: (numbers, shape = [numbers.length]) => ({ shape: [...shape], data: Float64Array.from(numbers) }),
   keep: (parts) => [...parts],
   dispose: () => undefined,
 };
@@ -75,6 +75,29 @@ function float64Port<A>(prepared: PreparedField<A>, engine: string): PartPort<A,
         }),
       );
     },
+    trajectoriesOfRows: (chunks, places, shapes) =>
+      shapes.map((shape, part) => {
+        const [count, ...rest] = shape;
+        const size = sizeOf(rest);
+        const data = new Float64Array(places.length * size);
+        let n = 0;
+        for (const state of chunks) {
+          const rows = toArray(state[part]!);
+          for (let from = 0; from < rows.length; from += size)
+            data.set(rows.subarray(from, from + size), places[n++]! * size);
+        }
+        return { shape: [places.length / count!, ...shape], data };
+      }),
+    cotangentsOfRows: (parts, places) =>
+      parts.map(({ shape, data }) => {
+        const rest = shape.slice(2);
+        const size = sizeOf(rest);
+        const rows = new Float64Array(places.length * size);
+        places.forEach((place, n) => {
+          rows.set(data.subarray(place * size, (place + 1) * size), n * size);
+        });
+        return fromArray(rows, [places.length, ...rest]);
+      }),
   };
 }
 

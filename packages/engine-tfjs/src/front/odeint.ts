@@ -16,7 +16,9 @@ import { tapeOrigins } from '../tape/origins.ts';
 import type { Part } from './parts.ts';
 import { readsOf, variablesOf, withArgs } from './reads.ts';
 import { run, type Run, type RunGradient } from './run.ts';
+import { checkStatesAlone } from './saved.ts';
 import type { LikeState, Model, OdeState, VectorFieldFunction } from './state.ts';
+import { sizeOf, type Shape } from '../tape/shape.ts';
 import {
   abandonGradient,
   isDifferentiatedAgain,
@@ -29,7 +31,8 @@ import { tensorParts } from './tensor-parts.ts';
 
 /**
  * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
- * part `[ts.length, ...shape]`, `y0` first.
+ * part `[ts.length, ...shape]`, `y0` first; with `saveAt: 'end'` `[...shape]`, the last alone. With times by row, `[B][T]`, each row of
+ * a batch is at its own: `[T, B, …]`, for the evaluations of one solve.
  *
  * Inside tf.grads, tf.variableGrads or optimizer.minimize the result is differentiable in `y0`, in `args`, in the
  * variables and the tensors from outside that `f` reads, and in `ts` where it is a tensor; `gradient` says how. What `f` reads
@@ -46,10 +49,11 @@ export function odeint<const S extends OdeState, A = undefined>(
   ts: Times,
   options: OdeOptions<A> = {},
 ): LikeState<S> {
-  const call = checkCall(f, y0, ts, options);
-  return call.args.releasedOnError(() =>
-    call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call)),
-  );
+  const call = checkCall<S, A>(f, y0, ts, options);
+  return call.args.releasedOnError(() => {
+    checkStatesAlone(call.saved, call.events, call.method.onFailure);
+    return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call)) : plain(call));
+  });
 }
 
 function plain<S, P extends Part>(call: Call<S, P>): P[] {
@@ -116,7 +120,7 @@ function differentiable<S>(call: Call<S, Tensor>): Tensor[] {
       solved.release();
       call.args.release();
     });
-    return unpack(packed, call);
+    return unpack(packed, call, solved.leading);
   } catch (error) {
     solved.release();
     throw error;
@@ -164,7 +168,7 @@ function gradientOf<S>(
   const given = (x: Tensor): Tensor => (again ? onceDifferentiable(x, [cotangent, ...inputs]) : x);
   try {
     const { y0, parameters, ts, jumpAt } = isolated(() =>
-      tidy<never>(() => solved.pullback(unpack(cotangent, call)) as never),
+      tidy<never>(() => solved.pullback(unpack(cotangent, call, solved.leading)) as never),
     ) as RunGradient<Tensor>;
     return {
       y0: y0.map(given),
@@ -198,12 +202,12 @@ function pack(trajectories: readonly Tensor[]): Tensor {
   return concat(trajectories.map((x) => reshape(x, [-1])));
 }
 
-function unpack<S>(packed: Tensor, { y0, ts }: Call<S, Tensor>): Tensor[] {
+function unpack<S>(packed: Tensor, { y0 }: Call<S, Tensor>, leading: Shape): Tensor[] {
   if (y0.length === 1) return [packed];
   let offset = 0;
   return y0.map(({ shape, size }) => {
-    const length = ts.length * size;
-    const part = reshape(slice(packed, [offset], [length]), [ts.length, ...shape]);
+    const length = sizeOf(leading) * size;
+    const part = reshape(slice(packed, [offset], [length]), [...leading, ...shape]);
     offset += length;
     return part;
   });

@@ -12,6 +12,8 @@ import type {
 } from '@odegrad/core';
 import type { Tolerances } from './tolerances.ts';
 
+import type { OdeEvents } from './events.ts';
+
 // Editors complete the names that are known; any other string that a plugin registered is as good.
 type Open<Names extends string> = Names | (string & {});
 
@@ -92,6 +94,16 @@ export interface OdeOptions<A = undefined> {
    * whose `numSteps` count between output times, and for `gradient: 'adjoint'`.
    */
   readonly outputs?: 'interpolate' | 'land' | undefined;
+  /**
+   * Where states are wanted: `'ts'`, the default; `'end'`, at the last of `ts` alone, which gives `[...shape]`; or `'steps'`, at the
+   * start and at the end of every step, which `solve` alone gives, with their times. Steps are the same with all three.
+   */
+  readonly saveAt?: 'ts' | 'steps' | 'end' | undefined;
+  /**
+   * Whether the solution of `solve` can be read anywhere later, with `at` and `rate`. It holds two states and the solver's bumps for
+   * each step.
+   */
+  readonly dense?: boolean | undefined;
   /** Further times that steps are to end on, though the state there is not asked for. Those outside `ts` are passed over. */
   readonly stepTo?: readonly number[] | undefined;
   /**
@@ -137,4 +149,21 @@ export interface OdeOptions<A = undefined> {
   readonly registry?: Registry | undefined;
   /** Where bytes and evaluations are counted; several solves may share one. */
   readonly ledger?: Ledger | undefined;
+}
+
+/** What `solve` takes besides: what may happen along the solution. */
+export interface SolveOptions<S, A = undefined> extends OdeOptions<A> {
+  /**
+   * What happens where conditions change their sign, by name: an end, an entry in `events`, or a jump of the state. Exact gradients
+   * go through the times of events, to y0, to the variables of f, of conditions and of jumps, and to `args`.
+   */
+  readonly events?: OdeEvents<S, A> | undefined;
+  /** Jumps before a solve fails with `max-events`, as of a ball that comes to rest. Default 1,000. */
+  readonly maxEvents?: number | undefined;
+  /**
+   * What becomes of a solve that fails with `max-steps`, `step-underflow` or `non-finite`: by default the SolveError is thrown. With
+   * 'return' the solution has what was reached, as its `status`, `error` and `stopped` say, and its gradient. Each state is then looked
+   * at, which on a GPU costs a round trip a step.
+   */
+  readonly onFailure?: 'throw' | 'return' | undefined;
 }

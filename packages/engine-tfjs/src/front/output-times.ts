@@ -12,7 +12,7 @@ import type { Stops } from './stops.ts';
 /** How states at output times come about: a step ends there, or they are read off the interpolant of a step. */
 export type OutputMode = 'land' | 'interpolate';
 
-/** Output times as core takes them, and the way back to the user's order. */
+/** Output times as core takes them, and the way back to the user's order: of lists in which there may be gaps where no state is wanted. */
 export interface OutputTimes {
   /** Where steps land. */
   readonly ts: readonly number[];
@@ -32,7 +32,8 @@ export interface OutputTimes {
 }
 
 /**
- * Where steps land. With 'interpolate' only at both ends; the state there is given as often as the time is repeated.
+ * Where steps land. With 'interpolate' only at both ends; the state there is given as often as the time is repeated. Where states
+ * are not `saved` but at the end, steps are the same.
  *
  * @throws {ArgumentError} where states cannot be read off steps, though that was asked for.
  */
@@ -42,6 +43,7 @@ export function outputTimes(
   { solver, stepping }: Pick<Method, 'solver' | 'stepping'>,
   strategy: GradientStrategy,
   { stepTo, jumpAt, jumpsTensor }: Stops = { stepTo: [], jumpAt: [], jumpsTensor: undefined },
+  saved = true,
 ): OutputTimes {
   if (mode === 'interpolate') {
     if (!solver.interpolant)
@@ -67,27 +69,30 @@ export function outputTimes(
   const unasked = [...new Set([...stepTo, ...jumpAt])].filter((t) => isInside(t) && !asked.has(t));
   if (jumpsTensor) checkJumps(jumpAt, asked, strategy);
   const landings = [
-    ...ts.flatMap((t, i) => (isKnot[i] ? [{ t, output: true }] : [])),
-    ...unasked.map((t) => ({ t, output: false })),
+    ...ts.flatMap((t, i) => (isKnot[i] ? [{ t, asked: true }] : [])),
+    ...unasked.map((t) => ({ t, asked: false })),
   ].sort((a, b) => sign * (a.t - b.t));
   const of = <T>(all: readonly T[], knots: boolean): T[] => all.filter((_, i) => isKnot[i] === knots);
   const knots = new Map(
-    landings.flatMap(({ t, output }, i) => {
+    landings.flatMap(({ t, asked: counts }, i) => {
       const jump = isJump.has(t);
-      return output && !jump ? [] : [[i, { output, jump }] as const];
+      // Between times that are the same the derivatives with respect to them need the state.
+      const isRepeated = t === landings[i - 1]?.t || t === landings[i + 1]?.t;
+      const output = counts && (saved || isRepeated || !isInside(t));
+      return output && !jump ? [] : [[i, { output, jump, counts }] as const];
     }),
   );
   return {
     ts: landings.map(({ t }) => t),
     knots,
-    between: of(ts, false),
+    between: saved ? of(ts, false) : [],
     jumps: (atLandings) =>
       jumpAt.map((t) => {
         const index = landings.findIndex((landing) => landing.t === t);
         return index < 0 ? 0 : atLandings[index]!;
       }),
     merge(atLandings, between) {
-      const atKnots = atLandings.filter((_, i) => landings[i]!.output);
+      const atKnots = landings.flatMap((landing, i) => (landing.asked ? [atLandings[i]!] : []));
       let [knot, inner] = [0, 0];
       return isKnot.map((at) => (at ? atKnots[knot++]! : between[inner++]!));
     },
@@ -95,7 +100,7 @@ export function outputTimes(
       const atKnots = of(all, true);
       let knot = 0;
       return {
-        atLandings: landings.map(({ output }) => (output ? atKnots[knot++] : undefined)),
+        atLandings: landings.map((landing) => (landing.asked ? atKnots[knot++] : undefined)),
         between: of(all, false),
       };
     },

@@ -22,7 +22,8 @@ export interface PartKind<P extends Part> {
   withTensors<T>(parts: readonly P[], use: (tensors: readonly Tensor[]) => T): T;
   /** @throws {EngineError} if the engine has no ways in and out for this kind. */
   port<A>(prepared: PreparedField<A>, engine: string): PartPort<A, P>;
-  vector(numbers: readonly number[]): P;
+  /** Of those entries, a vector by default. */
+  array(numbers: readonly number[], shape?: Shape): P;
   /** Takes parts out of the hands of every tidy. */
   keep(parts: readonly P[]): P[];
   dispose(parts: readonly P[]): void;
@@ -36,4 +37,11 @@ export interface PartPort<A, P> {
   trajectories(ys: readonly State<A>[], shapes: readonly Shape[]): P[];
   /** Cotangents by part, each over all times, as states by time. */
   cotangents(parts: readonly P[]): State<A>[];
+  /**
+   * Rows in `chunks`, one below the other, as trajectories by part, `[times, ...shape]`: row n goes to place `places[n]`, counted
+   * through the first two dimensions.
+   */
+  trajectoriesOfRows(chunks: readonly State<A>[], places: readonly number[], shapes: readonly Shape[]): P[];
+  /** The opposite, for the cotangents of one chunk. */
+  cotangentsOfRows(parts: readonly P[], places: readonly number[]): State<A>;
 }

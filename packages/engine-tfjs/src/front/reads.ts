@@ -19,7 +19,9 @@ function requireGradients(): void {
  *
  * @throws {EngineError} where no gradient could be taken.
  */
-export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] {
+export function readsOf<S, P extends Part>(
+  call: Pick<Call<S, P>, 'f' | 'ts' | 'kind' | 'y0' | 'engine' | 'dtype'>,
+): readonly Tensor[] {
   const { f, ts, kind, y0, engine, dtype } = call;
   requireGradients();
   const t0 = ts[0]!;
@@ -27,6 +29,14 @@ export function readsOf<S, P extends Part>(call: Call<S, P>): readonly Tensor[] 
     y0,
     (tensors) => engine.findReads?.({ f, t0, y0: tensors, dtype }) ?? findReads(f, t0, tensors),
   );
+}
+
+/** What its conditions and jumps read, each of them. */
+export function eventReadsOf<S, P extends Part>(call: Call<S, P>): ReadonlyMap<object, readonly Tensor[]> {
+  const functions = call.events.flatMap(({ when, then }) =>
+    typeof then === 'string' ? [when] : [when, then],
+  );
+  return new Map(functions.map(({ f }) => [f, readsOf({ ...call, f })]));
 }
 
 /** What a solve reads, as far as it is known before: what f was seen to read, and its args. */

@@ -203,9 +203,9 @@ describe('arguments that make no sense are refused', () => {
   });
 
   it('ts: tensors that are no list of times', () => {
-    const [matrix, integers, dead] = [tf.zeros([2, 1]), tf.tensor1d([0, 1], 'int32'), tf.tensor1d([0, 1])];
+    const [matrix, integers, dead] = [tf.zeros([2, 1, 1]), tf.tensor1d([0, 1], 'int32'), tf.tensor1d([0, 1])];
     dead.dispose();
-    refused(go(decay, y0, matrix), ArgumentError, 'not a tensor of rank 2');
+    refused(go(decay, y0, matrix), ArgumentError, 'not a tensor of rank 3');
     refused(go(decay, y0, integers), ArgumentError, 'dtype int32');
     refused(go(decay, y0, dead), ArgumentError, '`ts` was disposed before');
     tf.dispose([matrix, integers]);

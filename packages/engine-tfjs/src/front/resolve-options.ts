@@ -2,6 +2,7 @@ import type { Variable } from '@tensorflow/tfjs-core';
 import {
   ArgumentError,
   checkOptions,
+  flag,
   hasMembers,
   isTableau,
   METHOD_RULES,
@@ -23,8 +24,10 @@ import {
 } from '@odegrad/core';
 import type { FieldEngine } from '../eager/field-engine.ts';
 import { lookUp } from './look-up.ts';
-import type { OdeOptions } from './options.ts';
+import { eventsRule } from './events.ts';
+import type { OdeOptions, SolveOptions } from './options.ts';
 import type { OutputMode } from './output-times.ts';
+import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
 import type { Structure } from './structure.ts';
 import { byPart } from './tolerances.ts';
@@ -41,6 +44,7 @@ export interface Resolved {
   readonly outputs: OutputMode | undefined;
   readonly dtype: 'float32' | 'float64';
   readonly stops: Stops;
+  readonly saved: Saved;
 }
 
 const ADAPTIVE = ['rtol', 'atol', 'norm', 'controller', 'firstStep', 'minStep', 'force', 'maxStep'] as const;
@@ -53,8 +57,10 @@ export interface Accepted {
 }
 
 /** What each option may be. */
-export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
+export const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
   ...METHOD_RULES,
+  events: eventsRule,
+  maxEvents: METHOD_RULES.maxSteps,
   // Looked into beside y0.
   rtol: () => undefined,
   atol: () => undefined,
@@ -65,6 +71,8 @@ export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
   args: () => undefined,
   params: valueThat('an array of tf.Variable', Array.isArray),
   outputs: valueThat("'interpolate' or 'land'", (value) => value === 'interpolate' || value === 'land'),
+  saveAt: saveAtRule,
+  dense: flag,
   stepTo: valueThat('an array of finite numbers', isTimes),
   jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
@@ -75,13 +83,13 @@ export const RULES: Readonly<Record<keyof OdeOptions, Rule>> = {
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
 export function resolveOptions(
-  options: OdeOptions<unknown>,
+  options: OdeOptions<unknown> & Pick<SolveOptions<never>, 'onFailure'>,
   structure: Structure<unknown>,
   { of, rules }: Accepted = { of: 'odeint and solve', rules: RULES },
 ): Resolved {
   checkOptions(of, options, rules);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
-  const { maxSteps, maxBytes, signal, onStep, ledger } = options;
+  const { maxSteps, maxBytes, signal, onStep, onFailure, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
   const solver = resolveSolver(options.solver ?? 'dopri5', registry);
   const strategy = (): GradientStrategy =>
@@ -97,6 +105,7 @@ export function resolveOptions(
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
       ...(onStep === undefined ? {} : { onStep }),
+      ...(onFailure === undefined ? {} : { onFailure }),
       ...(ledger === undefined ? {} : { ledger }),
     },
     gradient: strategy,
@@ -104,6 +113,7 @@ export function resolveOptions(
     params: params && checkParameters(params),
     outputs: options.outputs,
     stops: stopsOf(options),
+    saved: savedOf(options),
     dtype,
   };
 }

@@ -1,14 +1,28 @@
 import { Tensor } from '@tensorflow/tfjs-core';
-import { drain, type GradientStrategy, type Solution, type Statistics } from '@odegrad/core';
+import {
+  drain,
+  type GradientStrategy,
+  type PointCotangent,
+  type Solution,
+  type State,
+  type Statistics,
+} from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import { enter, type Entered, type Parameters } from './entered.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
-import { outputTimes, type OutputTimes } from './output-times.ts';
-import type { Part } from './parts.ts';
+import {
+  happenedIn,
+  happeningCotangents,
+  type RunHappening,
+  type RunHappeningCotangents,
+} from './happenings.ts';
+import { outputsOf, type Outputs } from './outputs.ts';
+import type { Part, PartPort } from './parts.ts';
 import { withArgs } from './reads.ts';
 import { environmentOf, type Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
+import { stopOf, type OdeStatus, type RunStop } from './stopped.ts';
 import { offTape, type Turns } from './turns.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
@@ -16,16 +30,40 @@ export interface Run<P> {
   /** The name of the engine that ran it. */
   readonly engine: string;
   readonly stats: Statistics;
-  /** The trajectory of each part, `[ts.length, ...shape]`. The caller owns them. */
+  /** The times of the trajectories. */
+  readonly ts: readonly number[];
+  /** The first dimensions of trajectories, before those of a state. */
+  readonly leading: Shape;
+  /** The trajectory of each part. The caller owns them. */
   trajectories(): P[];
-  /** Pulls cotangents of the trajectories back. May be called again; the caller owns the result. */
-  pullback(cotangents: readonly P[]): RunGradient<P>;
+  /** The state at times of a dense solution, or its rate, as trajectories; at one time without a first dimension. */
+  read(what: 'at' | 'rate', t: number | readonly number[]): P[];
+  /** What happened, in order. The caller owns the states. */
+  happened(): readonly RunHappening<P>[];
+  readonly status: OdeStatus;
+  /** Where it stopped before its end, if it did. */
+  readonly stopped: RunStop<P> | undefined;
+  /** Pulls cotangents of the trajectories back, undefined for zero. May be called again; the caller owns the result. */
+  pullback(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): RunGradient<P>;
   /** The same, pausing after steps where the strategy can. */
-  pullbackByTurns(cotangents: readonly P[]): Turns<RunGradient<P>>;
+  pullbackByTurns(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): Turns<RunGradient<P>>;
   /** Frees what was kept. May be called again. */
   release(): void;
   /** Runs `body` while what f reads has the values that it had in this run. */
   within<T>(body: () => T): T;
+}
+
+/** Cotangents of what is no trajectory. */
+export interface RunCotangents<P> {
+  readonly points?: readonly RunPoint<P>[];
+  readonly events?: readonly (RunHappeningCotangents<P> | undefined)[];
+}
+
+/** The cotangents of what `read` gave. */
+export interface RunPoint<P> {
+  readonly t: number | readonly number[];
+  readonly cotangent: readonly P[];
+  readonly rate: boolean;
 }
 
 /** Gradient of a loss of the trajectories. */
@@ -58,7 +96,7 @@ export function* runByTurns<S, P extends Part>(
   pauses: boolean,
 ): Turns<Run<P>> {
   const environment = environmentOf([
-    ...withArgs(parameters.reads ?? [], call),
+    ...withArgs([parameters.reads ?? [], ...(parameters.eventReads?.values() ?? [])].flat(), call),
     ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
   ]);
   let solved: Run<P> | undefined;
@@ -77,10 +115,9 @@ function* runOn<A, S, P extends Part>(
   environment: Environment,
   pauses: boolean,
 ): Turns<Run<P>> {
-  const { ts, outputs, stops } = call;
-  const times = outputTimes(ts, outputs, call.method, strategy, stops);
-  const entered = enter(provider, call, times, parameters, environment);
-  const { problem, method, port, shapes, ranOn, releaseState } = entered;
+  const outputs = outputsOf(call, strategy);
+  const entered = enter(provider, call, outputs, parameters, environment);
+  const { problem, method, port, shapes, ranOn } = entered;
   let solution: Solution<A> | undefined;
   try {
     solution =
@@ -88,23 +125,32 @@ function* runOn<A, S, P extends Part>(
         ? yield* strategy.solveBySteps(problem, method)
         : strategy.solve(problem, method);
   } finally {
-    if (!solution) releaseState(problem.y0);
+    if (!solution) entered.release();
   }
-  const { ys, between, stats } = solution;
-  const pull = (cotangents: readonly P[], byTurns: boolean): Turns<RunGradient<P>> =>
-    offTape(pullBack(entered, times, solution, { call, ...parameters, cotangents, byTurns }));
+  const pull = (
+    cotangents: readonly P[] | undefined,
+    more: RunCotangents<P>,
+    byTurns: boolean,
+  ): Turns<RunGradient<P>> =>
+    offTape(pullBack(entered, outputs, solution, { call, ...parameters, cotangents, more, byTurns }));
   let released = false;
   return {
     engine: ranOn,
-    stats,
-    trajectories: () => isolated(() => port.trajectories(times.merge(ys, between), shapes)),
-    pullback: (cotangents) => drain(pull(cotangents, false)),
-    pullbackByTurns: (cotangents) => pull(cotangents, true),
+    stats: solution.stats,
+    ts: outputs.times(solution),
+    leading: outputs.leading(solution),
+    trajectories: () => isolated(() => outputs.trajectories(port, solution, shapes)),
+    happened: () => isolated(() => happenedIn(entered, solution, call.events)),
+    status: solution.failed?.error.code ?? solution.status ?? 'end',
+    stopped: stopOf(solution.failed, (y) => isolated(() => y.map((x, i) => port.leave(x, shapes[i]!)))),
+    read: (what, t) => isolated(() => readPoints(entered, solution[what]!, t)),
+    pullback: (cotangents, more = {}) => drain(pull(cotangents, more, false)),
+    pullbackByTurns: (cotangents, more = {}) => pull(cotangents, more, true),
     release() {
       if (released) return;
       released = true;
       solution.release();
-      releaseState(problem.y0);
+      entered.release();
       environment.release();
     },
     within: environment.within,
@@ -113,37 +159,78 @@ function* runOn<A, S, P extends Part>(
 
 interface Pulled<S, P extends Part> extends Parameters {
   readonly call: Call<S, P>;
-  readonly cotangents: readonly P[];
+  readonly cotangents: readonly P[] | undefined;
+  readonly more: RunCotangents<P>;
   readonly byTurns: boolean;
+}
+
+function readPoints<A, P extends Part>(
+  { port, shapes, releaseState }: Entered<A, P>,
+  reader: (t: number) => State<A>,
+  t: number | readonly number[],
+): P[] {
+  const states: State<A>[] = [];
+  try {
+    for (const at of typeof t === 'number' ? [t] : t) states.push(reader(at));
+    return typeof t === 'number'
+      ? states[0]!.map((x, i) => port.leave(x, shapes[i]!))
+      : port.trajectories(states, shapes);
+  } finally {
+    states.forEach(releaseState);
+  }
+}
+
+/** The cotangents of points one by one. Their arrays are new. */
+function pointsOf<A, P>(port: PartPort<A, P>, points: readonly RunPoint<P>[]): readonly PointCotangent<A>[] {
+  return points.flatMap(({ t, cotangent, rate }) => {
+    if (typeof t === 'number') return [{ t, cotangent: cotangent.map(port.enter), rate }];
+    return port.cotangents(cotangent).map((state, i) => ({ t: t[i]!, cotangent: state, rate }));
+  });
 }
 
 function* pullBack<A, S, P extends Part>(
   { port, shapes, releaseState }: Entered<A, P>,
-  times: OutputTimes,
+  outputs: Outputs,
   solution: Solution<A>,
-  { call, parameters, cotangents, byTurns }: Pulled<S, P>,
+  { call, parameters, cotangents, more, byTurns }: Pulled<S, P>,
 ): Turns<RunGradient<P>> {
   const { kind, timesTensor, stops } = call;
-  const states = port.cotangents(cotangents);
+  const { ys, read } = cotangents
+    ? outputs.cotangents(port, solution, cotangents)
+    : { ys: solution.ts.map(() => undefined), read: {} };
+  const points = pointsOf(port, more.points ?? []);
+  const events = happeningCotangents(port, more.events);
+  const within = {
+    ...read,
+    // Of what is not dense nothing is read but where it stopped.
+    ...(points.length > 0 && (call.saved.dense ? { points } : { end: points[0]!.cotangent })),
+    ...(events.length > 0 && { events }),
+  };
   try {
-    const { atLandings, between } = times.split(states);
     const gradient =
       byTurns && solution.pullbackBySteps
-        ? yield* solution.pullbackBySteps(atLandings, { between })
-        : solution.pullback(atLandings, { between });
+        ? yield* solution.pullbackBySteps(ys, within)
+        : solution.pullback(ys, within);
     // A tidy that is open in the last turn is nobody's.
     const given = (part: P): P => (byTurns ? kind.keep([part])[0]! : part);
     const leave = (x: A, shape: Shape): P => given(port.leave(x, shape));
     const parts = {
       y0: gradient.y0.map((x, i) => leave(x, shapes[i]!)),
       parameters: gradient.parameters.map((x, i) => leave(x, parameters[i]!.shape)),
-      ts: timesTensor && given(kind.vector(times.merge(gradient.ts, gradient.between ?? []))),
-      jumpAt: stops.jumpsTensor && given(kind.vector(times.jumps(gradient.ts))),
+      ts: timesTensor && given(outputs.timeGradient(kind, gradient)),
+      jumpAt: stops.jumpsTensor && given(outputs.jumpGradient(kind, gradient)),
     };
     releaseState(gradient.y0);
     releaseState(gradient.parameters);
     return parts;
   } finally {
-    states.forEach(releaseState);
+    const lists = [
+      ys,
+      read.between ?? [],
+      read.rows ?? [],
+      points.map(({ cotangent }) => cotangent),
+      events.flatMap((event) => [event?.before, event?.after]),
+    ];
+    for (const state of lists.flat()) if (state) releaseState(state);
   }
 }

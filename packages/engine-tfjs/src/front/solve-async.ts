@@ -1,6 +1,6 @@
 import { valueThat } from '@odegrad/core';
 import { checkCall, type Times } from './arguments.ts';
-import type { OdeOptions } from './options.ts';
+import type { SolveOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { RULES } from './resolve-options.ts';
 import { solving, type OdeSolution } from './solve.ts';
@@ -8,7 +8,7 @@ import type { Model, OdeState, VectorFieldFunction } from './state.ts';
 import { EVERY, unhurried } from './turns.ts';
 
 /** How a problem is solved that lets other things go on. */
-export interface AsyncOdeOptions<A = undefined> extends OdeOptions<A> {
+export interface AsyncOdeOptions<S, A = undefined> extends SolveOptions<S, A> {
   /** Milliseconds from one pause to the next, at the end of a step; 0 pauses at every step. Default 10. */
   readonly every?: number | undefined;
 }
@@ -33,7 +33,7 @@ export async function solveAsync<const S extends OdeState, A = undefined>(
   f: NoInfer<VectorFieldFunction<S, A> | Model>,
   y0: S,
   ts: Times,
-  options: AsyncOdeOptions<A> = {},
+  options: AsyncOdeOptions<S, A> = {},
 ): Promise<OdeSolution<S, A>> {
   const call = checkCall<S, A>(f, y0, ts, options, ACCEPTED);
   const every = options.every ?? EVERY;

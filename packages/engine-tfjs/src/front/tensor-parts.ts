@@ -1,4 +1,16 @@
-import { dispose, keep, stack, Tensor, tensor1d, tidy, unstack } from '@tensorflow/tfjs-core';
+import {
+  concat,
+  dispose,
+  gather,
+  keep,
+  reshape,
+  stack,
+  tensor,
+  Tensor,
+  tensor1d,
+  tidy,
+  unstack,
+} from '@tensorflow/tfjs-core';
 import { ArgumentError } from '@odegrad/core';
 import { describe } from './describe.ts';
 import { tensorEngine } from '../eager/engine.ts';
@@ -32,7 +44,7 @@ export const tensorParts: PartKind<Tensor> = {
 
   withTensors: (parts, use) => use(parts),
   port: tensorPort,
-  vector: (numbers) => tensor1d([...numbers]),
+  array: (numbers, shape = [numbers.length]) => tensor([...numbers], [...shape], 'float32'),
   keep: (parts) => parts.map((x) => keep(x)),
 
   dispose(parts) {
@@ -54,6 +66,25 @@ function tensorPort<A>(prepared: PreparedField<A>): PartPort<A, Tensor> {
       dispose(byPart);
       return states;
     },
+    trajectoriesOfRows: (chunks, places, shapes) =>
+      tidy(() => {
+        const order = new Int32Array(places.length);
+        places.forEach((place, n) => (order[place] = n));
+        return shapes.map((shape, part) => {
+          const rows = concat(chunks.map((state) => toTensor(state[part]!)));
+          return reshape(gather(rows, tensor1d(order, 'int32')), [places.length / shape[0]!, ...shape]);
+        });
+      }),
+    cotangentsOfRows: (parts, places) =>
+      parts.map((x) => {
+        const rows = tidy(() => {
+          const [length, count, ...shape] = x.shape;
+          return gather(reshape(x, [length * count!, ...shape]), tensor1d([...places], 'int32'));
+        });
+        const entered = fromTensor(rows);
+        dispose(rows);
+        return entered;
+      }),
   };
 }
 
