@@ -184,6 +184,8 @@ describe('onFailure', () => {
             give,
           ),
         () => solve(f, y0, [0, 3], { ...give, saveAt: 'end' }),
+        () =>
+          solve(f, y0, [0, 3], { registry, saveAt: 'end', events: { zero: { when: (_t, y) => tf.sum(y) } } }),
         () => solve(f, y0, [0, 3], { ...stops, onFailure: 'retrun' as 'return' }),
         () => {
           const solution = solve(f, y0, [0, 3], give);

@@ -1,4 +1,4 @@
-import { ArgumentError, type Failure, type FailureCode, type SolveError } from '@odegrad/core';
+import { ArgumentError, type Failure, type FailureCode, SolveError } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import type { Part } from './parts.ts';
 import type { LikeState } from './state.ts';
@@ -27,24 +27,27 @@ export function stopOf<A, P>(
 ): RunStop<P> | undefined {
   if (!failed) return undefined;
   const { error, t, y } = failed;
-  // Core makes no others.
-  return { error: error as SolveError, t, y: () => leave(y) };
+  // Core knows its errors by what they say they are, and makes no others here.
+  if (!(error instanceof SolveError)) throw error;
+  return { error, t, y: () => leave(y) };
 }
 
-/** @throws {ArgumentError} where what was reached would have no place in the solution. */
-export function checkOnFailure<S, P extends Part>({
+/** @throws {ArgumentError} where a solve that stops before its end would have no place for what it reached. */
+export function checkStops<S, P extends Part>({
   method,
   saved,
   ragged,
-}: Pick<Call<S, P>, 'method' | 'saved' | 'ragged'>): void {
-  if (method.onFailure !== 'return') return;
-  const odd = ragged
-    ? '`ts` has times by row, which end one by one'
-    : saved.saveAt === 'end'
-      ? "`saveAt: 'end'` gives the state at the end alone, which is not reached then"
-      : undefined;
-  if (odd === undefined) return;
-  throw new ArgumentError(
-    `\`onFailure: 'return'\` gives the states up to where a solve stops, but ${odd}. Leave out one of the two.`,
-  );
+  events,
+}: Pick<Call<S, P>, 'method' | 'saved' | 'ragged' | 'events'>): void {
+  const event = events.find(({ then }) => then === 'stop');
+  const stops =
+    method.onFailure === 'return'
+      ? "`onFailure: 'return'`"
+      : event && `event '${event.name}', which stops the solve,`;
+  if (stops === undefined) return;
+  const place =
+    saved.saveAt === 'end'
+      ? "`saveAt: 'end'` gives the last state alone, which would not be reached"
+      : ragged && '`ts` has times by row, which end one by one';
+  if (place) throw new ArgumentError(`${stops} does not go with this: ${place}. Leave one of the two out.`);
 }
