@@ -1,6 +1,7 @@
 import { ArgumentError, type Failure, type FailureCode, SolveError } from '@odegrad/core';
-import type { Call } from './arguments.ts';
-import type { Part } from './parts.ts';
+import type { FlatEvent } from './events.ts';
+import type { RaggedTimes } from './ragged-times.ts';
+import type { Resolved } from './resolve-options.ts';
 import type { LikeState } from './state.ts';
 
 /** Where a solve stopped that could not go on, and the state there. */
@@ -33,12 +34,15 @@ export function stopOf<A, P>(
 }
 
 /** @throws {ArgumentError} where a solve that stops before its end would have no place for what it reached. */
-export function checkStops<S, P extends Part>({
+export function checkStops({
   method,
   saved,
   ragged,
   events,
-}: Pick<Call<S, P>, 'method' | 'saved' | 'ragged' | 'events'>): void {
+}: Pick<Resolved, 'method' | 'saved'> & {
+  readonly ragged: RaggedTimes | undefined;
+  readonly events: readonly FlatEvent[];
+}): void {
   const event = events.find(({ then }) => then === 'stop');
   const stops =
     method.onFailure === 'return'
