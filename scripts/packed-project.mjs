@@ -1,6 +1,6 @@
 // An empty project with the packed packages in it, as somebody has it who installs them.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -20,6 +20,17 @@ export function run(command, args, cwd) {
   return result.stdout;
 }
 
+/** Packs the named packages of this repository into a folder, and gives the names of the files by those of the packages. */
+export function pack(packages, folder) {
+  const chosen = packages.flatMap((name) => ['--workspace', `packages/${name}`]);
+  const out = run(
+    'npm',
+    ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...chosen],
+    root,
+  );
+  return Object.fromEntries(JSON.parse(out).map(({ name, filename }) => [name, filename]));
+}
+
 /**
  * Calls `use` with the folder of a project that has the named packages of this repository, packed, and others at the versions
  * that the repository has them. The folder is removed in the end; an error is told, and the process will exit with 1.
@@ -27,9 +38,7 @@ export function run(command, args, cwd) {
 export async function inPackedProject(packages, others, use) {
   const project = mkdtempSync(join(tmpdir(), 'odegrad-packed-'));
   try {
-    const chosen = packages.flatMap((name) => ['--workspace', `packages/${name}`]);
-    run('npm', ['pack', '--ignore-scripts', '--pack-destination', project, ...chosen], root);
-    const tarballs = readdirSync(project).filter((name) => name.endsWith('.tgz'));
+    const tarballs = Object.values(pack(packages, project));
     const manifest = { name: 'empty', private: true, type: 'module' };
     writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
     const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -1,5 +1,5 @@
 import { createLedger, createRegistry } from '@odegrad/core';
-import { solve, solveAsync, type OdeOptions, type OdeSolution } from '@odegrad/engine-tfjs';
+import { solve, solveAsync, steps, type OdeOptions, type OdeSolution } from '@odegrad/engine-tfjs';
 import replay from '@odegrad/engine-replay';
 import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
@@ -128,5 +128,67 @@ describe.each(['tfjs', 'replay', 'wasm', 'onnx'])('solves in turns on engine %s'
     expect(() => solved.pullback(ones)).toThrow('solve again');
     solved.dispose();
     tf.dispose([c, ones]);
+  });
+
+  it('are streams of steps, which are those of a solve, whatever is done in between', () => {
+    const c = tf.scalar(0.4);
+    for (const { gradient: _, ...kind } of kinds) {
+      const options = { ...kind, engine, registry, args: c };
+      const whole: number[][] = [];
+      const ends: number[] = [];
+      const solution = solve(f, y0, [0, 1.5], {
+        ...options,
+        onStep: ({ t, h, norm }) => whole.push([t, h, norm]),
+      });
+      const seen: number[][] = [];
+      let last: number[] = [];
+      for (const { t, h, norm, steps: count, y } of steps(f, y0, 0, { ...options, until: 1.5 })) {
+        seen.push([t, h, norm]);
+        last = bits(y);
+        ends.push(count);
+        // Another one on the same field, with other values, left half-way.
+        const value = tf.clone(w);
+        tf.tidy(() => w.assign(tf.mul(w, 2)));
+        for (const other of steps(f, y, t, { ...options, until: 3 })) if (other.steps === 2) break;
+        w.assign(value);
+        value.dispose();
+      }
+      expect(seen).toEqual(whole);
+      expect(ends).toEqual(seen.map((_, i) => i + 1));
+      expect(last).toEqual(bits(solution.ys).slice(-y0.size));
+      solution.dispose();
+    }
+    c.dispose();
+  });
+
+  it('have no end where none is asked for, and leave nothing where the loop is left', () => {
+    const c = tf.scalar(0.4);
+    const ledger = createLedger();
+    for (const stepping of [{ solver: 'rk4', stepSize: 0.25 }, { maxStep: 0.25 }]) {
+      const options = { engine, registry, args: c, ledger, ...stepping };
+      for (const until of [undefined, -Infinity]) {
+        let reached = 0;
+        for (const { t, y, steps: count } of steps(f, y0, 2, { ...options, until })) {
+          reached = t;
+          expect(y.shape).toEqual(y0.shape);
+          if (count === 50) break;
+        }
+        if ('stepSize' in stepping) expect(reached).toBe(until === undefined ? 14.5 : -10.5);
+        else expect(Math.sign(reached - 2)).toBe(until === undefined ? 1 : -1);
+      }
+      const fails = (): void => {
+        for (const { steps: count } of steps(f, y0, 0, options))
+          if (count === 3) throw new Error('in the loop');
+      };
+      expect(fails).toThrow('in the loop');
+      const stop = new AbortController();
+      const stops = (): void => {
+        for (const { steps: count } of steps(f, y0, 0, { ...options, signal: stop.signal }))
+          if (count === 3) stop.abort();
+      };
+      expect(stops).toThrow('aborted');
+      expect(ledger.bytes).toBe(0);
+    }
+    c.dispose();
   });
 });

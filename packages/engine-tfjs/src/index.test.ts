@@ -22,6 +22,7 @@ it('exports what it says', () => {
     'smoothGradients',
     'solve',
     'solveAsync',
+    'steps',
     'tfjsEngine',
   ]);
 });

@@ -41,6 +41,8 @@ export type {
 } from './front/state.ts';
 export type { OdeStatus, OdeStop } from './front/stopped.ts';
 export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
+export { steps, type OdeStep } from './front/steps.ts';
+export type { StepsOptions } from './front/steps-options.ts';
 export { isolated } from './tape/tape.ts';
 export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';
 

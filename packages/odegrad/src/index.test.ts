@@ -6,7 +6,7 @@ import * as methods from '@odegrad/tableaux';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as odegrad from './index.ts';
 
-const { odeint, registry, solve } = odegrad;
+const { odeint, registry, solve, solveAsync, steps } = odegrad;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -76,6 +76,24 @@ describe('odeint and solve', () => {
     expect([named.engine, named.solver, named.gradient]).toEqual(['replay', 'rk4', 'stages']);
     named.dispose();
     tf.dispose([matrix, y0]);
+  });
+
+  it('go step by step and in turns with the same defaults', async () => {
+    const growth = (t: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.mul(y, tf.cos(t));
+    const y0 = new Float64Array([1]);
+    const precise = { solver: 'dopri8', rtol: 1e-12, atol: 1e-12 } as const;
+    const expected = solve(growth, y0, [0, 2], precise);
+    const solved = await solveAsync(growth, y0, [0, 2], { ...precise, every: 0 });
+    expect([solved.ys, solved.engine]).toEqual([expected.ys, 'wasm']);
+    const cotangents = new Float64Array([0, 1]);
+    expect(await solved.pullbackAsync(cotangents)).toEqual(expected.pullback(cotangents));
+    let last: Float64Array = y0;
+    for (const { y } of steps(growth, y0, 0, { ...precise, until: 2 })) last = y.data;
+    expect(last[0]).toBe(expected.ys.data[1]);
+    solved.dispose();
+    expected.dispose();
+    await expect(solveAsync(growth, y0, [0, 1], null as never)).rejects.toThrow(core.ArgumentError);
+    expect(() => steps(growth, y0, 0, { untl: 1 } as never).next()).toThrow("Did you mean 'until'");
   });
 
   it('solve in doubles', () => {

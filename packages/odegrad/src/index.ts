@@ -1,6 +1,6 @@
 export * from '@odegrad/core';
 export { registry } from './registered.ts';
-export { odeint, solve, solveAsync } from './odeint.ts';
+export { odeint, solve, solveAsync, steps } from './odeint.ts';
 export {
   chooseBackend,
   control,
@@ -28,11 +28,13 @@ export {
   type OdeSolution,
   type OdeState,
   type OdeStatus,
+  type OdeStep,
   type OdeStop,
   type PointTimes,
   type SlopeOf,
   type SolverName,
   type StateOf,
+  type StepsOptions,
   type Times,
   type Tolerances,
   type TriedBackend,

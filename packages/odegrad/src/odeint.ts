@@ -3,6 +3,7 @@ import {
   odeint as onEngine,
   solve as onEngineSolve,
   solveAsync as onEngineSolveAsync,
+  steps as onEngineSteps,
   type OdeOptions,
 } from '@odegrad/engine-tfjs';
 import { registry } from './registered.ts';
@@ -47,3 +48,12 @@ export const solve: typeof onEngineSolve = (f, y0, ts, options) =>
  */
 export const solveAsync: typeof onEngineSolveAsync = (f, y0, ts, options) =>
   onEngineSolveAsync(f, y0, ts, withDefaults(options));
+
+/**
+ * The steps one by one, for `for (const { t, y } of steps(f, y0, t0))`: `steps` of `@odegrad/engine-tfjs`, with the defaults of `odeint`.
+ *
+ * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, both with the first step, {SolveError}
+ * if the solve cannot go on. Nothing stays alive then.
+ */
+export const steps: typeof onEngineSteps = (f, y0, t0, options) =>
+  onEngineSteps(f, y0, t0, withDefaults(options));

@@ -136,7 +136,9 @@ function checkFixed(stepping: FixedStepping, ts: readonly number[]): void {
 /** Refuses steps of constant size that get nowhere, however many. */
 function checkEndless(stepping: FixedStepping, start: number): void {
   if ('numSteps' in stepping)
-    throw new ArgumentError('`numSteps` divides the way to an end, and there is none; give `stepSize`.');
+    throw new ArgumentError(
+      '`numSteps` divides the way to an end, and there is none: give one, or `stepSize`.',
+    );
   const { stepSize } = stepping;
   if (start + stepSize !== start && start - stepSize !== start) return;
   throw new ArgumentError(

@@ -1,11 +1,18 @@
-import { createFloat64Engine, float64Field, neuralField, noiseVector, spiral } from '@odegrad/testkit';
+import {
+  createFloat64Engine,
+  float64Field,
+  neuralField,
+  noiseVector,
+  scalarField,
+  spiral,
+} from '@odegrad/testkit';
 import { symplectic } from '@odegrad/grad-symplectic';
 import { adjoint } from '@odegrad/grad-adjoint';
 import { backprop } from '@odegrad/grad-backprop';
 import { dopri5, rk4 } from '@odegrad/tableaux';
 import { describe, expect, it } from 'vitest';
 import { createLedger } from '../memory/ledger.ts';
-import { ArgumentError } from '../arguments/errors.ts';
+import { ArgumentError, SolveError } from '../arguments/errors.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from './schedule.ts';
 import type { Method } from '../types/problem.ts';
@@ -78,7 +85,9 @@ describe('the steps of a problem', () => {
       }
       return message;
     };
-    expect(refusal([0, Infinity], { ...fixed, stepping: { numSteps: 4 } })).toContain('give `stepSize`');
+    expect(refusal([0, Infinity], { ...fixed, stepping: { numSteps: 4 } })).toContain(
+      'give one, or `stepSize`',
+    );
     expect(refusal([1e17, Infinity], fixed)).toContain('lost beside the start, t = 100000000000000000');
     expect(refusal([0, 1, -Infinity], fixed)).toContain('turns back between ts[1] = 1 and ts[2] = -Infinity');
     expect(refusal([0, Infinity, Infinity], fixed)).toContain('`ts[1]` is Infinity');
@@ -86,6 +95,27 @@ describe('the steps of a problem', () => {
     expect(refusal([0, NaN], fixed)).toContain('`ts[1]` is NaN');
     const intolerant = { ...adaptive, stepping: { rtol: 0, atol: 0, controller: pi } };
     expect(refusal([0, Infinity], intolerant)).toContain('are both 0');
+  });
+
+  it.each([
+    ['f has no value beyond a time', (y: number) => -1 / Math.sqrt(y), 'No step gets past t = 0.666', 0.66],
+    ['the solution no longer changes', () => 0, 'The time outgrows all numbers', 1e300],
+  ])('end with an error where %s', (_, slope, message, least) => {
+    const engine = createFloat64Engine();
+    const field = scalarField(
+      1,
+      (_t, y) => slope(y),
+      () => [0, 0, 0],
+    );
+    const problem = { field: float64Field(engine, field), y0: [Float64Array.of(1)], ts: [0, Infinity] };
+    let t = 0;
+    const walk = (): void => {
+      for (const reached of stream(problem, { ...adaptive, maxSteps: 5000 })) t = reached.t;
+    };
+    expect(walk).toThrow(SolveError);
+    expect(walk).toThrow(message);
+    expect(t).toBeGreaterThan(least);
+    expect(engine.live()).toBe(0);
   });
 
   it('free everything where the loop, f or a signal ends them', () => {

@@ -22,13 +22,17 @@ export interface Barrier {
 
 export function createBarrier({ t0, t1 }: Span, roundoff: number): Barrier {
   const sign = Math.sign(t1 - t0);
-  const short = ROUNDOFFS * roundoff * Math.max(Math.abs(t0), Math.abs(t1), Math.abs(t1 - t0));
+  // Of a solve without an end, what it came to so far.
+  const short = (wall: number): number => {
+    const last = Number.isFinite(t1) ? t1 : wall;
+    return ROUNDOFFS * roundoff * Math.max(Math.abs(t0), Math.abs(last), Math.abs(last - t0));
+  };
   let end: number | undefined;
   let [width, from, states] = [0, NaN, 0];
   return {
     before(t) {
       if (end === undefined || states < STATES) return undefined;
-      return Math.abs(end - t) <= Math.min(short, LEFT * width) ? end : undefined;
+      return Math.abs(end - t) <= Math.min(short(end), LEFT * width) ? end : undefined;
     },
     hit({ t0, t1 }) {
       if (end === undefined) [width, from, states] = [Math.abs(t1 - t0), t0, 1];

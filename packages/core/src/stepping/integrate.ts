@@ -108,8 +108,10 @@ export function* integration<A>(
       if (isFixed(stepping)) return fixedPace<A>(problem, stepping);
       if (stepping.firstStep === undefined) {
         // f sees the start from within where it jumps there; how far within is a matter of the numbers' size alone.
+        const end = ts.at(-1)!;
+        const t1 = Number.isFinite(end) ? end : t + Math.sign(end) * (Math.abs(t) || 1);
         const start = isJump(problem, 0)
-          ? besideJumps({ t0: t, t1: ts.at(-1)! }, true, false, engine.roundoff)
+          ? besideJumps({ t0: t, t1 }, true, false, engine.roundoff)
           : instant(t);
         first ??= holdStage(memory, stepper.evaluator(watcher.wants(0)).at(start, 0, y));
         if (!first.slope!.every((k) => engine.isFinite(k))) fail('non-finite', 'f(t0, y0) is not finite', 0);

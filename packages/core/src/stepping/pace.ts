@@ -202,7 +202,8 @@ export function adaptivePace<A>(
       // A step one per cent longer beats a sliver of a step after it.
       const spanTo = (t1: number): Span =>
         seen({ t0: t, t1 }, { interval, first: t === ts[interval], lands: t1 === tb });
-      if (left <= limits.reach(h * 1.01)) return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
+      if (left < Infinity && left <= limits.reach(h * 1.01))
+        return [{ span: spanTo(tb), moves: [0, 1], interval, lands: true }];
       limits.check(h, left, { t, steps, ...(errorNorm === undefined ? {} : { errorNorm }) });
       return [{ span: spanTo(t + sign * h), moves: [0, 0], interval, lands: false }];
     },

@@ -11,7 +11,7 @@ export interface StepLimits {
   reach(h: number): number;
   /** Whether an attempt of size `taken`, where the size was `h`, counts whatever its error. */
   forces(h: number, taken: number): boolean;
-  /** @throws {SolveError} `step-underflow` or `non-finite` where `h` is too small at t, with so much time left. */
+  /** @throws {SolveError} `step-underflow` or `non-finite` where `h` is too small, or too large, at t, with so much time left. */
   check(h: number, left: number, details: Omit<SolveErrorDetails, 'h'>): void;
 }
 
@@ -29,6 +29,13 @@ export function stepLimits({
     forces: (h, taken) => force && Math.min(h, taken) <= minStep,
     check(h, left, details) {
       const t = Math.abs(details.t);
+      // Only where there is no end to land on.
+      if (t + h === Infinity)
+        throw new SolveError(
+          'non-finite',
+          `The time outgrows all numbers, in steps that grow because the solution no longer changes. Give \`maxStep\`, or an end`,
+          { ...details, h },
+        );
       // At t = 0 float64 resolves steps of any size; far below the interval's length they lead nowhere.
       const resolved = 4 * Number.EPSILON * Math.max(t, left === Infinity ? 0 : Number.EPSILON * left);
       const smallest = Math.max(minStep, resolved);

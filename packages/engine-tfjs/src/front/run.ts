@@ -1,4 +1,3 @@
-import { Tensor } from '@tensorflow/tfjs-core';
 import {
   drain,
   type GradientStrategy,
@@ -18,8 +17,8 @@ import {
 } from './happenings.ts';
 import { outputsOf, type Outputs } from './outputs.ts';
 import type { Part, PartPort } from './parts.ts';
-import { withArgs } from './reads.ts';
-import { environmentOf, type Environment } from '../tape/environment.ts';
+import { environmentOfCall } from './reads.ts';
+import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
 import { stopOf, type OdeStatus, type RunStop } from './stopped.ts';
@@ -95,10 +94,10 @@ export function* runByTurns<S, P extends Part>(
   parameters: Parameters,
   pauses: boolean,
 ): Turns<Run<P>> {
-  const environment = environmentOf([
-    ...withArgs([parameters.reads ?? [], ...(parameters.eventReads?.values() ?? [])].flat(), call),
-    ...call.y0.filter((part): part is P & Tensor => part instanceof Tensor),
-  ]);
+  const environment = environmentOfCall(
+    call,
+    [parameters.reads ?? [], ...(parameters.eventReads?.values() ?? [])].flat(),
+  );
   let solved: Run<P> | undefined;
   try {
     return (solved = yield* offTape(runOn(call.engine, call, strategy, parameters, environment, pauses)));

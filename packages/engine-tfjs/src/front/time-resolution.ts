@@ -94,9 +94,10 @@ export function watchTimes({ ts, method, engine: { name, roundoff }, readsTime }
     }
     if (!isFixed(stepping)) continue;
     const h = 'numSteps' in stepping ? (tb - ta) / stepping.numSteps : stepping.stepSize;
-    if (ta !== tb) look(tb, h);
+    if (ta !== tb) look(Number.isFinite(tb) ? tb : ta, h);
   }
-  if (isFixed(stepping)) return method;
+  // Without an end, times outgrow any size of steps.
+  if (isFixed(stepping) && Number.isFinite(ts.at(-1))) return method;
   return {
     ...method,
     onStep(progress) {
