@@ -1,5 +1,5 @@
 import { createRegistry } from '@odegrad/core';
-import { odeint, solve, type SolveOptions } from '@odegrad/engine-tfjs';
+import { odeint, odeintEvent, solve, type SolveOptions } from '@odegrad/engine-tfjs';
 import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
 import backprop from '@odegrad/grad-backprop';
@@ -206,5 +206,75 @@ describe('events of solve', () => {
     });
     expect(() => solution.pullback(undefined, [], [{ t: 1 }])).toThrow(/each of the 0 that happened/);
     solution.dispose();
+  });
+});
+
+describe('odeintEvent', () => {
+  const gravity = 9.81;
+  const f = (_t: tf.Scalar, { speed }: { height: tf.Tensor; speed: tf.Tensor }) => ({
+    height: speed,
+    speed: tf.fill(speed.shape, -gravity),
+  });
+  const base = { registry, rtol: 1e-6 } as const;
+
+  it.each(['tfjs', 'wasm'])(
+    'gives the time and the state on the tape, with their derivatives: %s',
+    (engine) => {
+      const level = tf.variable(tf.scalar(0.5), true, `level of ${engine}`);
+      const meet = (height: tf.Tensor) =>
+        odeintEvent(f, { height, speed: tf.zerosLike(height) }, [0, 0.1, 5], {
+          ...base,
+          engine,
+          event: { when: (_t, y) => tf.sub(y.height, level), direction: 'falling' },
+        });
+      const height = tf.scalar(2);
+      const { t, y, ys } = meet(height);
+      // t = √(2 (h − l) / g), v = −√(2 g (h − l)).
+      const time = Math.sqrt((2 * 1.5) / gravity);
+      expect(t.dataSync()[0]).toBeCloseTo(time, 5);
+      expect(y.speed.dataSync()[0]).toBeCloseTo(-gravity * time, 4);
+      expect(y.height.dataSync()[0]).toBeCloseTo(0.5, 5);
+      expect(ys.height.shape).toEqual([2]);
+      const before = tf.memory().numTensors;
+      tf.tidy(() => {
+        expect(
+          tf
+            .grad((h) => meet(h).t)(height)
+            .dataSync()[0],
+        ).toBeCloseTo(1 / (gravity * time), 4);
+        expect(
+          tf
+            .grad((h) => meet(h).y.speed)(height)
+            .dataSync()[0],
+        ).toBeCloseTo(-1 / time, 4);
+        expect(
+          tf
+            .grad((h) => tf.sum(meet(h).ys.height))(height)
+            .dataSync()[0],
+        ).toBeCloseTo(2, 5);
+        const { grads } = tf.variableGrads(() => meet(height).t, [level]);
+        expect(grads[level.name]!.dataSync()[0]).toBeCloseTo(-1 / (gravity * time), 4);
+      });
+      expect(tf.memory().numTensors).toBe(before);
+      tf.dispose([level, t, y.height, y.speed, ys.height, ys.speed]);
+    },
+  );
+
+  it('says where it is not met, and what is wrong', () => {
+    const y0: { height: tf.Tensor; speed: tf.Tensor } = { height: tf.scalar(2), speed: tf.scalar(0) };
+    const event = { when: (_t: tf.Scalar, y: typeof y0) => tf.add(y.height, 1000) };
+    const before = tf.memory().numTensors;
+    expect(() => odeintEvent(f, y0, [0, 1], { ...base, event })).toThrow(
+      expect.objectContaining({ code: 'no-event' }),
+    );
+    expect(() =>
+      tf.grad((height) => odeintEvent(f, { ...y0, height }, [0, 1], { ...base, event }).t)(y0.height),
+    ).toThrow(/keeps its sign/);
+    expect(() => odeintEvent(f, y0, [0, 1], { ...base } as never)).toThrow(/needs `event`/);
+    expect(() => odeintEvent(f, y0, [0, 1], { ...base, event, events: {} } as never)).toThrow(/events/);
+    expect(() =>
+      odeintEvent(f, y0, [0, 1], { ...base, event: { ...event, then: 'record' } } as never),
+    ).toThrow(/then/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -85,6 +85,37 @@ describe.each(['tfjs', 'replay', 'wasm', 'onnx'])('solves in turns on engine %s'
     c.dispose();
   });
 
+  it('give what solves in one go do of events, dense solutions, and states at every step', async () => {
+    const c = tf.scalar(0.4);
+    const up = (_: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.mul(1.5, y);
+    const events = {
+      low: { when: (_: tf.Scalar, y: tf.Tensor) => tf.sub(tf.mean(y), 0.6), then: up, atMost: 2 },
+      late: { when: (t: tf.Scalar) => tf.sub(t, 1.2) },
+    };
+    for (const more of [{ events }, { dense: true }, { saveAt: 'steps' }] as const) {
+      const options = { ...kinds[1], engine, registry, args: c, ...more };
+      const numbers: number[][][] = [];
+      for (const inTurns of [false, true]) {
+        const solution = inTurns
+          ? await solveAsync(f, y0, ts, { ...options, every: 0 })
+          : solve(f, y0, ts, options);
+        const read = 'dense' in more ? [solution.at([0.2, 1.1]), solution.rate(0.3)] : [];
+        const facts = [
+          [...solution.ts],
+          solution.events.map(({ t }) => t),
+          bits(solution.ys),
+          ...read.map(bits),
+          ...solution.events.flatMap(({ before, after }) => [bits(before), bits(after)]),
+        ];
+        tf.dispose(read);
+        numbers.push([...facts, ...(await numbersOf(solution, inTurns))]);
+      }
+      expect(numbers[1]).toEqual(numbers[0]);
+      if ('events' in more) expect(numbers[0]![1]!.length).toBeGreaterThan(1);
+    }
+    c.dispose();
+  });
+
   it('let timers live, which end them and leave nothing', async () => {
     const c = tf.scalar(0.4);
     const ledger = createLedger();

@@ -17,6 +17,7 @@ it('exports what it says', () => {
     'isolated',
     'missingKernel',
     'odeint',
+    'odeintEvent',
     'record',
     'requireFloat32',
     'smoothGradients',

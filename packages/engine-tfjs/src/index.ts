@@ -10,6 +10,7 @@ export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eage
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
 export { odeint } from './front/odeint.ts';
+export { odeintEvent, type OdeEventOptions, type OdeEventResult } from './front/odeint-event.ts';
 export type {
   ControllerName,
   EngineName,

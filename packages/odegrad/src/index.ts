@@ -1,6 +1,6 @@
 export * from '@odegrad/core';
 export { registry } from './registered.ts';
-export { odeint, solve, solveAsync, steps } from './odeint.ts';
+export { odeint, odeintEvent, solve, solveAsync, steps } from './odeint.ts';
 export {
   chooseBackend,
   control,

@@ -1,6 +1,7 @@
 import { hasMembers } from '@odegrad/core';
 import {
   odeint as onEngine,
+  odeintEvent as onEngineEvent,
   solve as onEngineSolve,
   solveAsync as onEngineSolveAsync,
   steps as onEngineSteps,
@@ -48,6 +49,14 @@ export const solve: typeof onEngineSolve = (f, y0, ts, options) =>
  */
 export const solveAsync: typeof onEngineSolveAsync = (f, y0, ts, options) =>
   onEngineSolveAsync(f, y0, ts, withDefaults(options));
+
+/**
+ * `odeint` up to an event: `odeintEvent` of `@odegrad/engine-tfjs`, with the defaults of `odeint`.
+ *
+ * @throws {SolveError} as `odeint`, and `no-event` where the event is not met. Nothing stays alive then.
+ */
+export const odeintEvent: typeof onEngineEvent = (f, y0, ts, options) =>
+  onEngineEvent(f, y0, ts, withDefaults(options));
 
 /**
  * The steps one by one, for `for (const { t, y } of steps(f, y0, t0))`: `steps` of `@odegrad/engine-tfjs`, with the defaults of `odeint`.

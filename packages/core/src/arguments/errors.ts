@@ -22,7 +22,7 @@ export class EngineError extends Error {
 
 /** Why a solve could not go on. */
 export type SolveErrorCode =
-  'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget' | 'max-events';
+  'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget' | 'max-events' | 'no-event';
 
 /** Where a solve was when it failed. */
 export interface SolveErrorDetails {

@@ -52,6 +52,11 @@ function* solveParts<A>(
   for (const option of ['dense', 'steps', 'rows'] as const)
     if (problem[option])
       throw new ArgumentError(`Events do not go with \`${option}\`; leave one of the two out.`);
+  if (given.maxBytes !== undefined)
+    throw new ArgumentError(
+      'Events do not go with `maxBytes`: into how many parts they cut a solve is not known before. Leave one of the two out; ' +
+        "`gradient: 'binomial'` keeps a number of states for each part.",
+    );
   const { events = [], ts, between = [], field } = problem;
   const ledger = given.ledger ?? createLedger();
   const method = { ...given, ledger };

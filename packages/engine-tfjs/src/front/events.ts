@@ -57,7 +57,7 @@ const isOneOf =
   (...names: readonly string[]) =>
   (value: unknown): boolean =>
     names.includes(value as string);
-const EVENT_RULES: Readonly<Record<keyof OdeEvent<unknown>, Rule>> = {
+export const EVENT_RULES: Readonly<Record<keyof OdeEvent<unknown>, Rule>> = {
   when: callable,
   then: valueThat(
     "'stop', 'record' or a function (t, y, args) => the state after",
