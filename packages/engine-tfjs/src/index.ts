@@ -19,6 +19,7 @@ export type {
   SolveOptions,
   SolverName,
 } from './front/options.ts';
+export type { Tolerances } from './front/tolerances.ts';
 export { record, type Recording } from './eager/recording.ts';
 export type { OdeEvent, OdeEvents } from './front/events.ts';
 export type { OdeHappening, OdeHappeningCotangent } from './front/happenings.ts';
@@ -39,6 +40,7 @@ export type {
   StateOf,
   VectorFieldFunction,
 } from './front/state.ts';
+export type { OdeStatus, OdeStop } from './front/stopped.ts';
 export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
 export { steps, type OdeStep } from './front/steps.ts';
 export type { StepsOptions } from './front/steps-options.ts';

@@ -122,11 +122,11 @@ export function* sweep<A>(
   };
 
   /** Pulls the cotangent of the slope at the end of step n back by itself, at the state there: where no step takes it along. */
-  const pullBackEnd = (n: number, end: State<A>, cotangent: State<A> | undefined): void => {
+  const pullBackEnd = (n: number, end: () => State<A>, cotangent: State<A> | undefined): void => {
     if (!cotangent) return;
     memory.scope(() => {
       const t = stageTime(trajectory.entry(n).span, 1);
-      const pulled = pullBackStage(problem, memory, { t, y: end }, cotangent);
+      const pulled = pullBackStage(problem, memory, { t, y: end() }, cotangent);
       joinLambda(pulled.y);
       parameters.add(pulled.parameters);
       addTimes(n, { t0: 0, t1: pulled.t });
@@ -191,7 +191,7 @@ export function* sweep<A>(
       if (lands) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
-      if (n === trajectory.length - 1) pullBackEnd(n, work.end!, read?.last());
+      if (n === trajectory.length - 1) pullBackEnd(n, () => work.end!, read?.last());
       const before = readOff(n - 1);
       // Beyond a jump the first slope is another than the last one before.
       const apart = n > 0 && trajectory.entry(n - 1).lands && isJump(problem, interval);
@@ -203,10 +203,10 @@ export function* sweep<A>(
       const m = stages ? n : firstTogether(work, n, cotangents, (i) => readOff(i) !== undefined);
       if (stages) {
         if (lambda) pullBackStages(n, stages, lambda, read, apart ? undefined : before?.last());
-        if (apart) pullBackEnd(n - 1, trajectory.state(n), before?.last());
+        if (apart) pullBackEnd(n - 1, () => trajectory.state(n), before?.last());
       } else {
         pullBackTogether(m, n);
-        if (m > 0) pullBackEnd(m - 1, trajectory.state(m), readOff(m - 1)?.last());
+        if (m > 0) pullBackEnd(m - 1, () => trajectory.state(m), readOff(m - 1)?.last());
       }
       for (let i = n; i >= m; i--) {
         checkAborted(i);
@@ -229,10 +229,10 @@ export function* sweep<A>(
       pause = undefined;
     }
     lambda ??= memory.hold(zeros(y0));
-    // Where no step is taken, all that was read is y0.
     if (trajectory.length === 0) {
-      joinLambda(within.end);
+      // Where no step is taken, all that was read is y0.
       joinLambda(readAt(0, instant(ts[0]!))?.end());
+      joinLambda(within.end);
     }
     if (problem.steps) joinLambda(cotangents[0]);
     inject(0);

@@ -11,6 +11,7 @@ import type { Part, PartKind } from './parts.ts';
 import { checkRows, isRagged, raggedTimes, type RaggedTimes } from './ragged-times.ts';
 import { resolveOptions, type Accepted, type Resolved } from './resolve-options.ts';
 import { checkRagged } from './saved.ts';
+import { checkStops } from './stopped.ts';
 import type { Model, VectorFieldFunction } from './state.ts';
 import { structureOf, type Structure } from './structure.ts';
 import { tensorParts } from './tensor-parts.ts';
@@ -73,13 +74,12 @@ export function checkCall<S, A = unknown>(
   checkRagged(call.saved, call.outputs, call.ragged);
   if (call.ragged) checkRows(call.ragged, parts, structure.names('y0'));
   const args = argsOf(options.args);
-  return args.releasedOnError(() => ({
-    ...call,
-    args,
-    f: flatField(f, structure, parts, args.value),
-    events: eventsOf(options.events, structure, parts, args.value),
-    maxEvents: options.maxEvents,
-  }));
+  return args.releasedOnError(() => {
+    const events = eventsOf(options.events, structure, parts, args.value);
+    checkStops({ ...call, events });
+    const { maxEvents } = options;
+    return { ...call, args, f: flatField(f, structure, parts, args.value), events, maxEvents };
+  });
 }
 
 /** What the parts of `y0` are; those that are neither are told so later. */

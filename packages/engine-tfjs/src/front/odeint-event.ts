@@ -53,7 +53,7 @@ export function odeintEvent<const S extends OdeState, A = undefined>(
   checkOptions('event', event, EVENT_ACCEPTED);
   const call = checkCall<S, A>(f, y0, ts, { ...more, events: { event: { ...event, then: 'stop' } } });
   return call.args.releasedOnError(() => {
-    checkStatesAlone(call.saved);
+    checkStatesAlone(call.saved, [], call.method.onFailure);
     const whole = onTape(call);
     const results = isTapeOn() ? differentiable(whole, readout(whole)) : plain(whole);
     const count = call.y0.length;

@@ -35,7 +35,7 @@ export function odeint<const S extends OdeState, A = undefined>(
 ): LikeState<S> {
   const call = checkCall<S, A>(f, y0, ts, options);
   return call.args.releasedOnError(() => {
-    checkStatesAlone(call.saved, call.events);
+    checkStatesAlone(call.saved, call.events, call.method.onFailure);
     return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call), trajectories) : plain(call));
   });
 }

@@ -160,4 +160,10 @@ export interface SolveOptions<S, A = undefined> extends OdeOptions<A> {
   readonly events?: OdeEvents<S, A> | undefined;
   /** Jumps before a solve fails with `max-events`, as of a ball that comes to rest. Default 1,000. */
   readonly maxEvents?: number | undefined;
+  /**
+   * What becomes of a solve that fails with `max-steps`, `step-underflow` or `non-finite`: by default the SolveError is thrown. With
+   * 'return' the solution has what was reached, as its `status`, `error` and `stopped` say, and its gradient. Each state is then looked
+   * at, which on a GPU costs a round trip a step.
+   */
+  readonly onFailure?: 'throw' | 'return' | undefined;
 }

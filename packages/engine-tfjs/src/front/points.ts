@@ -8,7 +8,7 @@ import type { CotangentOf, LikeState } from './state.ts';
 /** One time or several. */
 export type PointTimes = number | readonly number[];
 
-/** The cotangents of what was read of a dense solution. */
+/** The cotangents of what was read of a dense solution; or, at the very time, of where a solve stopped that failed. */
 export interface OdePoint<S> {
   readonly t: PointTimes;
   /** Of what `at(t)` gave, and of its shape. */
@@ -37,13 +37,18 @@ export function pointReader<S, P extends Part>(
 export function checkPoints<S, P extends Part>(
   points: readonly OdePoint<S>[],
   { saved, structure, kind, y0 }: Call<S, P>,
+  stop: number | undefined,
 ): readonly RunPoint<P>[] {
   if (!(Array.isArray as (value: unknown) => boolean)(points))
     throw new ArgumentError(
       `The points of a pullback are a list of { t, cotangent }, not ${describe(points)}.`,
     );
-  if (points.length > 0 && !saved.dense)
-    throw new ArgumentError('Points are read of a dense solution. Solve with `dense: true`.');
+  if (points.length > 0 && !saved.dense && !isStop(points, stop))
+    throw new ArgumentError(
+      'Points are read of a dense solution' +
+        (stop === undefined ? '' : `, or one of where the solve stopped, t = ${stop}`) +
+        '. Solve with `dense: true`.',
+    );
   return points.map(({ t, cotangent, rate = false }, n) => {
     checkTimes(`points[${n}].t`, t);
     const leading = typeof t === 'number' ? [] : [t.length];
@@ -56,6 +61,10 @@ export function checkPoints<S, P extends Part>(
     };
   });
 }
+
+/** Whether it is the one point that there is of a solve that stopped. */
+const isStop = (points: readonly Pick<OdePoint<never>, 't' | 'rate'>[], stop: number | undefined): boolean =>
+  points.length === 1 && stop !== undefined && points[0]!.t === stop && !points[0]!.rate;
 
 function checkTimes(name: string, t: unknown): void {
   const isNumber = (x: unknown): boolean => typeof x === 'number';

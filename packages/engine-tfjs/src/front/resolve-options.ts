@@ -83,13 +83,13 @@ export const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
 
 /** @throws {ArgumentError} or {RegistryError}, saying which option is wrong and what would be right. */
 export function resolveOptions(
-  options: OdeOptions<unknown>,
+  options: OdeOptions<unknown> & Pick<SolveOptions<never>, 'onFailure'>,
   structure: Structure<unknown>,
   { of, rules }: Accepted = { of: 'odeint and solve', rules: RULES },
 ): Resolved {
   checkOptions(of, options, rules);
   const { registry = globalRegistry, params, dtype = 'float32' } = options;
-  const { maxSteps, maxBytes, signal, onStep, ledger } = options;
+  const { maxSteps, maxBytes, signal, onStep, onFailure, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
   const solver = resolveSolver(options.solver ?? 'dopri5', registry);
   const strategy = (): GradientStrategy =>
@@ -105,6 +105,7 @@ export function resolveOptions(
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
       ...(onStep === undefined ? {} : { onStep }),
+      ...(onFailure === undefined ? {} : { onFailure }),
       ...(ledger === undefined ? {} : { ledger }),
     },
     gradient: strategy,

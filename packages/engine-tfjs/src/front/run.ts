@@ -21,6 +21,7 @@ import { environmentOfCall } from './reads.ts';
 import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
+import { stopOf, type OdeStatus, type RunStop } from './stopped.ts';
 import { offTape, type Turns } from './turns.ts';
 
 /** A finished forward pass, in the user's kind of parts. Its arrays live until `release()`. */
@@ -38,7 +39,9 @@ export interface Run<P> {
   read(what: 'at' | 'rate', t: number | readonly number[]): P[];
   /** What happened, in order. The caller owns the states. */
   happened(): readonly RunHappening<P>[];
-  readonly status: NonNullable<Solution<unknown>['status']>;
+  readonly status: OdeStatus;
+  /** Where it stopped before its end, if it did. */
+  readonly stopped: RunStop<P> | undefined;
   /** Pulls cotangents of the trajectories back, undefined for zero. May be called again; the caller owns the result. */
   pullback(cotangents: readonly P[] | undefined, more?: RunCotangents<P>): RunGradient<P>;
   /** The same, pausing after steps where the strategy can. */
@@ -137,7 +140,8 @@ function* runOn<A, S, P extends Part>(
     leading: outputs.leading(solution),
     trajectories: () => isolated(() => outputs.trajectories(port, solution, shapes)),
     happened: () => isolated(() => happenedIn(entered, solution, call.events)),
-    status: solution.status ?? 'end',
+    status: solution.failed?.error.code ?? solution.status ?? 'end',
+    stopped: stopOf(solution.failed, (y) => isolated(() => y.map((x, i) => port.leave(x, shapes[i]!)))),
     read: (what, t) => isolated(() => readPoints(entered, solution[what]!, t)),
     pullback: (cotangents, more = {}) => drain(pull(cotangents, more, false)),
     pullbackByTurns: (cotangents, more = {}) => pull(cotangents, more, true),
@@ -195,7 +199,12 @@ function* pullBack<A, S, P extends Part>(
     : { ys: solution.ts.map(() => undefined), read: {} };
   const points = pointsOf(port, more.points ?? []);
   const events = happeningCotangents(port, more.events);
-  const within = { ...read, ...(points.length > 0 && { points }), ...(events.length > 0 && { events }) };
+  const within = {
+    ...read,
+    // Of what is not dense nothing is read but where it stopped.
+    ...(points.length > 0 && (call.saved.dense ? { points } : { end: points[0]!.cotangent })),
+    ...(events.length > 0 && { events }),
+  };
   try {
     const gradient =
       byTurns && solution.pullbackBySteps

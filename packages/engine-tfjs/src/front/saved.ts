@@ -1,4 +1,4 @@
-import { ArgumentError, suggest, valueThat, type Rule } from '@odegrad/core';
+import { ArgumentError, suggest, valueThat, type Method, type Rule } from '@odegrad/core';
 import type { OdeOptions } from './options.ts';
 import type { RaggedTimes } from './ragged-times.ts';
 
@@ -46,7 +46,15 @@ export function checkRagged(
 }
 
 /** @throws {ArgumentError} for what `odeint`, which returns states alone, has no place for. */
-export function checkStatesAlone({ saveAt, dense }: Saved, events: readonly unknown[] = []): void {
+export function checkStatesAlone(
+  { saveAt, dense }: Saved,
+  events: readonly unknown[] = [],
+  onFailure: Method['onFailure'] = 'throw',
+): void {
+  if (onFailure === 'return')
+    throw new ArgumentError(
+      "`onFailure: 'return'` gives more than states, which is all that odeint returns. Take solve(…), whose solution says where it stopped.",
+    );
   if (events.length > 0)
     throw new ArgumentError(
       '`events` give more than states, which is all that odeint returns. Take solve(…), whose solution has `events`.',

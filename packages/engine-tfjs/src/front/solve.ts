@@ -1,5 +1,5 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
-import { drain, type FailureCode, type Statistics } from '@odegrad/core';
+import { drain, type SolveError, type Statistics } from '@odegrad/core';
 import { checkCall, type Call, type Times } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import {
@@ -24,6 +24,7 @@ import type {
   VectorFieldFunction,
 } from './state.ts';
 import type { Shape } from '../tape/shape.ts';
+import type { OdeStatus, OdeStop } from './stopped.ts';
 import { unhurried, type Turns } from './turns.ts';
 
 /** A solve with its way back. It holds tensors until `dispose()`. */
@@ -45,8 +46,14 @@ export interface OdeSolution<S, A = undefined> {
   rate(t: PointTimes): LikeState<S>;
   /** What happened, in order: with `events`. It lives until `dispose()`. */
   readonly events: readonly OdeHappening<S>[];
-  /** Whether an event stopped the solve; `ts` and `ys` then end before it, or at its very time. */
-  readonly status: 'end' | 'event' | FailureCode;
+  /**
+   * Whether an event stopped the solve, or, with `onFailure: 'return'`, why it could not go on: `ts` and `ys` then end before, or at
+   * that very time, and are never padded.
+   */
+  readonly status: OdeStatus;
+  /** The error that a solve that could not go on would have thrown, and where it stopped. */
+  readonly error: SolveError | undefined;
+  readonly stopped: OdeStop<S> | undefined;
   /** Evaluations, steps and bytes so far; it goes on counting in `pullback`. */
   readonly stats: Statistics;
   /** Names of what ran. */
@@ -54,8 +61,8 @@ export interface OdeSolution<S, A = undefined> {
   readonly gradient: string;
   readonly engine: string;
   /**
-   * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`, and with respect to what was read of a dense solution
-   * those of `points`, and to what happened those of `events`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
+   * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`, and with respect to what was read of a dense solution, or
+   * to the state where the solve `stopped`, those of `points`, and to what happened those of `events`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
    * doubles: plain values.
    */
   pullback(
@@ -122,7 +129,8 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
   const missed = call.params ? {} : { isMissed: hasDerivative };
   const dependencies = { parameters, reads, eventReads, ...missed };
   const solved = yield* runByTurns(call, strategy, dependencies, every !== undefined);
-  const { trajectories, happened } = kept(solved, call);
+  const { trajectories, happened, end } = kept(solved, call);
+  const stop = solved.stopped;
   const events = happened.map(({ name, t, before, after }) => ({
     name,
     t,
@@ -132,7 +140,7 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
   const checked: Checked<S, A, P> = (cotangents, points = [], cotangentsOfEvents) => [
     checkCotangents(cotangents, call, solved.leading),
     {
-      points: checkPoints(points, call),
+      points: checkPoints(points, call, stop?.t),
       ...(cotangentsOfEvents && { events: checkHappenings(cotangentsOfEvents, events, call) }),
     },
   ];
@@ -154,6 +162,8 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
     ys: call.structure.unflatten(trajectories),
     events,
     status: solved.status,
+    error: stop?.error,
+    stopped: stop && { t: stop.t, y: call.structure.unflatten(end) },
     stats: solved.stats,
     solver: call.method.solver.name,
     gradient: strategy.name,
@@ -163,7 +173,7 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
       return named(await unhurried(solved.pullbackByTurns(...checked(...cotangents)), every));
     },
     dispose() {
-      call.kind.dispose(trajectories);
+      call.kind.dispose([...trajectories, ...end]);
       for (const { before, after } of happened) call.kind.dispose([...before, ...after]);
       solved.release();
       args.release();
@@ -175,12 +185,13 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
 function kept<S, P extends Part>(
   solved: Run<P>,
   { kind }: Call<S, P>,
-): { readonly trajectories: P[]; readonly happened: readonly RunHappening<P>[] } {
+): { readonly trajectories: P[]; readonly happened: readonly RunHappening<P>[]; readonly end: readonly P[] } {
   try {
     const trajectories = kind.keep(solved.trajectories());
     const happened = solved.happened();
     for (const { before, after } of happened) kind.keep([...before, ...after]);
-    return { trajectories, happened };
+    const end = kind.keep(solved.stopped?.y() ?? []);
+    return { trajectories, happened, end };
   } catch (error) {
     solved.release();
     throw error;
