@@ -2,7 +2,7 @@ import {
   ArgumentError,
   checkOptions,
   flag,
-  METHOD_RULES,
+  numberThat,
   ofKind,
   STEPPING_RULES,
   type FixedStepping,
@@ -21,10 +21,12 @@ export interface AdjointOptions {
   readonly seminorm?: boolean;
 }
 
+const tolerance = numberThat('≥ 0', (x) => x >= 0 && x < Infinity);
+
 const RULES: Readonly<Record<keyof AdjointOptions, Rule>> = {
   solver: ofKind(['solver']),
-  rtol: METHOD_RULES.rtol,
-  atol: METHOD_RULES.atol,
+  rtol: tolerance,
+  atol: tolerance,
   // Looked into below.
   stepping: () => undefined,
   seminorm: flag,

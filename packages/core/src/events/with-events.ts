@@ -32,8 +32,11 @@ type SolveBySteps = <A>(problem: Problem<A>, method: Method) => Steps<A, Solutio
  * something happened) is put down once; the parts are ordinary solves.
  */
 export function withEvents(solveBySteps: SolveBySteps): SolveBySteps {
+  // From JavaScript anything may come; the solve checks it.
   return (problem, method) =>
-    problem.events?.length ? solveParts(solveBySteps, problem, method) : solveBySteps(problem, method);
+    (problem as typeof problem | null)?.events?.length
+      ? solveParts(solveBySteps, problem, method)
+      : solveBySteps(problem, method);
 }
 
 /** A solve whose parts are known. */

@@ -22,7 +22,7 @@ export interface RaggedTimes {
 export const isRagged = (ts: unknown): boolean =>
   ts instanceof Tensor
     ? ts.rank === 2 && ts.dtype === 'float32' && !ts.isDisposed
-    : Array.isArray(ts) && ts.some((row) => Array.isArray(row) || ArrayBuffer.isView(row));
+    : Array.isArray(ts) && (Array.isArray(ts[0]) || ArrayBuffer.isView(ts[0]));
 
 /**
  * Takes times by row, `[B][T]` or a tensor `[B, T]`, in the order that all of them have.
