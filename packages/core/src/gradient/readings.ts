@@ -25,6 +25,8 @@ export interface StepReadings<A> {
 /** All that was read, step by step, and ∂ℒ/∂t of it once the sweep has passed. */
 export interface Readings<A> {
   at(n: number, span: Span): StepReadings<A> | undefined;
+  /** Whether nothing that was read has a cotangent. */
+  readonly isEmpty: boolean;
   readonly times: Pick<Gradient<A>, 'between' | 'rows' | 'points'>;
 }
 
@@ -60,6 +62,7 @@ export function readingsOf<A>(
   const ts = single.map(({ t }) => t);
   return {
     times,
+    isEmpty: single.length === 0 && rowCotangents.every((cotangent) => cotangent === undefined),
     at(n, span) {
       if (single.length > 0) {
         const { from, to } = timesOfStep(ts, span, n);

@@ -1,6 +1,6 @@
 import { denseSolution } from './dense-solution.ts';
 import type { Memory } from '../memory/memory.ts';
-import { timesOfStep } from '../stepping/between.ts';
+import { reads, timesOfStep } from '../stepping/between.ts';
 import type { Watcher } from '../stepping/integrate.ts';
 import { observedStep } from '../stepping/observed-step.ts';
 import { readRows, readStates, type ReadStep } from '../stepping/read-step.ts';
@@ -26,6 +26,8 @@ export function createRecorder<A>(
   const [ys, between]: [State<A>[], State<A>[]] = [[], []];
   const rows: ReadRows<A>[] = [];
   const dense = problem.dense ? denseSolution(problem, solver, memory) : undefined;
+  /** Whether anything is taken out of steps, besides outputs where they land. */
+  const takes = problem.steps === true || reads(problem);
   let reached = 0;
   let failed: Failure<A> | undefined;
   let ended: Ending<A> | undefined;
@@ -75,6 +77,7 @@ export function createRecorder<A>(
         readAll({ span: instant(problem.ts[0]!), y, step: { y, stages: [] } }, 0);
     },
     accepted(step) {
+      if (!takes) return;
       const { span, index, y, step: taken, last, end } = step;
       if (problem.steps) save(span.t1, taken.y);
       const read = { span, y, step: taken, last };

@@ -40,7 +40,7 @@ export function* sweep<A>(
     return found && readBack(work, span, found);
   };
   const readOff = (n: number): ReadBack<A> | undefined =>
-    n < 0 ? undefined : readAt(n, trajectory.entry(n).span);
+    n < 0 || readings.isEmpty ? undefined : readAt(n, trajectory.entry(n).span);
   /** The slope at the end of the step that is next, held, where times are differentiated. */
   let endSlope: State<A> | undefined;
   const keepEndSlope = (slope: State<A> | undefined): void => {
@@ -213,7 +213,7 @@ export function* sweep<A>(
         trajectory.demote(i, plan.consumes ? (i === 0 ? 'state' : 'nothing') : baseline(i));
         const { span } = trajectory.entry(i);
         const steps = trajectory.length - i;
-        if (!lambda || !(pauses || method.onStep)) continue;
+        if (!lambda || !(method.onStep || (pauses && i === m))) continue;
         pause = reachedAt(engine, lambda, { phase: 'backward', t: span.t0, h: sizeOf(span), steps });
         method.onStep?.(pause);
       }

@@ -9,6 +9,7 @@ export function endCotangents<A>(
   cotangents: readonly (State<A> | undefined)[],
 ): readonly State<A>[] {
   const { lands, interval } = trajectory.entry(n);
+  if (!lands && !problem.steps) return [];
   const outputs = problem.steps ? [n + 1] : lands ? [...outputsAt(problem.ts, interval + 1)] : [];
   return outputs.flatMap((output) => {
     const cotangent = cotangents[output];

@@ -4,7 +4,7 @@ import type { Memory } from '../memory/memory.ts';
 import { adaptivePace, fixedPace, isFixed, isJump, type Pace, type Proposal } from './pace.ts';
 import { drain, reachedAt } from './progress.ts';
 import type { Failure } from '../types/failure.ts';
-import type { Reached, Steps } from '../types/progress.ts';
+import type { Steps } from '../types/progress.ts';
 import { createStepper, type TakenStep, type Wanted } from './stepper.ts';
 import { besideJumps, instant, sizeOf, stageTime } from '../solver/span.ts';
 import { dropStage, holdStage } from '../memory/state.ts';
@@ -91,8 +91,8 @@ export function* integration<A>(
     let steps = 0;
     let { attempted: attempts = 0 } = problem;
     let reached = 0;
-    /** Where the loop is after a step that it has accepted and nobody was told of. */
-    let pause: Reached<A> | undefined;
+    /** Of the last step that was accepted. */
+    let size = 0;
     let pauses = true;
     let pace: Pace<A> | undefined;
     /** What the loop threw of itself, and not f or somebody who watches. */
@@ -142,6 +142,8 @@ export function* integration<A>(
       }
     };
 
+    const isReading = reads(problem);
+    const isReadIn = (span: Span): boolean => isReading && isRead(problem, span);
     /** The slope at the end of a step, where the next one begins with it. */
     const slopeAtEnd = (span: Span, end: State<A>): Stage<A> =>
       stepper.evaluator(span.t1 === ts.at(-1) ? 'nothing' : watcher.wants(steps)).at(span, 1, end);
@@ -155,7 +157,7 @@ export function* integration<A>(
       if (accept && watcher.failed) checkFinite(step.y, [span.t0, span.t1], h);
       // An accepted step hands its last slope on (FSAL); a rejected one its first, for the next attempt.
       const [opening] = step.stages;
-      const last = step.last ?? (accept && isRead(problem, span) ? slopeAtEnd(span, step.y) : undefined);
+      const last = step.last ?? (accept && isReadIn(span) ? slopeAtEnd(span, step.y) : undefined);
       const jumps = lands && isJump(problem, interval + 1);
       const again = opening?.y === y && opening.t === stageTime(span, 0) ? opening : first;
       // What f is on the far side of a jump is another slope.
@@ -164,7 +166,8 @@ export function* integration<A>(
       const end = accept
         ? problem.ending?.(observedStep(memory, solver.interpolant!, { span, y, step, last }))
         : undefined;
-      if (accept) watcher.accepted?.({ ...proposal, index: steps, y, step, last, end });
+      const { moves } = proposal;
+      if (accept) watcher.accepted?.({ span, moves, interval, lands, index: steps, y, step, last, end });
       if (first) dropStage(memory, first);
       first = next;
       if (ledger.phase === 'forward') countStep(ledger, verdict);
@@ -176,10 +179,8 @@ export function* integration<A>(
       steps += 1;
       // No step makes a state finite again, so the way to the output time would be for nothing.
       if (!going.adaptive && steps % FINITE_CHECK === 0) checkFinite(y, [ts[interval]!, t], h);
-      if (pauses || method.onStep) {
-        pause = reachedAt(engine, y, { phase: 'forward', t, h, steps });
-        method.onStep?.(pause);
-      }
+      size = h;
+      method.onStep?.(reachedAt(engine, y, { phase: 'forward', t, h, steps }));
       ended = end !== undefined;
       if (!lands || (ended && end !== t)) return;
       checkFinite(y, [ts[interval]!, t], 0);
@@ -203,12 +204,12 @@ export function* integration<A>(
     const advance = (going: Pace<A>): void => {
       const wanted = watcher.wants(steps);
       // The activations of several steps are one, and no good for fewer where a solve may end between.
-      const together = watcher.ahead && !reads(problem) && !(watcher.failed && wanted === 'activations');
+      const together = watcher.ahead && !isReading && !(watcher.failed && wanted === 'activations');
       const limit = Math.min(together ? stepper.longest(wanted) : 1, Math.max(1, maxSteps - attempts));
       const proposals = propose(going, limit);
       const spans = proposals.map(({ span }) => span);
       begin(spans[0]!);
-      const read = isRead(problem, spans[0]!);
+      const read = isReadIn(spans[0]!);
       const taken = going.adaptive
         ? [stepper.attempt(spans[0]!, y, wanted, first, read)]
         : stepper.advance(spans, y, wanted, first, read);
@@ -225,11 +226,12 @@ export function* integration<A>(
     try {
       const going = (pace = setOff());
       while (!isOver()) {
+        const before = steps;
         memory.scope(() => {
           advance(going);
         });
-        if (pause && pauses) pauses = (yield pause) !== 'rest';
-        pause = undefined;
+        if (pauses && steps > before)
+          pauses = (yield reachedAt(engine, y, { phase: 'forward', t, h: size, steps })) !== 'rest';
       }
     } catch (error) {
       if (!watcher.failed || error !== own || !isFailure(error)) throw error;
