@@ -1,7 +1,7 @@
 import { SolveError } from '../arguments/errors.ts';
 import { combineStates } from '../memory/state.ts';
 import type { Memory } from '../memory/memory.ts';
-import { isFixed } from '../stepping/pace.ts';
+import { isCounted, isFixed } from '../stepping/pace.ts';
 import { createDetector, isNearZero, type Crossing } from './detect.ts';
 import type { Entry } from './pull-back.ts';
 import type { Event, ObservedStep } from '../types/event.ts';
@@ -70,11 +70,10 @@ export function offsetOf({ h, output }: Pick<Start<unknown>, 'h' | 'output'>): n
 }
 
 /** The time before output `index` from which steps of constant size are counted. */
-function countedBefore<A>({ ts, knots }: Problem<A>, index: number): number {
-  const isCounted = (i: number): boolean => knots?.get(i)?.counts ?? knots?.get(i)?.output ?? true;
+function countedBefore<A>(problem: Problem<A>, index: number): number {
   let i = index - 1;
-  while (i > 0 && !isCounted(i)) i -= 1;
-  return ts[i]!;
+  while (i > 0 && !isCounted(problem, i)) i -= 1;
+  return problem.ts[i]!;
 }
 
 /** The method for the next part: steps of the size that they had. */

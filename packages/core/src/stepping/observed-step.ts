@@ -1,5 +1,6 @@
 import { once } from '../memory/once.ts';
 import type { Memory } from '../memory/memory.ts';
+import type { State } from '../types/engine.ts';
 import type { ObservedStep } from '../types/event.ts';
 import type { Interpolant } from '../types/interpolant.ts';
 import { fractionOf } from './between.ts';
@@ -13,9 +14,16 @@ export function observedStep<A>(
 ): ObservedStep<A> {
   const { span } = read;
   const dense = once(() => denseStep(memory, interpolant, read));
+  // Several conditions look at the same times.
+  const states = new Map([[span.t1, read.step.y]]);
+  const at = (t: number): State<A> => {
+    let y = states.get(t);
+    if (!y) states.set(t, (y = stateAt(memory, interpolant, dense(), fractionOf(span, t))));
+    return y;
+  };
   return {
     span,
-    at: (t) => (t === span.t1 ? read.step.y : stateAt(memory, interpolant, dense(), fractionOf(span, t))),
+    at,
     rate: (t) => rateAt(memory, interpolant, dense(), fractionOf(span, t)),
   };
 }

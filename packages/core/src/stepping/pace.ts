@@ -67,19 +67,13 @@ type StepTimesOf = Pick<Problem<never>, 'ts' | 'knots' | 'resumedFrom'>;
  * Steps of constant size in each interval between neighbouring times. Knots cut the steps of the interval between outputs: what
  * lies between them is filled with equal steps none of which is larger; so is the rest of an interval in which a solve resumes.
  */
-function countsOf(
-  { ts, knots, resumedFrom = ts[0]! }: StepTimesOf,
-  stepping: FixedStepping,
-): readonly number[] {
-  const isCounted = (i: number): boolean => {
-    const { counts, output } = knots?.get(i) ?? { output: true };
-    return counts ?? output;
-  };
+function countsOf(problem: StepTimesOf, stepping: FixedStepping): readonly number[] {
+  const { ts, resumedFrom = ts[0]! } = problem;
   let [from, to] = [0, 0];
   return ts.slice(1).map((tb, i) => {
     if (i >= to) {
       [from, to] = [i, i + 1];
-      while (to < ts.length - 1 && !isCounted(to)) to += 1;
+      while (to < ts.length - 1 && !isCounted(problem, to)) to += 1;
     }
     const start = from === 0 ? resumedFrom : ts[from]!;
     const whole = stepsIn(start, ts[to]!, stepping);
@@ -105,6 +99,12 @@ export function seenSpan<A>(
       lands && isJump(problem, interval + 1),
       field.engine.roundoff,
     );
+}
+
+/** Whether steps of constant size are counted from `ts[index]`. */
+export function isCounted({ knots }: Pick<Problem<never>, 'knots'>, index: number): boolean {
+  const { counts, output } = knots?.get(index) ?? { output: true };
+  return counts ?? output;
 }
 
 /** Whether f jumps at `ts[index]`. */

@@ -1,8 +1,8 @@
 import { tensor, type Tensor } from '@tensorflow/tfjs-core';
-import type { Event, FieldAtPoints, State } from '@odegrad/core';
+import type { Event, FieldAtPoints, Linearization, State } from '@odegrad/core';
 import type { FieldEngine, FieldRequest, PreparedField } from '../eager/field-engine.ts';
 import type { FlatEvent, FlatFunction } from './events.ts';
-import type { Shape } from '../tape/shape.ts';
+import { sizeOf, type Shape } from '../tape/shape.ts';
 
 /** Events in the arrays of the engine that runs f. */
 export interface EnteredEvents<A> {
@@ -30,13 +30,15 @@ export function enterEvents<A>(
     const isAlike = here.name === there.name && here.roundoff === there.roundoff;
     return isAlike ? prepared.field : carriedOver(main, prepared, shapes);
   };
+  const prepared = events.map(({ when, then, ...event }) => ({
+    ...event,
+    field: prepare(when),
+    then: typeof then === 'string' ? then : prepare(then),
+  }));
+  // Last, since what throws before is to leave nothing.
   const unit = unitState(main, shapes);
   return {
-    events: events.map(({ when, then, ...event }) => ({
-      ...event,
-      when: { field: prepare(when), unit },
-      then: typeof then === 'string' ? then : prepare(then),
-    })),
+    events: prepared.map(({ field, ...event }) => ({ ...event, when: { field, unit } })),
     release() {
       for (const x of unit) main.field.engine.release(x);
     },
@@ -46,8 +48,7 @@ export function enterEvents<A>(
 /** One in the first entry of the first part, and zeros everywhere else. */
 function unitState<A>({ fromTensor }: PreparedField<A>, shapes: readonly Shape[]): State<A> {
   return shapes.map((shape, i) => {
-    const size = shape.reduce((product, n) => product * n, 1);
-    const values = new Float32Array(size);
+    const values = new Float32Array(sizeOf(shape));
     if (i === 0) values[0] = 1;
     const x = tensor(values, [...shape], 'float32');
     try {
@@ -102,7 +103,13 @@ function carriedOver<A, B>(
     },
     linearize(t, y) {
       const at = there(y);
-      const linearization = other.field.linearize(t, at);
+      let linearization: Linearization<B>;
+      try {
+        linearization = other.field.linearize(t, at);
+      } catch (error) {
+        release(at);
+        throw error;
+      }
       return {
         value: back(linearization.value),
         bytes: linearization.bytes,

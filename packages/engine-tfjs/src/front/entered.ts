@@ -44,7 +44,7 @@ export function enter<A, S, P extends Part>(
   { within }: Environment,
 ): Entered<A, P> {
   const { f, key, kind, y0, ts, timesTensor, dtype, method, stops, args, maxEvents } = call;
-  const { prepared, entered } = kind.withTensors(y0, (tensors) => {
+  const { prepared, port, entered } = kind.withTensors(y0, (tensors) => {
     const request = {
       t0: ts[0]!,
       y0: tensors,
@@ -57,12 +57,12 @@ export function enter<A, S, P extends Part>(
     const main = provider.prepare({ ...request, f, key, ...(reads && { reads }) });
     return {
       prepared: main,
+      port: kind.port(main, provider.name),
       entered: enterEvents(provider, main, call.events, request, (of) => eventReads?.get(of)),
     };
   });
   const { field } = prepared;
   const { engine } = field;
-  const port = kind.port(prepared, provider.name);
   if (!isFixed(method.stepping)) warnOfNoise(engine, method.stepping.rtol);
   const releaseState = (state: State<A>): void => {
     state.forEach((x) => {

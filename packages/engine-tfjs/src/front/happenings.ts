@@ -1,4 +1,4 @@
-import type { HappeningCotangents, Solution } from '@odegrad/core';
+import type { Happening, HappeningCotangents, Solution } from '@odegrad/core';
 import { ArgumentError } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import { describe } from './describe.ts';
@@ -25,17 +25,8 @@ export interface OdeHappeningCotangent<S> {
 }
 
 /** The same in parts. */
-export interface RunHappening<P> {
+export interface RunHappening<P> extends Omit<Happening<P>, 'event'> {
   readonly name: string;
-  readonly t: number;
-  readonly before: readonly P[];
-  readonly after: readonly P[];
-}
-
-export interface RunHappeningCotangents<P> {
-  readonly t: number | undefined;
-  readonly before: readonly P[] | undefined;
-  readonly after: readonly P[] | undefined;
 }
 
 /** What happened in a solution, in new parts. */
@@ -56,7 +47,7 @@ export function happenedIn<A, P extends Part>(
 /** Cotangents of it in the engine's arrays, which are new. */
 export function happeningCotangents<A, P>(
   port: PartPort<A, P>,
-  cotangents: readonly (RunHappeningCotangents<P> | undefined)[] = [],
+  cotangents: readonly (HappeningCotangents<P> | undefined)[] = [],
 ): readonly (HappeningCotangents<A> | undefined)[] {
   return cotangents.map(
     (cotangent) =>
@@ -73,7 +64,7 @@ export function checkHappenings<S, P extends Part>(
   cotangents: readonly (OdeHappeningCotangent<S> | undefined)[],
   happened: readonly unknown[],
   { structure, kind, y0 }: Call<S, P>,
-): readonly (RunHappeningCotangents<P> | undefined)[] {
+): readonly (HappeningCotangents<P> | undefined)[] {
   const isList = Array.isArray as (value: unknown) => boolean;
   if (!isList(cotangents) || cotangents.length !== happened.length)
     throw new ArgumentError(

@@ -12,7 +12,7 @@ import { ArgumentError, EngineError } from '@odegrad/core';
 import type { Call } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import { tapeOrigins } from '../tape/origins.ts';
-import { eventReadsOf, readsOf, variablesOf, withArgs } from './reads.ts';
+import { allReads, eventReadsOf, readsOf, variablesOf, withArgs } from './reads.ts';
 import { run, type Run, type RunGradient } from './run.ts';
 import { sizeOf, type Shape } from '../tape/shape.ts';
 import {
@@ -46,9 +46,7 @@ export function differentiable<S>(call: Call<S, Tensor>, readout: Readout): Tens
   const strategy = call.gradient();
   const reads = readsOf(call);
   const eventReads = eventReadsOf(call);
-  const { parameters, perhaps, isMissed } = dependenciesOf(call, [
-    ...new Set([reads, ...eventReads.values()].flat()),
-  ]);
+  const { parameters, perhaps, isMissed } = dependenciesOf(call, allReads({ reads, eventReads }));
   const { y0, timesTensor, stops } = call;
   const { jumpsTensor } = stops;
   const inputs = [

@@ -1,6 +1,7 @@
 import { getGradient, Tensor, type Variable } from '@tensorflow/tfjs-core';
 import { EngineError } from '@odegrad/core';
 import type { Call } from './arguments.ts';
+import type { Parameters } from './entered.ts';
 import type { Part } from './parts.ts';
 import { findReads } from './probe.ts';
 import { hasDerivative } from '../tape/discrete.ts';
@@ -50,6 +51,14 @@ export function eventReadsOf<S, P extends Part>(call: Call<S, P>): ReadonlyMap<o
     typeof then === 'string' ? [when] : [when, then],
   );
   return new Map(functions.map(({ f }) => [f, readsOf({ ...call, f })]));
+}
+
+/** What f, conditions and jumps were seen to read, each once. */
+export function allReads({
+  reads = [],
+  eventReads,
+}: Pick<Parameters, 'reads' | 'eventReads'>): readonly Tensor[] {
+  return [...new Set([reads, ...(eventReads?.values() ?? [])].flat())];
 }
 
 /** What a solve reads, as far as it is known before: what f was seen to read, and its args. */

@@ -1,6 +1,7 @@
 import {
   drain,
   type GradientStrategy,
+  type HappeningCotangents,
   type PointCotangent,
   type Solution,
   type State,
@@ -9,15 +10,10 @@ import {
 import type { Call } from './arguments.ts';
 import { enter, type Entered, type Parameters } from './entered.ts';
 import type { FieldEngine } from '../eager/field-engine.ts';
-import {
-  happenedIn,
-  happeningCotangents,
-  type RunHappening,
-  type RunHappeningCotangents,
-} from './happenings.ts';
+import { happenedIn, happeningCotangents, type RunHappening } from './happenings.ts';
 import { outputsOf, type Outputs } from './outputs.ts';
 import type { Part, PartPort } from './parts.ts';
-import { environmentOfCall } from './reads.ts';
+import { allReads, environmentOfCall } from './reads.ts';
 import type { Environment } from '../tape/environment.ts';
 import type { Shape } from '../tape/shape.ts';
 import { isolated } from '../tape/tape.ts';
@@ -55,7 +51,7 @@ export interface Run<P> {
 /** Cotangents of what is no trajectory. */
 export interface RunCotangents<P> {
   readonly points?: readonly RunPoint<P>[];
-  readonly events?: readonly (RunHappeningCotangents<P> | undefined)[];
+  readonly events?: readonly (HappeningCotangents<P> | undefined)[];
 }
 
 /** The cotangents of what `read` gave. */
@@ -94,10 +90,7 @@ export function* runByTurns<S, P extends Part>(
   parameters: Parameters,
   pauses: boolean,
 ): Turns<Run<P>> {
-  const environment = environmentOfCall(
-    call,
-    [parameters.reads ?? [], ...(parameters.eventReads?.values() ?? [])].flat(),
-  );
+  const environment = environmentOfCall(call, allReads(parameters));
   let solved: Run<P> | undefined;
   try {
     return (solved = yield* offTape(runOn(call.engine, call, strategy, parameters, environment, pauses)));

@@ -11,7 +11,7 @@ import {
 import type { SolveOptions } from './options.ts';
 import type { Part } from './parts.ts';
 import { checkPoints, pointReader, type OdePoint, type PointTimes } from './points.ts';
-import { eventReadsOf, readsOf, variablesOf } from './reads.ts';
+import { allReads, eventReadsOf, readsOf, variablesOf } from './reads.ts';
 import { runByTurns, type Run, type RunCotangents, type RunGradient } from './run.ts';
 import type {
   ArgGradients,
@@ -62,8 +62,8 @@ export interface OdeSolution<S, A = undefined> {
   readonly engine: string;
   /**
    * Gradient of a loss whose derivatives with respect to `ys` are `cotangents`, and with respect to what was read of a dense solution, or
-   * to the state where the solve `stopped`, those of `points`, and to what happened those of `events`; undefined for zero. May be called again; the caller owns the tensors. For states in doubles all of it is in
-   * doubles: plain values.
+   * to the state where the solve `stopped`, those of `points`, and to what happened those of `events`; undefined for zero. May be
+   * called again; the caller owns the tensors. For states in doubles all of it is in doubles: plain values.
    */
   pullback(
     cotangents: CotangentOf<S> | undefined,
@@ -123,7 +123,7 @@ export function* solving<S, A, P extends Part>(call: Call<S, P>, every?: number)
   const strategy = call.gradient();
   const reads = readsOf(call);
   const eventReads = eventReadsOf(call);
-  const variables = variablesOf(call, [...new Set([reads, ...eventReads.values()].flat())]);
+  const variables = variablesOf(call, allReads({ reads, eventReads }));
   const { args } = call;
   const parameters = [...new Set<Tensor>([...variables, ...args.parameters])];
   const missed = call.params ? {} : { isMissed: hasDerivative };
