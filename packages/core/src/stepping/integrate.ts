@@ -63,7 +63,7 @@ export function integrate<A>(
  * time that repeats the one before takes no step and gives the same state. Pauses after each accepted step; after the last of
  * those that the engine takes in one call. Whoever leaves it there releases what `memory` holds.
  *
- * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where; but for `aborted` only where the watcher
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite`, `no-convergence` or `aborted`, saying where; but for `aborted` only where the watcher
  * is not told of failures.
  */
 export function* integration<A>(
@@ -136,7 +136,7 @@ export function* integration<A>(
         fail(
           'max-steps',
           `${maxSteps} steps did not reach t = ${ts.at(-1)!}. Raise \`maxSteps\`, loosen the tolerances, or look ` +
-            `for stiffness`,
+            `for stiffness, which an implicit solver takes`,
           h,
         );
       }
@@ -152,6 +152,13 @@ export function* integration<A>(
     const settle = (going: Pace<A>, proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
       const h = sizeOf(span);
+      if (step.failed && !going.adaptive)
+        fail(
+          'no-convergence',
+          `The equations of the implicit step from t = ${span.t0} to t = ${span.t1} were not solved. Take smaller steps, or a ` +
+            `solver that chooses them`,
+          h,
+        );
       const verdict = going.judge(proposal, y, step);
       const accept = verdict !== 'rejected';
       if (accept && watcher.failed) checkFinite(step.y, [span.t0, span.t1], h);

@@ -209,11 +209,13 @@ export function adaptivePace<A>(
     },
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
-      errorNorm = norm(step.error!, y, step.y);
-      const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
-      if (!Number.isFinite(errorNorm)) barrier.hit(span);
+      errorNorm = step.failed ? NaN : norm(step.error!, y, step.y);
+      const { accept, factor } = step.failed
+        ? NOT_FOUND
+        : decide(stepping.controller, [errorNorm, ...norms], order);
+      if (errorNorm === Infinity) barrier.hit(span);
       const isSmallest = limits.forces(h, taken);
-      const forced = !accept && isSmallest && step.y.every((part) => evaluator.engine.isFinite(part));
+      const forced = !accept && isSmallest && !step.failed && step.y.every((part) => evaluator.engine.isFinite(part));
       if (!accept && !forced) {
         // No step of the smallest size is tried again.
         h = isSmallest ? taken * factor : limits.within(taken * factor);
@@ -233,6 +235,9 @@ export function adaptivePace<A>(
     },
   };
 }
+
+/** What becomes of a step whose stages were not found: they are where it is short enough. */
+const NOT_FOUND: StepDecision = { accept: false, factor: 1 / 4 };
 
 /** What a controller says, which may come from anywhere. */
 function decide(controller: StepSizeController, norms: readonly number[], order: number): StepDecision {

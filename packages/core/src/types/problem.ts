@@ -139,7 +139,7 @@ export interface Method {
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
-   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow` or `non-finite`: by default it throws. With 'return' its
+   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow`, `non-finite` or `no-convergence`: by default it throws. With 'return' its
    * solution has what was reached, and `failed`. Each state is then looked at for whether it is finite before it counts.
    */
   readonly onFailure?: 'throw' | 'return';
