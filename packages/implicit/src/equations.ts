@@ -20,7 +20,11 @@ import type { Solving } from './options.ts';
 /** Finds the slopes of stages that depend on each other, within one step. */
 export interface StageFinder<A> {
   /** From the states without what the unknown slopes add. Undefined where none are found. */
-  find(stages: readonly number[], bases: readonly State<A>[], guess: State<A>): readonly State<A>[] | undefined;
+  find(
+    stages: readonly number[],
+    bases: readonly State<A>[],
+    guess: State<A>,
+  ): readonly State<A>[] | undefined;
 }
 
 /** How states of that form are vectors: by rows where f keeps rows apart, which is looked at once in a solve. */
@@ -48,7 +52,10 @@ export function stageFinder<A>(
   solving: Solving,
 ): StageFinder<A> {
   const { engine, trials } = evaluator;
-  if (!trials) throw new ArgumentError(`Steps of solver '${solving.solver}' are not written down: they solve equations.`);
+  if (!trials)
+    throw new ArgumentError(
+      `Steps of solver '${solving.solver}' are not written down: they solve equations.`,
+    );
   const h = sizeOf(span);
   const norm = solving.norm?.(engine);
   let derivative: Float64Array | undefined;
@@ -119,7 +126,10 @@ export function stageFinder<A>(
             const [length, scale] = [size(v), size(points[j]!)];
             if (length === 0) return v;
             const epsilon = (Math.sqrt(engine.roundoff) * (scale || 1)) / length;
-            const moved = evaluate(nodes[j]!, points[j]!.map((entry, n) => entry + epsilon * v[n]!));
+            const moved = evaluate(
+              nodes[j]!,
+              points[j]!.map((entry, n) => entry + epsilon * v[n]!),
+            );
             return moved.map((entry, n) => (entry - slopes[j]![n]!) / epsilon);
           });
           return interleave(
@@ -155,7 +165,9 @@ export function stageFinder<A>(
           solve(residuals, at) {
             if (!isDense) return byDifferences(weights, nodes, residuals, at);
             const made = factorsOf(coefficients);
-            return made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows);
+            return (
+              made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows)
+            );
           },
           refresh(points) {
             if (isDense) asState(points[0]!, (at) => differentiate(nodes[0]!, at));

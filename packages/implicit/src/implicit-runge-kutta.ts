@@ -32,7 +32,10 @@ import { cotangentFinder } from './transposed.ts';
  * @throws {TableauError} unless the tableau has the order it claims.
  * @throws {ArgumentError} for options that are unknown or make no sense.
  */
-export function implicitRungeKutta(tableau: ButcherTableau, options: ImplicitOptions = {}): DifferentiableSolver {
+export function implicitRungeKutta(
+  tableau: ButcherTableau,
+  options: ImplicitOptions = {},
+): DifferentiableSolver {
   verifyTableau(tableau);
   const { residual, dense } = checkImplicitOptions(options);
   const { name } = tableau;
@@ -93,8 +96,7 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
         slopes[i] = stages[i].slope;
         continue;
       }
-      const guess =
-        slopes[block[0]! - 1] ?? first?.slope ?? evaluator.trials!.evaluate(span, 0, y);
+      const guess = slopes[block[0]! - 1] ?? first?.slope ?? evaluator.trials!.evaluate(span, 0, y);
       const found = finder.find(block, bases, guess);
       if (!found) return undefined;
       block.forEach((i, n) => (slopes[i] = found[n]));
@@ -145,9 +147,7 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
         const right = block.map((i) => {
           const terms = [
             ...(b[i] === 0 ? [] : [{ coefficient: b[i]!, value: cotangent }]),
-            ...g.flatMap((value, j) =>
-              value && a[j]![i] !== 0 ? [{ coefficient: a[j]![i]!, value }] : [],
-            ),
+            ...g.flatMap((value, j) => (value && a[j]![i] !== 0 ? [{ coefficient: a[j]![i]!, value }] : [])),
             ...(read?.terms(i) ?? []),
           ];
           return terms.length === 0
@@ -170,7 +170,11 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
           g[i] = pulled.y;
           if (withTime) {
             tBar += pulled.t;
-            hBar += (h === 0 ? b[i]! * dotStates(engine, pulled.slope!, cotangent) : dotStates(engine, pulled.slope!, own[n]!) / h) + c[i]! * pulled.t;
+            hBar +=
+              (h === 0
+                ? b[i]! * dotStates(engine, pulled.slope!, cotangent)
+                : dotStates(engine, pulled.slope!, own[n]!) / h) +
+              c[i]! * pulled.t;
           }
         });
       }

@@ -56,9 +56,12 @@ export function newton(
     if (!Number.isFinite(size)) return undefined;
     const rate = before === Infinity ? 1 / 2 : size / before;
     const left = (size * rate) / Math.max(1 - rate, Number.EPSILON);
-    if (size === 0 || (rate < 1 && left <= 1) || (isRounding && rate >= 1 / 2)) return slopes;
+    if (size === 0 || (rate < 1 && left <= 1)) return slopes;
+    const isSlow = before !== Infinity && rate > SLOW;
     before = size;
-    if (iteration === 0 || rate <= SLOW) continue;
+    if (!isSlow) continue;
+    // With a derivative that is not old nothing but rounding stops an iteration that has come so far.
+    if (isRounding && refreshes > 0) return slopes;
     if (refreshes++ === MOST_REFRESHES) return undefined;
     equations.refresh(bases.map((base, i) => plus(base, weights[i]!, slopes)));
     before = Infinity;

@@ -42,11 +42,11 @@ export function cotangentFinder<A>(
       };
       const derivatives = (): Float64Array[] =>
         width <= OWN ? stages.map(jacobianAt) : stages.map(() => (common ??= jacobianAt(stages[0]!)));
-      const factors =
-        m * width <= solving.dense
-          ? factorize(stageMatrix(derivatives(), weights, h, width, true), m * width)
-          : undefined;
-      if (factors) transient(factors.bytes);
+      const isDense = m * width <= solving.dense;
+      const matrix = isDense ? stageMatrix(derivatives(), weights, h, width, true) : new Float64Array();
+      const norm = rowSum(matrix, m * width);
+      const factors = factorize(matrix, m * width);
+      if (isDense) transient(matrix.byteLength);
       const system = {
         multiply(joined: Float64Array) {
           const vs = separate(joined, m, rows);
@@ -60,12 +60,13 @@ export function cotangentFinder<A>(
             rows,
           );
         },
-        precondition: (v: Float64Array) => factors?.solve(v) ?? v,
+        precondition: (v: Float64Array) => (isDense && factors ? factors.solve(v) : v),
       };
       const joined = interleave(right.map(layout.read), rows);
       const { x, bytes } = gmres(system, joined, {
         tolerance: 8 * engine.roundoff,
-        acceptable: 1e4 * engine.roundoff,
+        acceptable: 64 * engine.roundoff,
+        norm,
         restart: 50,
         restarts: 20,
       });
@@ -73,4 +74,15 @@ export function cotangentFinder<A>(
       return x && separate(x, m, rows).map((k) => layout.write(k, like));
     },
   };
+}
+
+/** The largest sum of absolute values of a row: a norm of the blocks. */
+function rowSum(matrix: Float64Array, size: number): number {
+  let largest = 0;
+  for (let from = 0; from < matrix.length; from += size)
+    largest = Math.max(
+      largest,
+      matrix.subarray(from, from + size).reduce((sum, x) => sum + Math.abs(x), 0),
+    );
+  return largest;
 }

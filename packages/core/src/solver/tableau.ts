@@ -11,7 +11,10 @@ export function checkForm(tableau: ButcherTableau): void {
 /** Throws a TableauError unless the tableau is that of an explicit method. */
 export function checkExplicit({ name, implicit = false }: ButcherTableau): void {
   if (implicit)
-    failTableau(name, 'it is implicit, which this solver is not: take one that solves equations for the stages');
+    failTableau(
+      name,
+      'it is implicit, which this solver is not: take one that solves equations for the stages',
+    );
 }
 
 /**

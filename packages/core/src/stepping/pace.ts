@@ -215,7 +215,8 @@ export function adaptivePace<A>(
         : decide(stepping.controller, [errorNorm, ...norms], order);
       if (errorNorm === Infinity) barrier.hit(span);
       const isSmallest = limits.forces(h, taken);
-      const forced = !accept && isSmallest && !step.failed && step.y.every((part) => evaluator.engine.isFinite(part));
+      const forced =
+        !accept && isSmallest && !step.failed && step.y.every((part) => evaluator.engine.isFinite(part));
       if (!accept && !forced) {
         // No step of the smallest size is tried again.
         h = isSmallest ? taken * factor : limits.within(taken * factor);

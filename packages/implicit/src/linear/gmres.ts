@@ -9,9 +9,11 @@ export interface LinearSystem {
 export interface Goal {
   /** Of the residual, relative to the right side. */
   readonly tolerance: number;
-  /** A residual that no longer shrinks is good enough below this. */
+  /** A residual that no longer shrinks is good enough below this, relative to the right side and to all that was subtracted from it. */
   readonly acceptable: number;
   /** Directions that are kept before the iteration starts again from where it is. */
+  /** What is known of the norm of the matrix. */
+  readonly norm?: number;
   readonly restart: number;
   readonly restarts: number;
 }
@@ -42,18 +44,26 @@ export function gmres(system: LinearSystem, right: Float64Array, goal: Goal): It
   const size = norm(right);
   const bytes = (2 * goal.restart + 4) * right.byteLength;
   const x = new Float64Array(right.length);
+  /** A norm that the matrix has at least. */
+  let largest = goal.norm ?? 0;
+  const multiply = (v: Float64Array): Float64Array => {
+    const product = system.multiply(v);
+    largest = Math.max(largest, norm(product) / (norm(v) || 1));
+    return product;
+  };
   if (size === 0) return { x, bytes: x.byteLength };
   let residual = right.slice();
   let before = Infinity;
   for (let round = 0; round <= goal.restarts; round++) {
     const left = norm(residual) / size;
     const isStuck = left > before / 2;
-    if (left <= goal.tolerance || (isStuck && left <= goal.acceptable)) return { x, bytes };
+    const scale = 1 + (largest * norm(x)) / size;
+    if (left <= goal.tolerance || (isStuck && left <= goal.acceptable * scale)) return { x, bytes };
     if (round === goal.restarts || (isStuck && round > 3) || !Number.isFinite(left)) break;
     before = left;
-    add(x, 1, correction(system, residual, goal.restart, (goal.tolerance * size) / 2));
+    add(x, 1, correction({ ...system, multiply }, residual, goal.restart, (goal.tolerance * size) / 2));
     residual = right.slice();
-    add(residual, -1, system.multiply(x));
+    add(residual, -1, multiply(x));
   }
   return { x: undefined, bytes };
 }

@@ -5,7 +5,12 @@ import type { Layout } from './layout.ts';
 /**
  * ∂f/∂y by rows of a batch: of row b the entry ∂fᵢ/∂yⱼ stands at (b·d + i)·d + j. Each pullback gives entry i of all rows.
  */
-export function jacobian<A>(engine: Engine<A>, layout: Layout<A>, like: State<A>, pull: Pull<A>): Float64Array {
+export function jacobian<A>(
+  engine: Engine<A>,
+  layout: Layout<A>,
+  like: State<A>,
+  pull: Pull<A>,
+): Float64Array {
   const { rows, width } = layout;
   const entries = new Float64Array(rows * width * width);
   for (let i = 0; i < width; i++) {
@@ -37,7 +42,12 @@ export function pullVector<A>(
  * Whether rows of a batch seem not to meet in f: a cotangent of half of the rows gives nothing in the others. The halves are those
  * of the sequence of Thue and Morse, which no shift maps onto itself. What is wrong here costs iterations and no digits.
  */
-export function rowsAreApart<A>(engine: Engine<A>, layout: Layout<A>, like: State<A>, pull: Pull<A>): boolean {
+export function rowsAreApart<A>(
+  engine: Engine<A>,
+  layout: Layout<A>,
+  like: State<A>,
+  pull: Pull<A>,
+): boolean {
   const { rows, width } = layout;
   const isIn = (row: number): boolean => {
     let odd = false;
@@ -46,6 +56,9 @@ export function rowsAreApart<A>(engine: Engine<A>, layout: Layout<A>, like: Stat
   };
   const cotangent = new Float64Array(rows * width);
   // No two entries alike, so that differences do not cancel.
-  for (let i = 0; i < cotangent.length; i++) if (isIn(Math.floor(i / width))) cotangent[i] = 1 + Math.sin(i + 1) / 2;
-  return pullVector(engine, layout, like, pull, cotangent).every((x, i) => isIn(Math.floor(i / width)) || x === 0);
+  for (let i = 0; i < cotangent.length; i++)
+    if (isIn(Math.floor(i / width))) cotangent[i] = 1 + Math.sin(i + 1) / 2;
+  return pullVector(engine, layout, like, pull, cotangent).every(
+    (x, i) => isIn(Math.floor(i / width)) || x === 0,
+  );
 }

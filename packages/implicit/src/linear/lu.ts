@@ -12,7 +12,14 @@ export function factorize(blocks: Float64Array, size: number): Factors | undefin
   const count = blocks.length / (size * size);
   const pivots = new Int32Array(count * size);
   for (let block = 0; block < count; block++)
-    if (!factorizeOne(blocks.subarray(block * size * size, (block + 1) * size * size), size, pivots, block * size))
+    if (
+      !factorizeOne(
+        blocks.subarray(block * size * size, (block + 1) * size * size),
+        size,
+        pivots,
+        block * size,
+      )
+    )
       return undefined;
   return {
     size,

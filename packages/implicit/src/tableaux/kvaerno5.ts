@@ -2,7 +2,15 @@ import type { ButcherTableau } from '@odegrad/core';
 
 const g = 0.26;
 const before = [0.13855640231268224, 0, -0.04245337201752043, 0.02446657898003141, 0.61943039072480676, g, 0];
-const last = [0.1365975117764029, 0, -0.05496908796538376, -0.04118626728321046, 0.62993304899016403, 0.06962479448202728, g];
+const last = [
+  0.1365975117764029,
+  0,
+  -0.05496908796538376,
+  -0.04118626728321046,
+  0.62993304899016403,
+  0.06962479448202728,
+  g,
+];
 
 /** A 5(4) pair whose two formulas are stiffly accurate; the last is L-stable. The usual choice for stiff problems. */
 export const kvaerno5: ButcherTableau = {
