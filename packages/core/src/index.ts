@@ -68,3 +68,4 @@ export type * from './types/problem.ts';
 export type * from './types/progress.ts';
 export type * from './types/solver.ts';
 export type * from './types/span.ts';
+export type * from './types/stepping.ts';

@@ -5,7 +5,7 @@ export function blocksOf({ a, b }: Pick<ButcherTableau, 'a' | 'b'>): readonly (r
   const blocks: number[][] = [];
   for (let from = 0; from < b.length;) {
     let to = from + 1;
-    for (let i = from; i < to; i++) to = Math.max(to, (a[i]!.findLastIndex((x) => x !== 0) ?? -1) + 1);
+    for (let i = from; i < to; i++) to = Math.max(to, a[i]!.findLastIndex((x) => x !== 0) + 1);
     blocks.push(Array.from({ length: to - from }, (_, n) => from + n));
     from = to;
   }

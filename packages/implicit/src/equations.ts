@@ -1,6 +1,6 @@
 import {
   ArgumentError,
-  stageTime,
+  sizeOf,
   type ButcherTableau,
   type Pull,
   type Span,
@@ -14,7 +14,6 @@ import { entriesOf, layoutOf, rowsOf, type Layout } from './linear/layout.ts';
 import { factorize, type Factors } from './linear/lu.ts';
 import { interleave, separate, stageMatrix } from './linear/stage-matrix.ts';
 import { newton, type Change, type Linearized, type StageEquations } from './newton.ts';
-import { sizeOf } from '@odegrad/core';
 import type { Solving } from './options.ts';
 
 /** Finds the slopes of stages that depend on each other, within one step. */

@@ -113,6 +113,7 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
     order,
     stages: b.length,
     tableau,
+    iterates: true,
     ...(startsAtY ? { interpolant: interpolantOf(tableau) } : {}),
     ...(embeddedOrder === undefined ? {} : { embeddedOrder }),
 

@@ -19,7 +19,7 @@ const RULES: Rules = {
   dense: countOf('the unknowns up to which matrices are formed'),
 };
 
-export const DEFAULTS: Required<ImplicitOptions> = { residual: 0.01, dense: 512 };
+const DEFAULTS: Required<ImplicitOptions> = { residual: 0.01, dense: 512 };
 
 /** @throws {ArgumentError} for options that are unknown or make no sense. */
 export function checkImplicitOptions(options: ImplicitOptions): Required<ImplicitOptions> {

@@ -53,7 +53,7 @@ export function scheduled(options: Schedule): GradientStrategy {
     ...(keepsBudget ? { keepsBudget } : {}),
     ...servingEvents((problem, method) =>
       solutionBySteps(problem, method, function* (memory, recorder) {
-        if (keepsBudget) checkBudgeted(problem, name);
+        if (keepsBudget) checkBudgeted(problem, method, name);
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
@@ -148,7 +148,7 @@ function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType
 
 /** The method with the solver as it is for this solve. From JavaScript anything may come; the solve checks it. */
 function forSolve(method: Method): Method {
-  const solver = (method as Method | undefined)?.solver as Solver | undefined;
+  const solver = (method as Method | undefined)?.solver;
   return solver?.forSolve ? { ...method, solver: solver.forSolve(method.stepping) } : method;
 }
 

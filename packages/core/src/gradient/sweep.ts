@@ -59,7 +59,6 @@ export function* sweep<A>(
   };
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
-
   const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
 
   const joinLambda = (summand: State<A> | undefined): void => {

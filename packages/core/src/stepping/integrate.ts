@@ -18,6 +18,9 @@ import { observedStep } from './observed-step.ts';
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
 
+const NOT_SOLVED =
+  'The equations of an implicit step were not solved. Take smaller steps, or a solver that chooses them';
+
 /** Accepted steps of constant size from one look at whether the state is finite to the next. */
 const FINITE_CHECK = 64;
 
@@ -152,13 +155,7 @@ export function* integration<A>(
     const settle = (going: Pace<A>, proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
       const h = sizeOf(span);
-      if (step.failed && !going.adaptive)
-        fail(
-          'no-convergence',
-          `The equations of the implicit step from t = ${span.t0} to t = ${span.t1} were not solved. Take smaller steps, or a ` +
-            `solver that chooses them`,
-          h,
-        );
+      if (step.failed && !going.adaptive) fail('no-convergence', NOT_SOLVED, h);
       const verdict = going.judge(proposal, y, step);
       const accept = verdict !== 'rejected';
       if (accept && watcher.failed) checkFinite(step.y, [span.t0, span.t1], h);

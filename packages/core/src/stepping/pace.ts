@@ -5,14 +5,8 @@ import { errorNorm as normOf } from './error-norm.ts';
 import { firstStep } from './first-step.ts';
 import { stepLimits } from './step-limits.ts';
 import { besideJumps } from '../solver/span.ts';
-import type {
-  AdaptiveStepping,
-  FixedStepping,
-  Method,
-  Problem,
-  StepDecision,
-  StepSizeController,
-} from '../types/problem.ts';
+import type { Method, Problem } from '../types/problem.ts';
+import type { AdaptiveStepping, FixedStepping, StepDecision, StepSizeController } from '../types/stepping.ts';
 import type { Span } from '../types/span.ts';
 import type { Stage, StageEvaluator, Step } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';

@@ -1,5 +1,5 @@
 import { SolveError, type SolveErrorDetails } from '../arguments/errors.ts';
-import type { AdaptiveStepping } from '../types/problem.ts';
+import type { AdaptiveStepping } from '../types/stepping.ts';
 
 /** Between which sizes adaptive steps are chosen, and what becomes of a solve that finds none. */
 export interface StepLimits {

@@ -1,7 +1,7 @@
 import type { State, Engine, Term } from './engine.ts';
 import type { Interpolant } from './interpolant.ts';
 import type { Linearization } from './linearization.ts';
-import type { AdaptiveStepping, FixedStepping } from './problem.ts';
+import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
 import type { Span } from './span.ts';
 import type { ButcherTableau } from './tableau.ts';
 
@@ -90,6 +90,8 @@ export interface Solver {
    * every span: an engine may write them down once and compile them.
    */
   readonly traceable?: boolean;
+  /** Whether steps solve equations, for as many evaluations as that takes: what they cost and hold is not known before. */
+  readonly iterates?: boolean;
   /** How the solution goes on within a step; absent from methods that are not to be read there. */
   readonly interpolant?: Interpolant;
   /** The same for one solve: it may ask how large the solve takes a change to be, and remember what is no array. */

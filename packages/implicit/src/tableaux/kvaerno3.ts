@@ -1,7 +1,7 @@
 import type { ButcherTableau } from '@odegrad/core';
 
 /** The root of γ³ − 3γ² + 3γ/2 − 1/6 = 0 that makes the method L-stable. */
-const g = 0.43586652150845899942;
+const g = 0.435866521508459;
 const a31 = (-4 * g * g + 6 * g - 1) / (4 * g);
 const a32 = (1 - 2 * g) / (4 * g);
 const b1 = (6 * g - 1) / (12 * g);
