@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { ArgumentError } from '@odegrad/core';
 import { Command } from 'commander';
 import { openBar } from '../bar.ts';
 import { openEngine } from '../engines.ts';
 import { engineName, gradientName } from '../names.ts';
-import { listOption, seconds, wholeNumber } from '../parse.ts';
+import { listOption, positiveNumber, seconds, wholeNumber } from '../parse.ts';
 import { openPeer, PATIENCE_S, type Evaluations } from '../peer.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
@@ -11,7 +12,7 @@ import { textTable, type Column } from '../text-table.ts';
 import type { Accuracy } from '../workloads/accuracy.ts';
 import type { Ratio } from '../workloads/in-turns.ts';
 import { findRun, findWorkload } from '../workloads/open.ts';
-import { workloadNames } from '../workloads/spec.ts';
+import { workloadNames, type RunSpec } from '../workloads/spec.ts';
 import { timeAgainst, type AgainstTiming } from '../workloads/time-against.ts';
 
 interface Options {
@@ -19,6 +20,7 @@ interface Options {
   readonly run?: string;
   readonly strategy: readonly string[];
   readonly engine: string;
+  readonly rtol?: number;
   readonly turns: number;
   readonly timeout: number;
   readonly json?: true;
@@ -48,6 +50,11 @@ export function againstCommand(streams: Streams): Command {
       engineName,
       'onnx',
     )
+    .option(
+      '--rtol <x>',
+      "our tolerance in an adaptive run, where another than the run's gives equal accuracy",
+      positiveNumber,
+    )
     .option('--turns <n>', 'turns', wholeNumber, 20)
     .option('--timeout <s>', 'seconds that an answer of the other program may take', seconds, PATIENCE_S)
     .option('--json', 'print JSON lines, one object for each strategy')
@@ -70,7 +77,7 @@ async function against(
   { out, err }: Streams,
 ): Promise<void> {
   const spec = findWorkload(options.workload);
-  const run = findRun(spec, options.run);
+  const run = withTolerance(findRun(spec, options.run), options.rtol);
   const strategies = options.strategy.map((name) => registry.get('gradient', name));
   const choice = await openEngine(options.engine, registry, err);
   const peer = await openPeer(program, args, options.timeout);
@@ -91,6 +98,15 @@ async function against(
   }
 }
 
+/** A run, with another relative tolerance where one is given. */
+function withTolerance(run: RunSpec, rtol: number | undefined): RunSpec {
+  if (rtol === undefined) return run;
+  if (run.mode === 'adaptive') return { ...run, rtol };
+  throw new ArgumentError(
+    '`--rtol` is for runs with adaptive steps; this one has constant steps. Leave it out.',
+  );
+}
+
 /** A path in quotes, where it needs them. */
 function quoted(path: string): string {
   return /^[\w./:\\-]+$/.test(path) ? path : JSON.stringify(path);
@@ -99,18 +115,22 @@ function quoted(path: string): string {
 /** A row of the table of times. */
 interface TimesRow extends Ratio {
   readonly what: string;
+  readonly strategy: string;
   readonly row: AgainstTiming;
 }
 
 /** Its value and gradient; before that of the first strategy, the solve without a gradient, which is one for all. */
 function timesOf(row: AgainstTiming, i: number): TimesRow[] {
-  const gradient = { ...row, row, what: `value + gradient, ${row.strategy}`, ms: row.gradMs };
-  return i === 0 && row.forward ? [{ ...row.forward, row, what: 'solve' }, gradient] : [gradient];
+  const gradient = { ...row, row, what: 'value + gradient', ms: row.gradMs };
+  return i === 0 && row.forward
+    ? [{ ...row.forward, strategy: '–', row, what: 'solve' }, gradient]
+    : [gradient];
 }
 
 const columns: readonly Column<TimesRow>[] = [
   ['workload', ({ row }) => row.workload],
   ['engine', ({ row }) => row.engine],
+  ['strategy', ({ strategy }) => strategy],
   ['what', ({ what }) => what],
   ['time', ({ ms }) => `${ms.toFixed(2)} ms`],
   ['peer', ({ row }) => row.peer],

@@ -74,7 +74,7 @@ function ofAll(ys: readonly tf.Tensor[]): Valued {
 }
 
 function ofLast(ys: readonly tf.Tensor[]): Valued {
-  const before = ys[0]!.shape[0]! - 1;
+  const before = ys[0]!.shape[0] - 1;
   const ends = ys.map((part) => tf.slice(part, before, 1));
   return {
     loss: squares(ends),

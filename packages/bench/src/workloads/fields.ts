@@ -48,7 +48,7 @@ const medium: Maker =
 const series: Maker =
   (p) =>
   (t, [y]) => {
-    const season = tf.mul(tf.ones([y!.shape[0]!, 1]), tf.sin(tf.mul(3, t)));
+    const season = tf.mul(tf.ones([y!.shape[0], 1]), tf.sin(tf.mul(3, t)));
     const hidden = tf.tanh(linear(tf.concat([y!, season], 1), p['w1']!, p['b1']));
     return [tf.sub(linear(hidden, p['w2']!, p['b2']), y!)];
   };
