@@ -4,7 +4,7 @@ import type { Results } from './workloads/accuracy.ts';
 import type { Check } from './workloads/spec.ts';
 
 /** What a program tells of itself before it is asked. */
-export interface Introduction {
+interface Introduction {
   /** What the program calls itself. */
   readonly name: string;
   readonly check: Check;
