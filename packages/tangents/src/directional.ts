@@ -41,6 +41,6 @@ export function gradients(f: () => Tensor, xs: readonly Tensor[]): readonly (Ten
 }
 
 /** Σ ⟨xᵢ, yᵢ⟩ */
-export function inner(xs: readonly Tensor[], ys: readonly Tensor[]): Tensor {
+function inner(xs: readonly Tensor[], ys: readonly Tensor[]): Tensor {
   return xs.length === 0 ? scalar(0) : addN(xs.map((x, i) => sum(mul(x, ys[i]!))));
 }

@@ -27,9 +27,6 @@ afterEach(() => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
-type Args<T> = { readonly v: T; readonly a: number };
-type Doubles = { readonly shape: readonly number[]; readonly data: Float64Array };
-
 /** A network whose weights are a variable, exactly float32, and args. */
 function f(t: tf.Scalar, y: tf.Tensor, { v, a }: { v: tf.Tensor; a: tf.Tensor }): tf.Tensor {
   const z = tf.tanh(tf.matMul(tf.reshape(y, [1, 2]), w));
@@ -39,7 +36,9 @@ const loss = (ys: tf.Tensor): tf.Tensor => tf.sum(tf.add(tf.sin(ys), tf.mul(tf.s
 const lossCotangent = (ys: Float64Array): Float64Array => ys.map((y) => Math.cos(y) + 3 * y * y);
 
 const y0 = noiseVector(3, 2);
-const args: Args<Doubles> = { v: { shape: [4, 2], data: noiseVector(4, 8) }, a: 0.6 };
+const weights = { shape: [4, 2], data: noiseVector(4, 8) };
+const args = { v: weights, a: 0.6 };
+type Doubles = typeof weights;
 const ts = [0, 0.4, 1.1];
 type Direction = OdeDirection<Float64Array, typeof args>;
 const directionOf = (seed: number): Direction => ({
@@ -193,7 +192,7 @@ describe.each(['tfjs', 'replay', 'wasm', 'onnx'])('hessianVector of tensors on %
         tf.tensor(Float32Array.from(x), shape);
       const more = u.args as { v: Doubles; a: number };
       const alive = tf.memory().numTensors;
-      const [start, weights] = [float(y0) as tf.Tensor1D, float(args.v.data, [4, 2])];
+      const [start, v0] = [float(y0) as tf.Tensor1D, float(args.v.data, [4, 2])];
       const direction = {
         y0: float(u.y0 as Float64Array),
         parameters: { [w.name]: float(u.parameters![w.name] as Float64Array, [2, 4]) },
@@ -201,7 +200,7 @@ describe.each(['tfjs', 'replay', 'wasm', 'onnx'])('hessianVector of tensors on %
       };
       const product = hessianVector(f, start, ts, {
         ...{ registry, engine, solver: 'rk4', numSteps: 2, loss, direction },
-        args: { v: weights, a: args.a },
+        args: { v: v0, a: args.a },
       });
       expect(tf.memory().numTensors - alive).toBe(5 + 4);
       const { y0: first, parameters, args: last } = product;

@@ -49,7 +49,7 @@ export function hessianVector<const S extends OdeState, A = undefined>(
     const found = lossDerivatives(loss, structure, ys, tangents, rest);
     try {
       const half = (from: number): CotangentOf<S> =>
-        structure.unflatten(found.slice(from, from + ys.length) as Tensor[]) as unknown as CotangentOf<S>;
+        structure.unflatten(found.slice(from, from + ys.length) as Tensor[]);
       return moved.pullback({ ys: half(ys.length), tangents: half(0) });
     } finally {
       disposeTensors(found);

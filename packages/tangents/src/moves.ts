@@ -12,7 +12,7 @@ export function movesOf(value: unknown, directions: unknown, name: string): Move
   const moves = new Map<Tensor, Tensor>();
   const read = (at: unknown, along: unknown, path: string): void => {
     if (along === undefined) return;
-    if (at instanceof Tensor && along instanceof Tensor) {
+    if (isTensor(at) && isTensor(along)) {
       if (at.dtype !== 'float32' || String(at.shape) !== String(along.shape)) {
         throw new ArgumentError(
           `The direction of ${path} is of shape [${along.shape.join(', ')}], but ${path} is ${at.dtype} of shape ` +
@@ -30,5 +30,7 @@ export function movesOf(value: unknown, directions: unknown, name: string): Move
   return [...moves];
 }
 
+// As `instanceof` makes a Tensor<any> of what is unknown.
+const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
 const isTree = (x: unknown): x is Readonly<Record<string, unknown>> =>
-  typeof x === 'object' && x !== null && !(x instanceof Tensor);
+  typeof x === 'object' && x !== null && !isTensor(x);

@@ -53,7 +53,7 @@ function inDoubles(
 
 const numbers = (xs: readonly tf.Tensor[]): number[] => xs.flatMap((x) => [...x.dataSync()]);
 const closeTo = (xs: readonly number[], digits: number): unknown[] =>
-  xs.map((x) => expect.closeTo(x, digits));
+  xs.map((x) => expect.closeTo(x, digits) as number);
 
 // f = tanh(y W) a sin t, with a in args.
 const f = (t: tf.Scalar, x: tf.Tensor, { a }: { a: tf.Tensor }): tf.Tensor =>
@@ -63,7 +63,7 @@ const da = [0.1, 0.9];
 
 /** Its value and derivative at t, by hand, with the variable as it is stored. */
 function byHand(t: number, along: { v: boolean; w: boolean; a: boolean }): number[] {
-  const weights = w.arraySync() as number[][];
+  const weights = w.arraySync();
   const of = (j: number, row: readonly number[], matrix: readonly (readonly number[])[]): number =>
     row.reduce((sum, x, i) => sum + x * matrix[i]![j]!, 0);
   const columns = [0, 1].map((j) => {

@@ -153,7 +153,7 @@ describe('tangent', () => {
       const parameters = { [w.name]: tf.scalar(2), [unused.name]: tf.scalar(1) };
       const moved = tangent(decay, start, [0, 1.5], { ...options, direction: { parameters } });
       const values = [2, 3].map((x) => x * Math.exp(-w.dataSync()[0]! * 1.5));
-      const close = (xs: number[]): unknown[] => xs.map((x) => expect.closeTo(x, 4));
+      const close = (xs: number[]): unknown[] => xs.map((x) => expect.closeTo(x, 4) as number);
       expect([...moved.ys.dataSync()]).toEqual(close(values));
       expect([...moved.tangents.dataSync()]).toEqual(close(values.map((x) => -1.5 * 2 * x)));
       const gradient = moved.pullback({ tangents: tf.tensor1d([1, 0]) });

@@ -76,7 +76,7 @@ export function tangent<const S extends OdeState, A = undefined>(
   const parts = structure.flatten(y0, 'y0', (part) => part as Part);
   const along = alongOf<S, A>(direction, structure, parts);
   try {
-    const field = tangentField<S>(f as VectorFieldFunction<S, never> | Model, {
+    const field = tangentField<S>(f, {
       like: y0,
       parameters: along.variables,
     });
