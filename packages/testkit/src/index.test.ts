@@ -5,6 +5,7 @@ it('has these public names', () => {
   expect(Object.keys(testkit).sort()).toMatchInlineSnapshot(`
     [
       "Draws",
+      "bouncingBall",
       "centralDifferences",
       "cotangentsOf",
       "createFloat64Engine",
@@ -17,6 +18,7 @@ it('has these public names', () => {
       "discreteSolution",
       "discreteSteps",
       "doubledTensorFlow",
+      "eventTangentGradient",
       "exactGradient",
       "flatten",
       "float64Field",
@@ -39,6 +41,7 @@ it('has these public names', () => {
       "relativeError",
       "riccati",
       "riccatiSolution",
+      "runEventTrial",
       "runTrial",
       "scalarField",
       "spiral",
