@@ -5,6 +5,7 @@ it('has these public names', () => {
   expect(Object.keys(testkit).sort()).toMatchInlineSnapshot(`
     [
       "Draws",
+      "bouncingBall",
       "centralDifferences",
       "cotangentsOf",
       "createFloat64Engine",
@@ -17,12 +18,15 @@ it('has these public names', () => {
       "discreteSolution",
       "discreteSteps",
       "doubledTensorFlow",
+      "eventTangentGradient",
       "exactGradient",
+      "fisher",
       "flatten",
       "float64Field",
       "forcing",
       "fusedField",
       "halfway",
+      "hires",
       "importsOf",
       "joinVectors",
       "jump",
@@ -39,12 +43,15 @@ it('has these public names', () => {
       "relativeError",
       "riccati",
       "riccatiSolution",
+      "robertson",
+      "runEventTrial",
       "runTrial",
       "scalarField",
       "spiral",
       "spiralSolution",
       "splitVector",
       "tangentGradient",
+      "vanDerPol",
     ]
   `);
 });

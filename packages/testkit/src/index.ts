@@ -1,3 +1,4 @@
+export { bouncingBall, type BouncingBall } from './bouncing-ball.ts';
 export { describeController } from './controller-contract.ts';
 export { doubledTensorFlow } from './doubled-tensorflow.ts';
 export { centralDifferences, type Point } from './differences.ts';
@@ -11,6 +12,8 @@ export {
   type DiscreteStep,
 } from './discrete.ts';
 export { describeEngine, type EngineContract } from './engine-contract.ts';
+export { eventTangentGradient, type HandWrittenEvent, type SolvedWithEvents } from './event-tangents.ts';
+export { runEventTrial, type EventOutcome, type EventTrial } from './event-trial.ts';
 export {
   float64Field,
   joinVectors,

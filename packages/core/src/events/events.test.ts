@@ -1,4 +1,4 @@
-import { createFloat64Engine, float64Field, type HandWrittenField } from '@odegrad/testkit';
+import { bouncingBall, createFloat64Engine, float64Field, type HandWrittenField } from '@odegrad/testkit';
 import { symplectic } from '@odegrad/grad-symplectic';
 import { backprop } from '@odegrad/grad-backprop';
 import { auto, binomial, checkpoint, recompute, stages } from '@odegrad/grad-checkpoint';
@@ -14,52 +14,6 @@ import type { Method, Problem } from '../types/problem.ts';
 import type { StepSizeController } from '../types/stepping.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 
-/** θ = drag, restitution, amplitude of the floor. */
-type P = readonly Float64Array[];
-const theta = (p: P) => p[0]!;
-
-const ball = (p: P): HandWrittenField => ({
-  parameters: p,
-  value: (_, y, q) => Float64Array.of(y[1]!, -9.81 - theta(q)[0]! * y[1]!),
-  pullback: (_, y, q, k) => ({
-    t: 0,
-    y: Float64Array.of(0, k[0]! - theta(q)[0]! * k[1]!),
-    parameters: [Float64Array.of(-y[1]! * k[1]!, 0, 0)],
-  }),
-});
-/** The height above a floor that moves by a sin 2t, in the first entry. */
-const height = (p: P): HandWrittenField => ({
-  parameters: p,
-  value: (t, y, q) => Float64Array.of(y[0]! - theta(q)[2]! * Math.sin(2 * t), 0),
-  pullback: (t, _, q, k) => ({
-    t: -2 * theta(q)[2]! * Math.cos(2 * t) * k[0]!,
-    y: Float64Array.of(k[0]!, 0),
-    parameters: [Float64Array.of(0, 0, -Math.sin(2 * t) * k[0]!)],
-  }),
-});
-/** A bounce off it: v ↦ −e v + (1 + e) 2a cos 2t. */
-const bounce = (p: P): HandWrittenField => ({
-  parameters: p,
-  value: (t, y, q) => {
-    const [, e, a] = theta(q) as unknown as [number, number, number];
-    return Float64Array.of(y[0]!, -e * y[1]! + (1 + e) * 2 * a * Math.cos(2 * t));
-  },
-  pullback: (t, y, q, k) => {
-    const [, e, a] = theta(q) as unknown as [number, number, number];
-    const c = 2 * Math.cos(2 * t);
-    return {
-      t: -(1 + e) * 4 * a * Math.sin(2 * t) * k[1]!,
-      y: Float64Array.of(k[0]!, -e * k[1]!),
-      parameters: [Float64Array.of(0, (a * c - y[1]!) * k[1]!, (1 + e) * c * k[1]!)],
-    };
-  },
-});
-const speed: HandWrittenField = {
-  parameters: [new Float64Array(3)],
-  value: (_, y) => Float64Array.of(y[1]!, 0),
-  pullback: (_t, _y, _p, k) => ({ t: 0, y: Float64Array.of(0, k[0]!), parameters: [new Float64Array(3)] }),
-};
-
 /** Keeps the step size that it was given. */
 const held: StepSizeController = { name: 'held', next: () => ({ accept: true, factor: 1 }) };
 const rk: Method = { solver: rungeKutta(rk4), stepping: { stepSize: 0.0613 } };
@@ -72,6 +26,7 @@ const heldSteps = (tableau: typeof dopri5): Method => ({
   stepping: { rtol: 1, atol: 1, controller: held, firstStep: 0.07 },
 });
 
+/** `p`: drag, restitution, amplitude of the floor. */
 interface Setting {
   readonly y0: readonly number[];
   readonly p: readonly number[];
@@ -82,15 +37,15 @@ const start: Setting = { y0: [1, 0.3], p: [0.1, 0.92, 0.02], ts: [0, 1, 2.5, 4] 
 
 function problemOf({ y0, p, ts }: Setting, more: Partial<Problem<Float64Array>> = {}) {
   const engine = createFloat64Engine();
-  const parameters = [Float64Array.from(p)];
-  const field = float64Field(engine, ball(parameters));
+  const { fall, height, bounce, speed } = bouncingBall(p);
+  const field = float64Field(engine, fall);
   const unit = [Float64Array.of(1, 0)];
   const events: Event<Float64Array>[] = [
     {
       name: 'floor',
-      when: { field: float64Field(engine, height(parameters)), unit },
+      when: { field: float64Field(engine, height), unit },
       direction: 'falling',
-      then: float64Field(engine, bounce(parameters)),
+      then: float64Field(engine, bounce),
     },
     {
       name: 'apex',

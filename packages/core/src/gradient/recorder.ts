@@ -49,7 +49,7 @@ export function createRecorder<A>(
   return {
     recorded: {
       get ts() {
-        return problem.steps ? ts : failed ? problem.ts.slice(0, reached) : problem.ts;
+        return problem.steps ? ts : failed || ended ? problem.ts.slice(0, reached) : problem.ts;
       },
       ys,
       between,

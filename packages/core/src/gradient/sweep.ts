@@ -60,7 +60,6 @@ export function* sweep<A>(
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
   const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
-
   const joinLambda = (summand: State<A> | undefined): void => {
     if (summand) carry(lambda ? plus(lambda, summand) : summand);
   };
@@ -190,7 +189,8 @@ export function* sweep<A>(
       checkAborted(n);
       const { interval, lands } = trajectory.entry(n);
       if (problem.steps) joinLambda(cotangents[n + 1]);
-      if (lands) inject(interval + 1);
+      // A step that was to land may have been cut by the end of the solve.
+      if (lands && !(problem.ending && !outputs[interval + 1])) inject(interval + 1);
       const read = readOff(n);
       if (read) joinLambda(read.end());
       if (n === trajectory.length - 1) pullBackEnd(n, () => work.end!, read?.last());
