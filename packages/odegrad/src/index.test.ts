@@ -36,6 +36,7 @@ describe('the package of all', () => {
   it('has each function of the front end that takes options of a solve', () => {
     // What is not for users is for authors of engines, who take the front end itself.
     const forAuthors = [
+      'afresh',
       'checkAlive',
       'checkKernel',
       'explained',
