@@ -58,7 +58,7 @@ function differentiableAgain(of: GradientOfSolve): Tensor[] {
   const { gradient, cotangent, inputs, within } = of;
   const { packed, shapes } = packedOf(() => gradient);
   const sources = [...new Set([cotangent, ...inputs])];
-  const values = within(() => environmentOf(sources));
+  const values = environmentOf(sources);
   recordOperation('odeint gradient', sources, packed, (w, isWanted) => {
     const product = (): Tensor => {
       const moved = of.tangents(unpack(w, shapes));
@@ -70,7 +70,7 @@ function differentiableAgain(of: GradientOfSolve): Tensor[] {
       const found = within(() => values.within(() => afresh(take)));
       return sources.map((x) => found[wanted.indexOf(x)] ?? zerosLike(x));
     } catch (error) {
-      if (!isDifferentiatedAgain()) abandonGradient();
+      abandonGradient();
       throw error;
     }
   });
@@ -85,8 +85,12 @@ export function lasting(
   tangents: GradientOfSolve['tangents'] | string,
 ): readonly Tensor[] {
   if (!isDifferentiatedAgain()) return gradient;
-  if (typeof tangents !== 'string') return differentiableAgain({ ...of, gradient, tangents });
-  return gradient.map((x) => onceDifferentiable(x, [of.cotangent, ...of.inputs], tangents));
+  // What it depends on may be disposed of by now.
+  return of.within(() =>
+    typeof tangents === 'string'
+      ? gradient.map((x) => onceDifferentiable(x, [of.cotangent, ...of.inputs], tangents))
+      : differentiableAgain({ ...of, gradient, tangents }),
+  );
 }
 
 /** A gradient that depends on `sources` in a way that is not recorded, and says so when it matters. */
@@ -95,7 +99,7 @@ function onceDifferentiable(gradient: Tensor, sources: readonly Tensor[], why: s
     value: clone(gradient),
     gradFunc: () => {
       abandonGradient();
-      throw new EngineError(`The gradient of odeint cannot be differentiated again ${why}`);
+      throw new EngineError(`The gradient of odeint cannot be differentiated again: ${why}`);
     },
   }))(...sources);
 }

@@ -14,7 +14,8 @@ const trajectories: Readout = {
 };
 
 const WITHOUT =
-  'without the option `tangents`: take that of @odegrad/tangents, which package odegrad has by itself. (A tf.grad inside f is fine.)';
+  'second derivatives through a solve take the option `tangents`, that of @odegrad/tangents, which package odegrad has by itself; ' +
+  'hessianVector there needs no tape. (A tf.grad inside f is fine.)';
 
 /**
  * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each

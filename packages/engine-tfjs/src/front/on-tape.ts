@@ -7,13 +7,7 @@ import { tapeOrigins } from '../tape/origins.ts';
 import { allReads, eventReadsOf, readsOf, variablesOf, withArgs } from './reads.ts';
 import { run, type Run, type RunGradient } from './run.ts';
 import { packedOf, unpack } from './packed.ts';
-import {
-  abandonGradient,
-  isDifferentiatedAgain,
-  isolated,
-  recordOperation,
-  whenTapeEnds,
-} from '../tape/tape.ts';
+import { abandonGradient, isolated, recordOperation, whenTapeEnds } from '../tape/tape.ts';
 import { tensorParts } from './tensor-parts.ts';
 
 /** @throws {ArgumentError} for states in doubles. */
@@ -79,7 +73,7 @@ export function differentiable<S>(call: Call<S, Tensor>, readout: Readout, secon
           ...lasting(
             [found.ts, found.jumpAt].filter((x) => x !== undefined),
             of,
-            'to times.',
+            'where the first derivative is to times, a second is not implemented.',
           ),
         ];
       } finally {
@@ -134,7 +128,7 @@ function gradientOf(
   try {
     return isolated(() => tidy<never>(() => solved.pullback(...cotangents()) as never));
   } catch (error) {
-    if (!isDifferentiatedAgain()) abandonGradient();
+    abandonGradient();
     throw error;
   }
 }
