@@ -12,6 +12,7 @@ import type {
 } from '@odegrad/core';
 import type { Tolerances } from './tolerances.ts';
 
+import type { TangentSolver } from './again.ts';
 import type { OdeEvents } from './events.ts';
 
 // Editors complete the names that are known; any other string that a plugin registered is as good.
@@ -152,6 +153,11 @@ export interface OdeOptions<A = undefined> {
   readonly engine?: EngineName | EngineProvider | undefined;
   /** Default `'float32'`, the only one that engine 'tfjs' has; `'float64'` for states in doubles. */
   readonly dtype?: 'float32' | 'float64' | undefined;
+  /**
+   * With `tangents` of `@odegrad/tangents` a gradient of `odeint` may be differentiated again, to any order but in times, by exact
+   * gradients: `tf.grad` of `tf.grad`, gradient penalties.
+   */
+  readonly tangents?: TangentSolver | undefined;
   /** Where names are looked up. By default the registry that `@odegrad/core` exports. */
   readonly registry?: Registry | undefined;
   /** Where bytes and evaluations are counted; several solves may share one. */
