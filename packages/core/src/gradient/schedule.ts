@@ -16,6 +16,7 @@ import { sweep } from './sweep.ts';
 import { withEvents } from '../events/with-events.ts';
 import { createTrajectory, includes, wantedFor, type Level } from './trajectory.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
+import type { Method } from '../types/problem.ts';
 import type { Solver } from '../types/solver.ts';
 
 /** An exact gradient strategy: a name and a retention schedule, the same for all solves or made for each. */
@@ -52,7 +53,7 @@ export function scheduled(options: Schedule): GradientStrategy {
     ...(keepsBudget ? { keepsBudget } : {}),
     ...servingEvents((problem, method) =>
       solutionBySteps(problem, method, function* (memory, recorder) {
-        if (keepsBudget) checkBudgeted(problem, name);
+        if (keepsBudget) checkBudgeted(problem, method, name);
         const { stepping } = method;
         const solver = differentiable(method.solver, name);
         const { field, y0, ts, timeGradients = false } = problem;
@@ -141,7 +142,14 @@ export const forward: GradientStrategy = {
 
 /** Both ways of a strategy that goes back over any part of a solve, which is what events need. */
 function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType<typeof stepwise> {
-  return stepwise(withEvents(solveBySteps));
+  const parts = withEvents(solveBySteps);
+  return stepwise((problem, method) => parts(problem, forSolve(method)));
+}
+
+/** The method with the solver as it is for this solve. From JavaScript anything may come; the solve checks it. */
+function forSolve(method: Method): Method {
+  const solver = (method as Method | undefined)?.solver;
+  return solver?.forSolve ? { ...method, solver: solver.forSolve(method.stepping) } : method;
 }
 
 /** The solver, if its steps can be differentiated. */
