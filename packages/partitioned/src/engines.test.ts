@@ -127,7 +127,7 @@ describe.each(['tfjs', 'onnx', 'wasm'] as const)('engine %s', (engine) => {
 it('trains on a tape', () => {
   tf.tidy(() => {
     const y0 = { q: tf.tensor2d(numbers(3, 12), [4, 3]), p: tf.tensor2d(numbers(4, 12), [4, 3]) };
-    const { grads, value } = tf.variableGrads(() => tf.sum(odeint(f, y0, [0, 1.5], options).q) as tf.Scalar);
+    const { grads, value } = tf.variableGrads(() => tf.sum<tf.Scalar>(odeint(f, y0, [0, 1.5], options).q));
     expect(Object.keys(grads).sort()).toEqual(['inner', 'outer']);
     expect(Number.isFinite(value.dataSync()[0])).toBe(true);
   });
