@@ -30,13 +30,10 @@ const RULES: Readonly<Record<keyof AutoOptions, Rule>> = { maxBytes: METHOD_RULE
  */
 export function auto(options: AutoOptions = {}): GradientStrategy {
   checkOptions('auto', options, RULES);
-  const { maxBytes = Infinity } = options;
   return scheduled({
-    name: 'auto',
-    keepsBudget: true,
+    ...{ name: 'auto', keepsBudget: true, ...options },
     retention(outlook) {
-      if (options.maxBytes !== undefined || outlook.maxBytes !== undefined)
-        return budgeted(outlook, Math.min(maxBytes, outlook.maxBytes ?? Infinity));
+      if (outlook.maxBytes !== undefined) return budgeted(outlook, outlook.maxBytes);
       throw new ArgumentError(
         "Gradient 'auto' keeps to a memory budget: give `maxBytes`, the most bytes that the solve may hold.",
       );

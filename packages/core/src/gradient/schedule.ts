@@ -1,6 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integration } from '../stepping/integrate.ts';
+import { METHOD_RULES } from './check.ts';
 import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
@@ -23,11 +24,14 @@ export type Schedule = {
   readonly name: string;
   /** Whether the schedule heeds `Outlook.maxBytes`. */
   readonly keepsBudget?: boolean;
+  /** A budget of its own, beside that of the solve; the smaller one counts. */
+  readonly maxBytes?: number;
 } & (Retention | { readonly retention: (outlook: Outlook) => Retention });
 
 const SCHEDULE_RULES: Readonly<Record<string, Rule>> = {
   name: text,
   keepsBudget: flag,
+  maxBytes: METHOD_RULES.maxBytes,
   retention: callable,
   keep: levelOr(callable, ['nothing', 'state', 'stages', 'activations']),
   restore: levelOr(callable, ['stages', 'activations']),
@@ -41,7 +45,7 @@ const SCHEDULE_RULES: Readonly<Record<string, Rule>> = {
  */
 export function scheduled(options: Schedule): GradientStrategy {
   checkOptions('scheduled', options, SCHEDULE_RULES);
-  const { name, keepsBudget = false } = options;
+  const { name, keepsBudget = false, maxBytes } = options;
   check('name', name, text);
   if ('retention' in options) check('retention', options.retention, callable);
   else for (const part of ['keep', 'restore'] as const) check(part, options[part], SCHEDULE_RULES[part]!);
@@ -50,77 +54,79 @@ export function scheduled(options: Schedule): GradientStrategy {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    ...servingEvents((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, recorder) {
-        if (keepsBudget) checkBudgeted(problem, name);
-        const { stepping } = method;
-        const solver = differentiable(method.solver, name);
-        const { field, y0, ts, timeGradients = false } = problem;
-        let trial: Trial<(typeof y0)[number]> | undefined;
-        const kernel = kernelOf(problem, solver);
-        const retention = schedule({
-          steps: isFixed(stepping) ? stepsOver(problem, stepping) : undefined,
-          stages: solver.stages,
-          t0: ts[0]!,
-          stateBytes: stateBytes(field.engine, y0),
-          maxBytes: method.maxBytes,
-          heldBytes: memory.ledger.bytes,
-          measure: () => (trial ??= measure(problem, method, memory)),
-        });
-        const plan = planOf(name, retention, kernel);
-        // What a budget pays for is counted to the byte, and so are arrays as they are.
-        const shelf = trial ? undefined : field.engine.shelf?.(y0);
-        const trajectory = createTrajectory(
-          memory,
-          timeGradients,
-          shelf && shelvedStates(memory, shelf, y0),
-          seenSpan(problem),
-        );
-        const outputs: (typeof y0)[] = [];
-        let end: typeof y0 | undefined;
-        let asked = -1;
-        let level: Level = 'nothing';
-        const levelOf = (n: number): Level => {
-          // A rejected step is attempted again; the schedule is asked once.
-          if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
-          return level;
-        };
-        yield* integration(problem, method, memory, {
-          // What was measured there is not what f is beyond a jump.
-          first: isJump(problem, 0) ? undefined : trial?.first,
-          ahead: plan.ahead,
-          wants: (n) => wantedFor(levelOf(n)),
-          accepted: (step) => {
-            // The way back always begins somewhere.
-            const wanted = levelOf(step.index);
-            trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
-            recorder.accepted(step);
-            if (step.end !== undefined) end = memory.hold(step.step.y);
-          },
-          output(i, y) {
-            outputs[i] = y;
-            end = y;
-            recorder.output(i, y);
-          },
-          failed: recorder.failed,
-        });
-        const stepper = createStepper(problem, solver, memory);
-        const { rows, failed } = recorder.recorded;
-        const work = {
-          problem,
-          method,
-          solver,
-          memory,
-          kernel,
-          stepper,
-          trajectory,
-          plan,
-          outputs,
-          end: failed?.y ?? end,
-          rows,
-        };
-        return (cotangents, read) => sweep(work, cotangents, read);
-      }),
+    ...servingEvents(
+      (problem, method) =>
+        solutionBySteps(problem, method, function* (memory, recorder) {
+          if (keepsBudget) checkBudgeted(problem, name);
+          const { stepping } = method;
+          const solver = differentiable(method.solver, name);
+          const { field, y0, ts, timeGradients = false } = problem;
+          let trial: Trial<(typeof y0)[number]> | undefined;
+          const kernel = kernelOf(problem, solver);
+          const retention = schedule({
+            steps: isFixed(stepping) && !problem.ending ? stepsOver(problem, stepping) : undefined,
+            stages: solver.stages,
+            t0: ts[0]!,
+            stateBytes: stateBytes(field.engine, y0),
+            maxBytes: smaller(maxBytes, method.maxBytes),
+            heldBytes: memory.ledger.bytes,
+            measure: () => (trial ??= measure(problem, method, memory)),
+          });
+          const plan = planOf(name, retention, kernel);
+          // What a budget pays for is counted to the byte, and so are arrays as they are.
+          const shelf = trial ? undefined : field.engine.shelf?.(y0);
+          const trajectory = createTrajectory(
+            memory,
+            timeGradients,
+            shelf && shelvedStates(memory, shelf, y0),
+            seenSpan(problem),
+          );
+          const outputs: (typeof y0)[] = [];
+          let end: typeof y0 | undefined;
+          let asked = -1;
+          let level: Level = 'nothing';
+          const levelOf = (n: number): Level => {
+            // A rejected step is attempted again; the schedule is asked once.
+            if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
+            return level;
+          };
+          yield* integration(problem, method, memory, {
+            // What was measured there is not what f is beyond a jump.
+            first: isJump(problem, 0) ? undefined : trial?.first,
+            ahead: plan.ahead,
+            wants: (n) => wantedFor(levelOf(n)),
+            accepted: (step) => {
+              // The way back always begins somewhere.
+              const wanted = levelOf(step.index);
+              trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+              recorder.accepted(step);
+              if (step.end !== undefined) end = memory.hold(step.step.y);
+            },
+            output(i, y) {
+              outputs[i] = y;
+              end = y;
+              recorder.output(i, y);
+            },
+            failed: recorder.failed,
+          });
+          const stepper = createStepper(problem, solver, memory);
+          const { rows, failed } = recorder.recorded;
+          const work = {
+            problem,
+            method,
+            solver,
+            memory,
+            kernel,
+            stepper,
+            trajectory,
+            plan,
+            outputs,
+            end: failed?.y ?? end,
+            rows,
+          };
+          return (cotangents, read) => sweep(work, cotangents, read);
+        }),
+      keepsBudget ? (method) => smaller(maxBytes, method.maxBytes) : undefined,
     ),
   };
 }
@@ -140,9 +146,14 @@ export const forward: GradientStrategy = {
 };
 
 /** Both ways of a strategy that goes back over any part of a solve, which is what events need. */
-function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType<typeof stepwise> {
-  return stepwise(withEvents(solveBySteps));
+function servingEvents(
+  ...[solveBySteps, budget]: Parameters<typeof withEvents>
+): ReturnType<typeof stepwise> {
+  return stepwise(withEvents(solveBySteps, budget));
 }
+
+const smaller = (x: number | undefined, y: number | undefined): number | undefined =>
+  x === undefined || y === undefined ? (x ?? y) : Math.min(x, y);
 
 /** The solver, if its steps can be differentiated. */
 function differentiable(solver: Solver, strategy: string): DifferentiableSolver {
