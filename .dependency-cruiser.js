@@ -53,7 +53,7 @@ export default {
     {
       name: 'what-browsers-run-is-nothing-of-node',
       severity: 'error',
-      from: { path: '^packages/(trace|engine-replay|engine-wasm|models)/src', pathNot: test },
+      from: { path: '^packages/(trace|engine-replay|engine-wasm|models|tangents)/src', pathNot: test },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -82,10 +82,10 @@ export default {
       to: { path: '^packages/odegrad/' },
     },
     {
-      name: 'models-stand-on-the-front-end',
+      name: 'models-and-tangents-stand-on-the-front-end',
       severity: 'error',
-      from: { path: '^packages/models/src', pathNot: test },
-      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|models)/' },
+      from: { path: '^packages/(models|tangents)/src', pathNot: test },
+      to: { path: '^packages/', pathNot: '^packages/(core|engine-tfjs|$1)/' },
     },
     {
       name: 'testkit-imports-only-core',

@@ -298,13 +298,13 @@ describe('odegrad solve and odegrad field', () => {
 
 describe('odegrad against', () => {
   /** A program that takes as many milliseconds as it likes, and claims this check. */
-  const peer = (check: object): string[] => {
-    const first = JSON.stringify(JSON.stringify({ name: 'sloth', check }));
+  const peer = (check: object, more: object = {}): string[] => {
+    const first = JSON.stringify(JSON.stringify({ name: 'sloth', check, ...more }));
     const answers = "require('readline').createInterface({ input: process.stdin })";
     return [
       process.execPath,
       '-e',
-      `console.log(${first}); ${answers}.on('line', (n) => console.log(4000 * n));`,
+      `console.log(${first}); ${answers}.on('line', (n) => console.log(4000 * parseInt(n)));`,
     ];
   };
   const args = ['against', '--workload', 'spiral', '--strategy', 'backprop,stages', '--engine', 'onnx'];
@@ -337,6 +337,38 @@ describe('odegrad against', () => {
   it('prints a table without --json', async () => {
     const { out } = await odegrad(...args, '--turns', '1', '--', ...peer({ loss, gnorm_y0, gnorm_params }));
     expect(out).toMatch(/strategy.*its time[^]*backprop.*sloth.*4000\.00 ms/);
+  });
+
+  it('compares solves, evaluations and accuracy of adaptive runs', async () => {
+    const run = ['against', '--workload', 'series', '--engine', 'wasm', '--turns', '1'];
+    const told = { forward: true, evaluations: { forward: 9, backward: 8, pullbacks: 7 } };
+    // Results of nothing but zeros are as wrong as they are large.
+    const results = { outputs: new Array(300 * 32 * 4).fill(0), gradient: new Array(32 * 4 + 324).fill(0) };
+    const check = expected['W6-dopri5-adaptive']!;
+    const [row] = rowsOf((await odegrad(...run, '--json', '--', ...peer(check, { ...told, results }))).out);
+    expect(row).toMatchObject({
+      peerEvaluations: told.evaluations,
+      peerAccuracy: { outputs: 1, gradient: 1 },
+    });
+    expect(row!['forward']).toMatchObject({ peerMs: 4000 });
+    const { outputs, gradient } = row!['accuracy'] as Record<string, number>;
+    expect(Math.max(outputs!, gradient!)).toBeLessThan(1e-5);
+
+    const { out } = await odegrad(...run, '--', ...peer(check, { ...told, results }));
+    expect(out).toMatch(
+      /solve.*sloth[^]*symplectic.*gradient.*sloth[^]*error of outputs[^]*sloth.*9.*8.*7.*1\.0e\+0/,
+    );
+    // A tolerance of ours takes fewer evaluations, and no peer with constant steps has one.
+    const evaluations = ({ forward }: Record<string, number>): number => forward!;
+    const [coarse] = rowsOf((await odegrad(...run, '--rtol', '1e-3', '--json', '--', ...peer(check))).out);
+    expect(evaluations(coarse!['evaluations'] as Record<string, number>)).toBeLessThan(
+      evaluations(row!['evaluations'] as Record<string, number>),
+    );
+    const fixed = await odegrad(...args, '--rtol', '1e-3', '--', ...peer({ loss, gnorm_y0, gnorm_params }));
+    expect([fixed.status, fixed.err]).toEqual([2, expect.stringMatching(/--rtol.*adaptive/)]);
+    const short = { outputs: results.outputs, gradient: [1] };
+    const { status, err } = await odegrad(...run, '--', ...peer(check, { results: short }));
+    expect([status, err]).toEqual([1, expect.stringMatching(/'gradient' has 1 numbers, .* 452\./)]);
   });
 
   it.each([

@@ -21,6 +21,23 @@ describe('a peer', () => {
     await peer.close();
   });
 
+  it('is asked for solves without a gradient in words', async () => {
+    const told = { ...introduction, forward: true, evaluations: { forward: 7, backward: 0, pullbacks: 6 } };
+    const peer = await open(program('console.log(n.endsWith(" forward") ? 1 : 2)', told));
+    expect(peer).toMatchObject(told);
+    expect([await peer.run(3, 'forward'), await peer.run(3)]).toEqual([1, 2]);
+    await peer.close();
+  });
+
+  it.each([
+    ['evaluations in words', { evaluations: { forward: 'many', backward: 0, pullbacks: 0 } }],
+    ['results that are no lists', { results: { outputs: 1, gradient: [2] } }],
+  ])('is refused where it tells %s', async (_name, more) => {
+    await expect(open(program('', { ...introduction, ...more }))).rejects.toThrow(
+      /in place of its name and check/,
+    );
+  });
+
   it.each([
     ['nothing at all', '', /ended \(exit status 0\) without a word/],
     ['an error', 'throw new Error("no torch here")', /ended \(exit status 1\): Error: no torch here/],

@@ -1,14 +1,31 @@
 import { createInterface } from 'node:readline';
 import { startChild } from './child.ts';
+import type { Results } from './workloads/accuracy.ts';
 import type { Check } from './workloads/spec.ts';
 
-/** Another program that computes the same value and gradient, whenever it is asked to. */
-export interface Peer {
+/** What a program tells of itself before it is asked. */
+interface Introduction {
   /** What the program calls itself. */
   readonly name: string;
   readonly check: Check;
-  /** Milliseconds that so many values and gradients took, one after the other. */
-  run(times: number): Promise<number>;
+  /** Whether it also solves without a gradient. */
+  readonly forward?: boolean;
+  /** Of one value and gradient: evaluations of f in either pass, and vector–Jacobian products. */
+  readonly evaluations?: Evaluations;
+  readonly results?: Results;
+}
+
+/** How often a vector field was called. */
+export interface Evaluations {
+  readonly forward: number;
+  readonly backward: number;
+  readonly pullbacks: number;
+}
+
+/** Another program that computes the same value and gradient, whenever it is asked to. */
+export interface Peer extends Introduction {
+  /** Milliseconds that so many values and gradients took, one after the other, or solves without a gradient. */
+  run(times: number, what?: 'forward'): Promise<number>;
   /** Ends the program. */
   close(): Promise<void>;
 }
@@ -17,8 +34,8 @@ export interface Peer {
 export const PATIENCE_S = 120;
 
 /**
- * Starts a peer. Its first line is JSON with `name` and `check`; after that it answers each line of its input, a whole number
- * n, with a line of its own: the milliseconds that n values and gradients took.
+ * Starts a peer. Its first line is JSON, an `Introduction`; after that it answers each line of its input, a whole number
+ * n, with a line of its own: the milliseconds that n values and gradients took, or n solves where the line is `n forward`.
  *
  * @throws if the program cannot be started, ends, answers otherwise or unasked, or lets an answer wait for more than
  * `patience` seconds.
@@ -55,13 +72,12 @@ export async function openPeer(
     throw failure(`answered '${line.slice(0, 100)}' in place of ${expected}.`);
   };
   try {
-    const { name, check } = await answer('its name and check', isIntroduction);
+    const introduction = await answer('its name and check', isIntroduction);
     return {
-      name,
-      check,
-      async run(times) {
+      ...introduction,
+      async run(times, what) {
         if (waiting !== undefined) throw failure(`printed '${waiting.slice(0, 100)}' without being asked.`);
-        child.stdin.write(`${times}\n`);
+        child.stdin.write(what ? `${times} ${what}\n` : `${times}\n`);
         return answer('milliseconds', isDuration);
       },
       close: () => child.end(),
@@ -97,8 +113,15 @@ function parsed(text: string): unknown {
 
 const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
-function isIntroduction(value: unknown): value is Pick<Peer, 'name' | 'check'> {
-  const { name, check } = (value ?? {}) as Partial<Peer>;
+function isIntroduction(value: unknown): value is Introduction {
+  const { name, check, evaluations, results } = (value ?? {}) as Partial<Introduction>;
+  const { forward, backward, pullbacks } = evaluations ?? { forward: 0, backward: 0, pullbacks: 0 };
+  const { outputs, gradient } = results ?? { outputs: [], gradient: [] };
   const numbers: readonly unknown[] = [check?.loss, check?.gnorm_y0, check?.gnorm_params];
-  return typeof name === 'string' && numbers.every((x) => typeof x === 'number');
+  return (
+    typeof name === 'string' &&
+    [...numbers, forward, backward, pullbacks].every((x) => typeof x === 'number') &&
+    Array.isArray(outputs) &&
+    Array.isArray(gradient)
+  );
 }

@@ -14,6 +14,7 @@ it('exports what it says', () => {
     'control',
     'default',
     'explained',
+    'flatField',
     'isolated',
     'missingKernel',
     'odeint',
@@ -24,6 +25,7 @@ it('exports what it says', () => {
     'solve',
     'solveAsync',
     'steps',
+    'structureOf',
     'tfjsEngine',
   ]);
 });

@@ -9,6 +9,7 @@ export { explained, missingKernel } from './eager/explain.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eager/field-engine.ts';
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
+export { flatField } from './front/flat-field.ts';
 export { odeint } from './front/odeint.ts';
 export { odeintEvent, type OdeEventOptions, type OdeEventResult } from './front/odeint-event.ts';
 export type {
@@ -42,6 +43,7 @@ export type {
 } from './front/state.ts';
 export type { OdeStatus, OdeStop } from './front/stopped.ts';
 export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
+export { structureOf, type Structure } from './front/structure.ts';
 export { steps, type OdeStep } from './front/steps.ts';
 export type { StepsOptions } from './front/steps-options.ts';
 export { isolated } from './tape/tape.ts';

@@ -39,10 +39,12 @@ describe('the package of all', () => {
       'checkAlive',
       'checkKernel',
       'explained',
+      'flatField',
       'isolated',
       'missingKernel',
       'record',
       'requireFloat32',
+      'structureOf',
     ];
     const known = [...Object.keys(odegrad), ...forAuthors, 'default'];
     expect(Object.keys(frontEnd).filter((name) => !known.includes(name))).toEqual([]);

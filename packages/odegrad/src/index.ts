@@ -1,6 +1,6 @@
 export * from '@odegrad/core';
 export { registry } from './registered.ts';
-export { odeint, odeintEvent, solve, solveAsync, steps } from './odeint.ts';
+export { hessianVector, odeint, odeintEvent, solve, solveAsync, steps, tangent } from './odeint.ts';
 export {
   chooseBackend,
   control,
@@ -54,3 +54,15 @@ export { backprop } from '@odegrad/grad-backprop';
 export * from '@odegrad/grad-checkpoint';
 export { symplectic } from '@odegrad/grad-symplectic';
 export * from '@odegrad/tableaux';
+export {
+  tangentField,
+  type ArgDirections,
+  type HessianVectorOptions,
+  type OdeDirection,
+  type OdeTangent,
+  type TangentArgs,
+  type TangentCotangents,
+  type TangentField,
+  type TangentFieldOptions,
+  type TangentOptions,
+} from '@odegrad/tangents';

@@ -7,6 +7,7 @@ import {
   steps as onEngineSteps,
   type OdeOptions,
 } from '@odegrad/engine-tfjs';
+import { hessianVector as ofHessian, tangent as ofSolution } from '@odegrad/tangents';
 import { registry } from './registered.ts';
 
 /** What this package takes where nothing is said: names are looked up here, and f is compiled where it can be. */
@@ -66,3 +67,21 @@ export const odeintEvent: typeof onEngineEvent = (f, y0, ts, options) =>
  */
 export const steps: typeof onEngineSteps = (f, y0, t0, options) =>
   onEngineSteps(f, y0, t0, withDefaults(options));
+
+/**
+ * A solution and its derivative in a direction: `tangent` of `@odegrad/tangents`, with the defaults of `odeint`.
+ *
+ * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
+ * the solve cannot go on. Nothing stays alive then.
+ */
+export const tangent: typeof ofSolution = (f, y0, ts, options) =>
+  ofSolution(f, y0, ts, withDefaults(options));
+
+/**
+ * The Hessian of a loss of a solution times a direction: `hessianVector` of `@odegrad/tangents`, with the defaults of `odeint`.
+ *
+ * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
+ * the solve cannot go on. Nothing stays alive then.
+ */
+export const hessianVector: typeof ofHessian = (f, y0, ts, options) =>
+  ofHessian(f, y0, ts, withDefaults(options));

@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url';
+import { ArgumentError } from '@odegrad/core';
 import { Command } from 'commander';
 import { openBar } from '../bar.ts';
 import { openEngine } from '../engines.ts';
 import { engineName, gradientName } from '../names.ts';
-import { listOption, seconds, wholeNumber } from '../parse.ts';
-import { openPeer, PATIENCE_S } from '../peer.ts';
+import { listOption, positiveNumber, seconds, wholeNumber } from '../parse.ts';
+import { openPeer, PATIENCE_S, type Evaluations } from '../peer.ts';
 import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { textTable, type Column } from '../text-table.ts';
+import type { Accuracy } from '../workloads/accuracy.ts';
+import type { Ratio } from '../workloads/in-turns.ts';
 import { findRun, findWorkload } from '../workloads/open.ts';
+import { workloadNames, type RunSpec } from '../workloads/spec.ts';
 import { timeAgainst, type AgainstTiming } from '../workloads/time-against.ts';
 
 interface Options {
@@ -16,6 +20,7 @@ interface Options {
   readonly run?: string;
   readonly strategy: readonly string[];
   readonly engine: string;
+  readonly rtol?: number;
   readonly turns: number;
   readonly timeout: number;
   readonly json?: true;
@@ -32,10 +37,11 @@ export function againstCommand(streams: Streams): Command {
       'Times values and gradients of a workload by turns with another program’s, and gives the ratio of their times, ' +
         'turn by turn: what else the machine does strikes both. The program must solve the same (its check is compared): it prints ' +
         '{"name": …, "check": {"loss": …, "gnorm_y0": …, "gnorm_params": …}} as a line, and for each line with a ' +
-        'whole number n that it reads the milliseconds of n values and gradients.',
+        'whole number n that it reads the milliseconds of n values and gradients. What it may tell beyond that, and have ' +
+        'compared too (solves without a gradient, evaluations, accuracy), is in the README of @odegrad/bench.',
     )
     .argument('<program...>', 'the other program and its arguments, after --')
-    .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
+    .requiredOption('--workload <name>', workloadNames)
     .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
     .addOption(listOption('--strategy <names>', 'strategies', ['symplectic'], gradientName))
     .option(
@@ -44,6 +50,11 @@ export function againstCommand(streams: Streams): Command {
       engineName,
       'onnx',
     )
+    .option(
+      '--rtol <x>',
+      "our tolerance in an adaptive run, where another than the run's gives equal accuracy",
+      positiveNumber,
+    )
     .option('--turns <n>', 'turns', wholeNumber, 20)
     .option('--timeout <s>', 'seconds that an answer of the other program may take', seconds, PATIENCE_S)
     .option('--json', 'print JSON lines, one object for each strategy')
@@ -51,7 +62,8 @@ export function againstCommand(streams: Streams): Command {
       'after',
       '\nThe examples need python3 with numpy, torch and the library that is named.\n\nExamples:\n' +
         `  odegrad against --workload small -- python3 ${PYTORCH} torch_symplectic_adjoint odeint_symplectic_adjoint W2-dopri5\n` +
-        `  odegrad against --workload spiral --strategy backprop,stages -- python3 ${PYTORCH} torchdiffeq odeint W1-rk4`,
+        `  odegrad against --workload spiral --strategy backprop,stages -- python3 ${PYTORCH} torchdiffeq odeint W1-rk4\n` +
+        `  odegrad against --workload series --engine auto -- python3 ${PYTORCH} torchdiffeq odeint W6-dopri5-adaptive`,
     )
     .action(async ([program, ...args]: [string, ...string[]], options: Options) => {
       await against(program, args, options, streams);
@@ -65,7 +77,7 @@ async function against(
   { out, err }: Streams,
 ): Promise<void> {
   const spec = findWorkload(options.workload);
-  const run = findRun(spec, options.run);
+  const run = withTolerance(findRun(spec, options.run), options.rtol);
   const strategies = options.strategy.map((name) => registry.get('gradient', name));
   const choice = await openEngine(options.engine, registry, err);
   const peer = await openPeer(program, args, options.timeout);
@@ -80,7 +92,19 @@ async function against(
     await peer.close();
   }
   if (options.json) for (const row of rows) jsonLine(out, row);
-  else line(out, textTable(rows, columns));
+  else {
+    line(out, textTable(rows.flatMap(timesOf), columns));
+    line(out, textTable(workOf(rows), workColumns, 1));
+  }
+}
+
+/** A run, with another relative tolerance where one is given. */
+function withTolerance(run: RunSpec, rtol: number | undefined): RunSpec {
+  if (rtol === undefined) return run;
+  if (run.mode === 'adaptive') return { ...run, rtol };
+  throw new ArgumentError(
+    '`--rtol` is for runs with adaptive steps; this one has constant steps. Leave it out.',
+  );
 }
 
 /** A path in quotes, where it needs them. */
@@ -88,15 +112,54 @@ function quoted(path: string): string {
   return /^[\w./:\\-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
-const columns: readonly Column<AgainstTiming>[] = [
-  ['workload', (row) => row.workload],
-  ['engine', (row) => row.engine],
-  ['strategy', (row) => row.strategy],
-  ['value + gradient', (row) => `${row.gradMs.toFixed(2)} ms`],
-  ['peer', (row) => row.peer],
-  ['its time', (row) => `${row.peerMs.toFixed(2)} ms`],
+/** A row of the table of times. */
+interface TimesRow extends Ratio {
+  readonly what: string;
+  readonly strategy: string;
+  readonly row: AgainstTiming;
+}
+
+/** Its value and gradient; before that of the first strategy, the solve without a gradient, which is one for all. */
+function timesOf(row: AgainstTiming, i: number): TimesRow[] {
+  const gradient = { ...row, row, what: 'value + gradient', ms: row.gradMs };
+  return i === 0 && row.forward
+    ? [{ ...row.forward, strategy: '–', row, what: 'solve' }, gradient]
+    : [gradient];
+}
+
+const columns: readonly Column<TimesRow>[] = [
+  ['workload', ({ row }) => row.workload],
+  ['engine', ({ row }) => row.engine],
+  ['strategy', ({ strategy }) => strategy],
+  ['what', ({ what }) => what],
+  ['time', ({ ms }) => `${ms.toFixed(2)} ms`],
+  ['peer', ({ row }) => row.peer],
+  ['its time', ({ peerMs }) => `${peerMs.toFixed(2)} ms`],
   [
     'its time / ours',
-    (row) => `${row.ratio.toFixed(2)} (${row.ratioLow.toFixed(2)} to ${row.ratioHigh.toFixed(2)})`,
+    ({ ratio, ratioLow, ratioHigh }) =>
+      `${ratio.toFixed(2)} (${ratioLow.toFixed(2)} to ${ratioHigh.toFixed(2)})`,
   ],
+];
+
+/** What one value and gradient takes, and how near it comes. */
+interface WorkRow {
+  readonly name: string;
+  readonly evaluations?: Evaluations | undefined;
+  readonly accuracy?: Accuracy | undefined;
+}
+
+function workOf(rows: readonly AgainstTiming[]): WorkRow[] {
+  const { peer, peerEvaluations, peerAccuracy } = rows[0]!;
+  const ours = rows.map(({ strategy, evaluations, accuracy }) => ({ name: strategy, evaluations, accuracy }));
+  return [...ours, { name: peer, evaluations: peerEvaluations, accuracy: peerAccuracy }];
+}
+
+const workColumns: readonly Column<WorkRow>[] = [
+  ['value + gradient', ({ name }) => name],
+  ['evaluations forward', ({ evaluations }) => evaluations?.forward ?? '–'],
+  ['backward', ({ evaluations }) => evaluations?.backward ?? '–'],
+  ['VJPs', ({ evaluations }) => evaluations?.pullbacks ?? '–'],
+  ['error of outputs', ({ accuracy }) => accuracy?.outputs.toExponential(1) ?? '–'],
+  ['of the gradient', ({ accuracy }) => accuracy?.gradient.toExponential(1) ?? '–'],
 ];

@@ -6,6 +6,7 @@ import { benchRegistry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { textTable, type Column } from '../text-table.ts';
 import { findWorkload } from '../workloads/open.ts';
+import { workloadNames } from '../workloads/spec.ts';
 import { timeField, type FieldTiming } from '../workloads/time-field.ts';
 
 interface Options {
@@ -28,7 +29,7 @@ export function fieldCommand(streams: Streams): Command {
         'medians after warm-up, in µs. `check` is the loss of the workload’s first run and the 2-norms of its ' +
         'gradients.',
     )
-    .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
+    .requiredOption('--workload <name>', workloadNames)
     .addOption(listOption('--engines <names>', 'engines', ENGINES, engineName))
     .addOption(dtypeOption())
     .option('--threads <n>', 'threads of engine onnx; by default as many as pay', threadCount)

@@ -6,6 +6,7 @@ import { registry } from '../registry.ts';
 import { jsonLine, line, type Streams } from '../streams.ts';
 import { textTable, type Column } from '../text-table.ts';
 import { findRun, findWorkload } from '../workloads/open.ts';
+import { workloadNames } from '../workloads/spec.ts';
 import { timeSolve, type SolveTiming } from '../workloads/time-solve.ts';
 
 interface Options {
@@ -27,7 +28,7 @@ export function solveCommand(streams: Streams): Command {
         'timed on too: medians after warm-up. `overhead` (“of its calls”) compares with as many evaluations and ' +
         'pullbacks called one by one. `check` is the loss and the 2-norms of its gradients.',
     )
-    .requiredOption('--workload <name>', 'spiral, small, medium, cnf, kdv (or W1 … W5)')
+    .requiredOption('--workload <name>', workloadNames)
     .option('--run <name>', "the workload's run, by default its first: W3-dopri5, say")
     .addOption(listOption('--strategy <names>', 'strategies', ['symplectic'], gradientName))
     .option(

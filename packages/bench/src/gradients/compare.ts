@@ -126,12 +126,17 @@ function relativeDifference<A>(engine: Engine<A>, read: Read<A>, x: State<A>, y:
   return difference === 0 ? 0 : difference / size;
 }
 
-/** ℒ = Σ y² of the last output alone. */
-export function sumOfSquares<A>(engine: Engine<A>, ys: readonly State<A>[]): Loss<A> {
-  const last = ys.at(-1)!;
-  const cotangent = last.map((x) => engine.combine(undefined, [{ coefficient: 2, value: x }]));
+/** ℒ = Σ y² of the last output alone, or of all of them. */
+export function sumOfSquares<A>(
+  engine: Engine<A>,
+  ys: readonly State<A>[],
+  of: 'last' | 'all' = 'last',
+): Loss<A> {
+  const counts = ys.map((_, i) => of === 'all' || i === ys.length - 1);
   return {
-    value: dotStates(engine, last, last),
-    cotangents: ys.map((y) => (y === last ? cotangent : undefined)),
+    value: ys.reduce((sum, y, i) => (counts[i] ? sum + dotStates(engine, y, y) : sum), 0),
+    cotangents: ys.map((y, i) =>
+      counts[i] ? y.map((x) => engine.combine(undefined, [{ coefficient: 2, value: x }])) : undefined,
+    ),
   };
 }

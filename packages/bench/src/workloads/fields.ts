@@ -44,6 +44,15 @@ const medium: Maker =
   (p) =>
   (_t, [y]) => [linear(tf.tanh(linear(y!, p['w1']!, p['b1'])), p['w2']!, p['b2'])];
 
+/** A network with a season, as of series that are seen at uneven times. */
+const series: Maker =
+  (p) =>
+  (t, [y]) => {
+    const season = tf.mul(tf.ones([y!.shape[0], 1]), tf.sin(tf.mul(3, t)));
+    const hidden = tf.tanh(linear(tf.concat([y!, season], 1), p['w1']!, p['b1']));
+    return [tf.sub(linear(hidden, p['w2']!, p['b2']), y!)];
+  };
+
 /** A continuous normalizing flow: the trace of ∂g/∂z by Hutchinson's estimator, one VJP of g. */
 const cnf: Maker = (p, { e }) => {
   const g = (z: tf.Tensor, t: tf.Scalar): tf.Tensor => {
@@ -63,7 +72,7 @@ const kdv: Maker = (p, _c, dx) => {
   return (t, [u]) => [slope(t, u!)];
 };
 
-const makers: Readonly<Record<string, Maker>> = { spiral, small, medium, cnf, kdv };
+const makers: Readonly<Record<string, Maker>> = { spiral, small, medium, cnf, kdv, series };
 
 /** The vector field of the workload called `name`, with its drawn numbers, on the current backend. */
 export function workloadField(name: string, draws: Draws, dx = 1): WorkloadField {

@@ -3,6 +3,7 @@ import { ArgumentError, suggest } from '@odegrad/core';
 import type { FieldEngine, PreparedField } from '@odegrad/engine-tfjs';
 import type { Chain } from '../gradients/chain.ts';
 import { sumOfSquares } from '../gradients/compare.ts';
+import { mulberry32 } from '../mulberry32.ts';
 import { drawWorkload } from './draw.ts';
 import { workloadField } from './fields.ts';
 import { workloads, type RunSpec, type WorkloadSpec } from './spec.ts';
@@ -70,10 +71,11 @@ export function openWorkload<A>(
 }
 
 /** The times at which a run's states are asked for. */
-export function outputTimes({ t0, t1, outputs = 2 }: RunSpec): number[] {
-  return Array.from({ length: outputs }, (_, i) =>
-    i === outputs - 1 ? t1 : t0 + (i * (t1 - t0)) / (outputs - 1),
-  );
+export function outputTimes({ t0, t1, outputs = 2, times_seed: seed }: RunSpec): number[] {
+  const length = outputs - 2;
+  const next = seed === undefined ? undefined : mulberry32(seed);
+  const between = Array.from({ length }, (_, i) => (next ? next() : (i + 1) / (outputs - 1)));
+  return [t0, ...between.sort((a, b) => a - b).map((u) => t0 + (t1 - t0) * u), t1];
 }
 
 /** The chain of one component that a run differentiates. */
@@ -82,7 +84,7 @@ export function chainOf<A>({ prepared, y0 }: OpenWorkload<A>, run: RunSpec): Cha
     fields: [prepared.field],
     y0,
     ts: outputTimes(run),
-    loss: (ys) => sumOfSquares(prepared.field.engine, ys),
+    loss: (ys) => sumOfSquares(prepared.field.engine, ys, run.loss),
   };
 }
 

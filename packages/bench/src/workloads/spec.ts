@@ -18,7 +18,12 @@ export interface RunSpec {
   readonly steps?: number;
   readonly rtol?: number;
   readonly atol?: number;
+  /** Output times, those at t0 and t1 among them: 2 by default. */
   readonly outputs?: number;
+  /** With it the times between t0 and t1 are drawn; evenly spaced otherwise. */
+  readonly times_seed?: number;
+  /** Which outputs the loss takes, by default the last. */
+  readonly loss?: 'last' | 'all';
 }
 
 /** A vector field, its numbers, and the runs that are timed with it. */
@@ -43,10 +48,18 @@ export interface Check {
 const read = <T>(file: string): T =>
   JSON.parse(readFileSync(new URL(`../../src/workloads/${file}`, import.meta.url), 'utf8')) as T;
 
-/** The workloads W1 to W5, by that name. */
+/** The workloads W1 to W6, by that name. */
 export const workloads: Readonly<Record<string, WorkloadSpec>> = read<{
   workloads: Record<string, WorkloadSpec>;
 }>('workloads.json').workloads;
 
-/** What other libraries give for the fixed-step runs, by the run's name. */
+/** Their names, as the help of options tells them. */
+export const workloadNames: string = [
+  Object.values(workloads)
+    .map(({ name }) => name)
+    .join(', '),
+  `(or ${Object.keys(workloads).join(', ')})`,
+].join(' ');
+
+/** What other libraries give for the fixed-step runs, and what W6's equation has, by the run's name. */
 export const expected: Readonly<Record<string, Check>> = read('expected.json');

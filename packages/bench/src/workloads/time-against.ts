@@ -1,13 +1,14 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { GradientStrategy } from '@odegrad/core';
-import { median, quantile } from 'simple-statistics';
+import * as tf from '@tensorflow/tfjs';
 import type { EngineChoice } from '../engines.ts';
 import { timed } from '../measure.ts';
-import type { Peer } from '../peer.ts';
-import { callRun, checkCalled, optionsOf } from './call.ts';
+import type { Evaluations, Peer } from '../peer.ts';
+import { accuracyOf, referenceOf, resultsOf, type Accuracy, type Results } from './accuracy.ts';
+import { callForward, callRun, checkCalled, optionsOf } from './call.ts';
 import { disagreement } from './check.ts';
 import { drawWorkload } from './draw.ts';
-import { workloadField } from './fields.ts';
+import { workloadField, type WorkloadField } from './fields.ts';
+import { inTurns, ratioOf, type Ratio, type Side } from './in-turns.ts';
 import type { Check, RunSpec, WorkloadSpec } from './spec.ts';
 
 /** A value and gradient beside a peer's, both measured by turns. */
@@ -24,20 +25,22 @@ export interface AgainstTiming {
   readonly ratio: number;
   readonly ratioLow: number;
   readonly ratioHigh: number;
+  /** The same of a solve without a gradient, where the peer does that; the strategy is no part of it. */
+  readonly forward?: Ratio;
+  readonly evaluations: Evaluations;
+  /** Of an adaptive run: how far it is from the equation. */
+  readonly accuracy?: Accuracy;
+  /** Those of the peer, where it tells. */
+  readonly peerEvaluations?: Evaluations;
+  readonly peerAccuracy?: Accuracy;
   readonly check: Check;
 }
 
-/** Milliseconds of work in a turn of one side, at least: with less, what the other left in the caches is measured. */
-const TURN_MS = 100;
-/** Between sides, so that threads which wait for work in a loop have gone to sleep. */
-const PAUSE_MS = 20;
-
-/** Does a piece of work so many times, and tells the milliseconds of all. */
-type Side = (times: number) => number | Promise<number>;
+/** What does not change from call to call. */
+type Called = Pick<AgainstTiming, 'check' | 'evaluations' | 'accuracy'>;
 
 /**
- * Times a run, called as by a program that trains, by turns with a peer that solves the same: what a host gives to a virtual
- * machine changes within seconds, and so strikes both alike. Each turn begins with another side.
+ * Times a run, called as by a program that trains, by turns with a peer that solves the same.
  *
  * @throws if the peer's check is another.
  */
@@ -52,46 +55,68 @@ export async function timeAgainst(
 ): Promise<AgainstTiming[]> {
   const field = workloadField(spec.name, drawWorkload(spec), spec.dx);
   try {
-    const calls = strategies.map((strategy) => {
-      const options = optionsOf(run, engine, strategy);
-      return () => callRun(field, run, options);
+    // With constant steps both take the same ones, and the check says that they do.
+    const reference = run.mode === 'adaptive' ? referenceOf(field, run) : undefined;
+    const options = strategies.map((strategy) => optionsOf(run, engine, strategy));
+    const called = options.map((chosen) => {
+      const first = firstCall(field, run, () => callRun(field, run, chosen), reference);
+      compare(first.check, peer, run);
+      return first;
     });
-    const checks = calls.map((call) => {
-      const called = call();
-      const check = checkCalled(called);
-      called.dispose();
-      compare(check, peer, run);
-      return check;
-    });
-    const ours = calls.map(
-      (call): Side =>
-        (times) =>
-          timed(() => {
-            for (let i = 0; i < times; i++) call().dispose();
-          }),
+    const gradients = options.map((chosen) =>
+      repeated(() => {
+        callRun(field, run, chosen).dispose();
+      }),
     );
-    const theirs: Side = (times) => peer.run(times);
-    const [peerMs, ...ownMs] = (await inTurns([theirs, ...ours], turns, onTurn)) as [number[], ...number[][]];
+    const forward = repeated(() => {
+      tf.dispose([...callForward(field, run, options[0]!)]);
+    });
+    const sides: readonly Side[] = [(times) => peer.run(times), ...gradients];
+    const solves: readonly Side[] = peer.forward ? [(times) => peer.run(times, 'forward'), forward] : [];
+    const ms = await inTurns([...sides, ...solves], turns, onTurn);
+    const [peerMs, ...ownMs] = ms.slice(0, sides.length) as [number[], ...number[][]];
+    const [peerForwardMs, forwardMs] = ms.slice(sides.length);
+    const shared = {
+      workload: spec.name,
+      engine: label,
+      peer: peer.name,
+      turns,
+      ...(peerForwardMs && forwardMs && { forward: ratioOf(forwardMs, peerForwardMs) }),
+      ...(peer.evaluations && { peerEvaluations: peer.evaluations }),
+      ...(peer.results && reference && { peerAccuracy: accuracyOf(peer.results, reference) }),
+    };
     return strategies.map((strategy, i) => {
-      const ms = ownMs[i]!;
-      const ratios = ms.map((own, turn) => peerMs[turn]! / own);
-      return {
-        workload: spec.name,
-        engine: label,
-        strategy: strategy.name,
-        peer: peer.name,
-        turns,
-        gradMs: median(ms),
-        peerMs: median(peerMs),
-        ratio: median(ratios),
-        ratioLow: quantile(ratios, 0.25),
-        ratioHigh: quantile(ratios, 0.75),
-        check: checks[i]!,
-      };
+      const { ms: gradMs, ...ratio } = ratioOf(ownMs[i]!, peerMs);
+      return { ...shared, strategy: strategy.name, gradMs, ...ratio, ...called[i]! };
     });
   } finally {
     field.dispose();
   }
+}
+
+/** A side that does one thing again and again. */
+function repeated(work: () => void): Side {
+  return (times) =>
+    timed(() => {
+      for (let i = 0; i < times; i++) work();
+    });
+}
+
+function firstCall(
+  field: WorkloadField,
+  run: RunSpec,
+  call: () => ReturnType<typeof callRun>,
+  reference: Results | undefined,
+): Called {
+  const called = call();
+  const { evaluationsForward: forward, evaluationsBackward: backward, pullbacks } = called.stats;
+  const first = {
+    check: checkCalled(called),
+    evaluations: { forward, backward, pullbacks },
+    ...(reference && { accuracy: accuracyOf(resultsOf(called, field), reference) }),
+  };
+  called.dispose();
+  return first;
 }
 
 function compare(check: Check, peer: Peer, run: RunSpec): void {
@@ -109,27 +134,4 @@ function compare(check: Check, peer: Peer, run: RunSpec): void {
     `'${peer.name}' solves something else: its ${name} is ${peer.check[name]}, here it is ${check[name]}. ` +
       'Start it with the same workload and run.',
   );
-}
-
-/** Milliseconds of one piece of work, for each side a list over the turns. */
-async function inTurns(
-  sides: readonly Side[],
-  turns: number,
-  onTurn: (turn: number) => void,
-): Promise<number[][]> {
-  const times: number[] = [];
-  for (const side of sides) {
-    await side(1);
-    times.push(Math.max(1, Math.ceil(TURN_MS / (await side(1)))));
-  }
-  const ms: number[][] = sides.map(() => []);
-  for (let turn = 0; turn < turns; turn++) {
-    for (let k = 0; k < sides.length; k++) {
-      const i = (turn + k) % sides.length;
-      await pause(PAUSE_MS);
-      ms[i]!.push((await sides[i]!(times[i]!)) / times[i]!);
-    }
-    onTurn(turn + 1);
-  }
-  return ms;
 }

@@ -2,9 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEngine, type EngineChoice } from '../engines.ts';
 import { registry } from '../registry.ts';
-import { checkRun } from './check.ts';
+import { accuracyOf, referenceOf, resultsOf } from './accuracy.ts';
+import { callRun, checkCalled, optionsOf } from './call.ts';
+import { checkRun, disagreement } from './check.ts';
 import { drawWorkload } from './draw.ts';
-import { chainOf, findWorkload, methodOf, openWorkload } from './open.ts';
+import { workloadField } from './fields.ts';
+import { chainOf, findWorkload, methodOf, openWorkload, outputTimes } from './open.ts';
 import { expected, workloads } from './spec.ts';
 
 describe('workloads', () => {
@@ -27,6 +30,55 @@ describe('workloads', () => {
   it('suggests a name for one that is not there', () => {
     expect(() => findWorkload('spirl')).toThrow(/Did you mean 'spiral'/);
     expect(findWorkload('W5').name).toBe('kdv');
+  });
+});
+
+describe('the adaptive run with 300 uneven outputs', () => {
+  const spec = findWorkload('series');
+  const [name, run] = Object.entries(spec.runs)[0]!;
+  const wanted = expected[name]!;
+
+  it('has its times in order, from the first to the last, and no two alike', () => {
+    const ts = outputTimes(run);
+    expect([ts.length, ts[0], ts.at(-1)]).toEqual([300, 0, 10]);
+    expect(new Set(ts).size).toBe(300);
+    expect(ts).toEqual(ts.toSorted((a, b) => a - b));
+  });
+
+  it('is measured by a reference that another library confirms', () => {
+    const field = workloadField(spec.name, drawWorkload(spec));
+    const { outputs, gradient } = referenceOf(field, run);
+    const norm = (numbers: readonly number[]): number =>
+      Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0));
+    const numbers = Array.from(gradient);
+    const rows = field.y0[0]!.size;
+    expect(norm(Array.from(outputs)) ** 2 / wanted.loss - 1).toBeCloseTo(0, 11);
+    expect(norm(numbers.slice(0, rows)) / wanted.gnorm_y0 - 1).toBeCloseTo(0, 11);
+    expect(norm(numbers.slice(rows)) / wanted.gnorm_params - 1).toBeCloseTo(0, 11);
+    field.dispose();
+  });
+
+  it.each([
+    ['wasm', 'symplectic'],
+    ['onnx', 'symplectic'],
+    ['tfjs:cpu', 'backprop'],
+  ])('is as near to it as its tolerance on %s by %s', async (label, strategy) => {
+    const before = tf.memory().numTensors;
+    const { engine } = await openEngine(label, registry);
+    const field = workloadField(spec.name, drawWorkload(spec));
+    const called = callRun(field, run, optionsOf(run, engine, registry.get('gradient', strategy)));
+    const { outputs, gradient } = accuracyOf(resultsOf(called, field), referenceOf(field, run));
+    expect(outputs).toBeLessThan(run.rtol! / 10);
+    expect(gradient).toBeLessThan(run.rtol! / 10);
+    // The chain that `odegrad solve` differentiates has the same loss.
+    const open = openWorkload(spec, engine);
+    const chained = checkRun(chainOf(open, run), registry.get('gradient', strategy), methodOf(run, registry));
+    const check = checkCalled(called);
+    expect(
+      disagreement(chained.check, check, { loss: 1e-5, gnorm_y0: 1e-5, gnorm_params: 1e-5 }),
+    ).toBeUndefined();
+    for (const part of [open, field, called]) part.dispose();
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 
