@@ -1,9 +1,10 @@
 const test = '\\.test\\.ts$';
 // Tests may import any package: they try plugins together. The root's package.json lists them for that.
-const plugins = 'tableaux|grad-[^/]+|engine-tfjs';
+const plugins = 'tableaux|implicit|grad-[^/]+|engine-tfjs';
 // The rooms of a package, each of which imports those before it alone.
 const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'events', 'gradient'],
+  implicit: ['linear', 'tableaux'],
   'engine-tfjs': ['backend', 'tape', 'gradients', 'eager', 'front'],
   trace: ['ir', 'arrays', 'passes', 'tracing', 'field'],
   'engine-wasm': ['encode', 'functions', 'nests', 'lower', 'runtime', 'field'],

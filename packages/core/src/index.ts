@@ -24,6 +24,8 @@ export { createLedger } from './memory/ledger.ts';
 export { type Ledger, type Statistics } from './types/statistics.ts';
 export { ofKind, type Kind, type Registered } from './registry/kinds.ts';
 export { once } from './memory/once.ts';
+export type { Course, Parts, ShareOut } from './events/parts.ts';
+export type { Stretch } from './events/stretch.ts';
 export type { Memory } from './memory/memory.ts';
 export {
   callable,
@@ -37,8 +39,10 @@ export {
   type Rule,
   type Rules,
 } from './arguments/options.ts';
+export { errorNorm, type ErrorNorm } from './stepping/error-norm.ts';
 export { isFixed, type Proposal } from './stepping/pace.ts';
 export { createRegistry, registry, Registry } from './registry/registry.ts';
+export { interpolantOf } from './solver/interpolant.ts';
 export { isTableau, rungeKutta } from './solver/runge-kutta.ts';
 export type { BytesByLevel, Footprint } from './gradient/footprint.ts';
 export type { Measurement, Outlook, Restored, Retention } from './gradient/retention.ts';
@@ -66,3 +70,4 @@ export type * from './types/problem.ts';
 export type * from './types/progress.ts';
 export type * from './types/solver.ts';
 export type * from './types/span.ts';
+export type * from './types/stepping.ts';

@@ -8,6 +8,7 @@ import plugin, { odeint, solve, tfjsEngine, type OdeOptions } from './index.ts';
 
 it('exports what it says', () => {
   expect(Object.keys(api).sort()).toEqual([
+    'afresh',
     'checkAlive',
     'checkKernel',
     'chooseBackend',

@@ -7,6 +7,7 @@ export type { BackendName } from './backend/backend-candidate.ts';
 export { checkAlive } from './tape/disposed.ts';
 export { explained, missingKernel } from './eager/explain.ts';
 export type { FieldEngine, FieldRequest, FlatField, PreparedField } from './eager/field-engine.ts';
+export type { Along, TangentSolver } from './front/again.ts';
 export { checkKernel } from './gradients/wrong-kernels.ts';
 export { control, type Control, type ControlKind } from './front/control.ts';
 export { flatField } from './front/flat-field.ts';
@@ -46,7 +47,7 @@ export { solveAsync, type AsyncOdeOptions } from './front/solve-async.ts';
 export { structureOf, type Structure } from './front/structure.ts';
 export { steps, type OdeStep } from './front/steps.ts';
 export type { StepsOptions } from './front/steps-options.ts';
-export { isolated } from './tape/tape.ts';
+export { afresh, isolated } from './tape/tape.ts';
 export { requireFloat32, tfjsEngine } from './eager/tfjs-engine.ts';
 
 /** The engine as a plugin. `odeint` and `solve` know it without. */

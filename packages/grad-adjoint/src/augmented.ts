@@ -1,4 +1,4 @@
-import { combineStates, type Memory, type VectorField } from '@odegrad/core';
+import { ArgumentError, combineStates, type Memory, type VectorField } from '@odegrad/core';
 
 /**
  * The adjoint system on the state [y, λ, θ̄]: y′ = f, λ′ = −(∂f/∂y)ᵀλ, θ̄′ = −(∂f/∂θ)ᵀλ. One evaluation of it
@@ -21,7 +21,10 @@ export function augmentedField<A>(field: VectorField<A>, memory: Memory<A>, part
         return memory.escape([...linearization.value, ...pulled.y, ...pulled.parameters]);
       }),
     linearize() {
-      throw new Error('The adjoint system is solved forward only.');
+      throw new ArgumentError(
+        "Gradient 'adjoint' does not differentiate the system that it solves backward, as implicit solvers ask. Take an exact gradient, " +
+          'such as `symplectic`.',
+      );
     },
   };
 }

@@ -11,6 +11,7 @@ import { affordable, type Affordable } from './budget.ts';
 import { createOnline } from './online.ts';
 import { reversing } from './reversal.ts';
 import { placements } from './revolve.ts';
+import { shareOut } from './share-out.ts';
 
 /** What `auto` has to get by with. */
 export interface AutoOptions {
@@ -31,7 +32,7 @@ const RULES: Readonly<Record<keyof AutoOptions, Rule>> = { maxBytes: METHOD_RULE
 export function auto(options: AutoOptions = {}): GradientStrategy {
   checkOptions('auto', options, RULES);
   return scheduled({
-    ...{ name: 'auto', keepsBudget: true, ...options },
+    ...{ name: 'auto', keepsBudget: true, shareOut, ...options },
     retention(outlook) {
       if (outlook.maxBytes !== undefined) return budgeted(outlook, outlook.maxBytes);
       throw new ArgumentError(

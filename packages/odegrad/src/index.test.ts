@@ -36,6 +36,7 @@ describe('the package of all', () => {
   it('has each function of the front end that takes options of a solve', () => {
     // What is not for users is for authors of engines, who take the front end itself.
     const forAuthors = [
+      'afresh',
       'checkAlive',
       'checkKernel',
       'explained',
@@ -96,6 +97,29 @@ describe('odeint and solve', () => {
     expected.dispose();
     await expect(solveAsync(growth, y0, [0, 1], null as never)).rejects.toThrow(core.ArgumentError);
     expect(() => steps(growth, y0, 0, { untl: 1 } as never).next()).toThrow("Did you mean 'until'");
+  });
+
+  it('have second derivatives with the same defaults', () => {
+    // y = y0 exp(−t): of y² they are 2 exp(−2t), along 3 six times exp(−2t).
+    const f = (_t: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.neg(y);
+    const loss = (ys: tf.Tensor): tf.Tensor => tf.sum(tf.square(ys));
+    const wanted = expect.closeTo(6 * Math.exp(-2), 4) as number;
+    const options = { rtol: 1e-5, saveAt: 'end' } as const;
+    tf.tidy(() => {
+      const y0 = tf.tensor1d([1]);
+      const direction = { y0: tf.tensor1d([3]) };
+      const gradient = tf.grad((y: tf.Tensor) => loss(odeint(f, y, [0, 1], options)));
+      expect(
+        tf
+          .grad((y: tf.Tensor) => tf.sum(tf.mul(gradient(y), 3)))(y0)
+          .dataSync()[0],
+      ).toEqual(wanted);
+      const product = odegrad.hessianVector(f, y0, [0, 1], { ...options, loss, direction });
+      expect(product.y0.dataSync()[0]).toEqual(wanted);
+      const moved = odegrad.tangent(f, y0, [0, 1], { ...options, direction });
+      expect(moved.engine).toBe('wasm');
+      moved.dispose();
+    });
   });
 
   it('solve in doubles', () => {

@@ -56,6 +56,7 @@ export { symplectic } from '@odegrad/grad-symplectic';
 export * from '@odegrad/tableaux';
 export {
   tangentField,
+  tangents,
   type ArgDirections,
   type HessianVectorOptions,
   type OdeDirection,

@@ -7,16 +7,16 @@ import {
   steps as onEngineSteps,
   type OdeOptions,
 } from '@odegrad/engine-tfjs';
-import { hessianVector as ofHessian, tangent as ofSolution } from '@odegrad/tangents';
+import { hessianVector as ofHessian, tangent as ofSolution, tangents } from '@odegrad/tangents';
 import { registry } from './registered.ts';
 
 /** What this package takes where nothing is said: names are looked up here, and f is compiled where it can be. */
 const DEFAULTS = { registry, engine: 'auto' } as const satisfies OdeOptions;
 
 // What is no record of options goes on as it is, to be refused by name.
-const withDefaults = <T extends object>(options: T | undefined): T =>
+const withDefaults = <T extends object>(options: T | undefined, more?: Pick<OdeOptions, 'tangents'>): T =>
   options === undefined || (hasMembers(options, {}) && !Array.isArray(options))
-    ? { ...DEFAULTS, ...defined(options ?? ({} as T)) }
+    ? { ...DEFAULTS, ...more, ...defined(options ?? ({} as T)) }
     : options;
 
 /** Without options that are undefined, which would hide the defaults. */
@@ -26,12 +26,13 @@ function defined<T extends object>(options: T): T {
 
 /**
  * Solves dy/dt = f(t, y), y(ts[0]) = y0: `odeint` of `@odegrad/engine-tfjs`, with f compiled to WebAssembly unless `engine` says
- * otherwise, it cannot be recorded, or it is large and `@odegrad/engine-onnx` is registered.
+ * otherwise, it cannot be recorded, or it is large and `@odegrad/engine-onnx` is registered. Its gradients may be differentiated again.
  *
  * @throws {ArgumentError} for arguments that make no sense, {RegistryError} for unknown names, {SolveError} if
  * the solve cannot go on. Nothing stays alive then.
  */
-export const odeint: typeof onEngine = (f, y0, ts, options) => onEngine(f, y0, ts, withDefaults(options));
+export const odeint: typeof onEngine = (f, y0, ts, options) =>
+  onEngine(f, y0, ts, withDefaults(options, { tangents }));
 
 /**
  * The same without a tape, with statistics and a pullback: `solve` of `@odegrad/engine-tfjs`, with the defaults of `odeint`.

@@ -1,3 +1,4 @@
+import { afresh } from '@odegrad/engine-tfjs';
 import { addN, engine, mul, scalar, sum, zerosLike, type Tensor } from '@tensorflow/tfjs-core';
 
 /** A tensor, and how it moves: of the same shape. */
@@ -19,19 +20,20 @@ export function directional(f: () => readonly Tensor[], moves: readonly Move[]):
   // As J v is the same for every u, it is taken at 0, where most of ⟨Jᵀu, v⟩ folds away.
   const cotangents = values.map((x) => zerosLike(x));
   if (moves.length === 0) return { values, tangents: cotangents };
-  const pulled = gradients(() => {
-    const weighted = (): Tensor => inner(f(), cotangents);
-    const found = gradients(
-      weighted,
+  const pairing = (): Tensor => {
+    const pulled = gradients(
+      () => inner(f(), cotangents),
       moves.map(([x]) => x),
     );
-    const reached = moves.flatMap(([, v], i) => (found[i] ? [{ x: found[i], v }] : []));
+    const reached = moves.flatMap(([, v], i) => (pulled[i] ? [{ x: pulled[i], v }] : []));
     return inner(
       reached.map(({ x }) => x),
       reached.map(({ v }) => v),
     );
-  }, cotangents);
-  return { values, tangents: pulled.map((x, i) => x ?? cotangents[i]!) };
+  };
+  // What moves may be made of each other on a tape outside.
+  const pushed = afresh(() => gradients(pairing, cotangents));
+  return { values, tangents: pushed.map((x, i) => x ?? cotangents[i]!) };
 }
 
 /** The gradients of a number to tensors that its function reads; undefined for those that it does not depend on. */

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import * as api from './index.ts';
 
 it('exports what it says', () => {
-  expect(Object.keys(api).sort()).toEqual(['hessianVector', 'tangent', 'tangentField']);
+  expect(Object.keys(api).sort()).toEqual(['hessianVector', 'tangent', 'tangentField', 'tangents']);
 });
 
 it('runs in browsers: nothing of Node is imported', () => {

@@ -80,6 +80,14 @@ export function createFloat64Engine(): Float64Engine {
       use(x);
       return x.byteLength;
     },
+    entries: {
+      shape: (x) => [x.length],
+      read(x) {
+        use(x);
+        return x.slice();
+      },
+      write: (values) => made(values.slice()),
+    },
     release(x) {
       if (!alive.delete(x)) throw new Error('An array was released twice, or does not belong to the engine.');
       gone.add(x);

@@ -20,11 +20,13 @@ it('has these public names', () => {
       "doubledTensorFlow",
       "eventTangentGradient",
       "exactGradient",
+      "fisher",
       "flatten",
       "float64Field",
       "forcing",
       "fusedField",
       "halfway",
+      "hires",
       "importsOf",
       "joinVectors",
       "jump",
@@ -41,6 +43,7 @@ it('has these public names', () => {
       "relativeError",
       "riccati",
       "riccatiSolution",
+      "robertson",
       "runEventTrial",
       "runTrial",
       "scalarField",
@@ -48,6 +51,7 @@ it('has these public names', () => {
       "spiralSolution",
       "splitVector",
       "tangentGradient",
+      "vanDerPol",
     ]
   `);
 });

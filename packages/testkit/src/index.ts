@@ -42,6 +42,7 @@ export {
   spiral,
   spiralSolution,
 } from './problems.ts';
+export { fisher, hires, robertson, vanDerPol, type StiffProblem } from './stiff.ts';
 export { describeSolver } from './solver-contract.ts';
 export {
   cotangentsOf,

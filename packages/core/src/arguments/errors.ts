@@ -22,7 +22,14 @@ export class EngineError extends Error {
 
 /** Why a solve could not go on. */
 export type SolveErrorCode =
-  'max-steps' | 'step-underflow' | 'non-finite' | 'aborted' | 'over-budget' | 'max-events' | 'no-event';
+  | 'max-steps'
+  | 'step-underflow'
+  | 'non-finite'
+  | 'no-convergence'
+  | 'aborted'
+  | 'over-budget'
+  | 'max-events'
+  | 'no-event';
 
 /** Where a solve was when it failed. */
 export interface SolveErrorDetails {
@@ -65,7 +72,7 @@ export function isFailure(error: unknown): error is SolveError & { readonly code
   return error instanceof SolveError && codes.includes(error.code);
 }
 
-const FAILURES: readonly FailureCode[] = ['max-steps', 'step-underflow', 'non-finite'];
+const FAILURES: readonly FailureCode[] = ['max-steps', 'step-underflow', 'non-finite', 'no-convergence'];
 
 /** What an error says it is, whichever copy of this package made it. */
 const ERROR: unique symbol = Symbol.for('@odegrad/core error') as never;

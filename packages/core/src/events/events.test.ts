@@ -10,7 +10,8 @@ import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from '../gradient/schedule.ts';
 import { pi } from '../stepping/controllers.ts';
 import type { Event } from '../types/event.ts';
-import type { Method, Problem, StepSizeController } from '../types/problem.ts';
+import type { Method, Problem } from '../types/problem.ts';
+import type { StepSizeController } from '../types/stepping.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 
 /** Keeps the step size that it was given. */

@@ -1,5 +1,5 @@
 import { runningSum, type RunningSum } from '../memory/running-sum.ts';
-import type { Parts } from './parts.ts';
+import type { Course, Parts } from './parts.ts';
 import { pullBackJump, pullBackTime, total, type AtEvent } from './pull-back.ts';
 import { offsetOf, type Stretch } from './stretch.ts';
 import type { State } from '../types/engine.ts';
@@ -9,6 +9,7 @@ import type { Steps } from '../types/progress.ts';
 /** The backward pass, from the last part to the first. */
 export function* pullBackParts<A>(
   parts: Parts<A>,
+  course: Course<A>,
   cotangents: readonly (State<A> | undefined)[],
   within: ReadCotangents<A>,
 ): Steps<A, Gradient<A>> {
@@ -21,7 +22,7 @@ export function* pullBackParts<A>(
   try {
     let after: AtEvent<A> = { y: undefined, t: 0 };
     for (const stretch of [...stretches].reverse()) {
-      const before = yield* pullBackPart(parts, stretch, { cotangents, within, after, parameters, times });
+      const before = yield* pullBackPart(parts, course, stretch, { cotangents, within, after, parameters, times });
       if (after.y) memory.drop(after.y);
       after = before;
     }
@@ -56,6 +57,7 @@ interface Incoming<A> {
 /** Goes back over one part, to the cotangents of its start, whose state is held. */
 function* pullBackPart<A>(
   parts: Parts<A>,
+  course: Course<A>,
   stretch: Stretch<A>,
   { cotangents, within, after, parameters, times }: Incoming<A>,
 ): Steps<A, AtEvent<A>> {
@@ -67,14 +69,14 @@ function* pullBackPart<A>(
   const points = pointsOf(parts, stretch, within, after, parameters);
   const close = memory.open();
   try {
-    const solution = yield* parts.wayBack(stretch);
+    const solution = yield* course.wayBack(stretch);
     const read = within.between?.slice(start.between, start.between + solution.between.length);
     const gradient: Gradient<A> = yield* solution.pullbackBySteps!(
       solution.ts.map((_, i) => (isHere(i) ? cotangents[i + offset] : undefined)),
       { ...(read?.length && { between: read }), points, end: isLast ? within.end : undefined },
     );
     for (const { cotangent } of points) memory.drop(cotangent);
-    parts.passed(stretch, solution);
+    course.passed(stretch, solution);
     gradient.ts.forEach((t, i) => {
       if (isHere(i)) times.ts[i + offset]! += t;
     });

@@ -2,25 +2,39 @@ import { ArgumentError } from '../arguments/errors.ts';
 import { createLedger } from '../memory/ledger.ts';
 import { createMemory } from '../memory/memory.ts';
 import { drain } from '../stepping/progress.ts';
-import { createParts, type Parts, type SolveBySteps, type Solved } from './parts.ts';
+import {
+  createParts,
+  keepAll,
+  type Course,
+  type Parts,
+  type ShareOut,
+  type SolveBySteps,
+  type Solved,
+} from './parts.ts';
 import { pullBackParts } from './pull-back-parts.ts';
 import { checkEvents, offsetOf, startOf, type Start } from './stretch.ts';
 import type { Method, Problem, Solution } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
 import type { Steps } from '../types/progress.ts';
 
+/** Of a strategy that keeps to budgets: that of a solve, if there is one, and how it is shared out. */
+export interface Budgets {
+  readonly shareOut: ShareOut | undefined;
+  budgetOf(method: Method): number | undefined;
+}
+
 /**
  * Serves `Problem.events`: a solve for each part between two jumps, and the same backward. What is known while stepping alone (where
- * something happened) is put down once; the parts are ordinary solves. `budget` is that of a strategy that keeps to one.
+ * something happened) is put down once; the parts are ordinary solves.
  */
 export function withEvents(
   solveBySteps: SolveBySteps,
-  budget?: (method: Method) => number | undefined,
+  budgets: Budgets | false,
 ): SolveBySteps {
   // From JavaScript anything may come; the solve checks it.
   return (problem, method) =>
     (problem as typeof problem | null)?.events?.length
-      ? solveParts(solveBySteps, problem, method, budget?.(method))
+      ? solveParts(solveBySteps, problem, method, budgets)
       : solveBySteps(problem, method);
 }
 
@@ -28,7 +42,7 @@ function* solveParts<A>(
   solveBySteps: SolveBySteps,
   problem: Problem<A>,
   given: Method,
-  maxBytes: number | undefined,
+  budgets: Budgets | false,
 ): Steps<A, Solution<A>> {
   for (const option of ['dense', 'steps', 'rows'] as const)
     if (problem[option])
@@ -36,12 +50,13 @@ function* solveParts<A>(
   const { ts, y0, field, events = [] } = problem;
   const ledger = given.ledger ?? createLedger();
   const memory = createMemory(field.engine, ledger);
-  const parts = createParts(solveBySteps, problem, { ...given, ledger }, memory, maxBytes);
+  const parts = createParts(solveBySteps, problem, { ...given, ledger }, memory);
+  const course = courseOf(parts, budgets && budgets.budgetOf(given), budgets && budgets.shareOut);
   const { stretches, entries, release } = parts;
   let isWhole = false;
   try {
     let start: Start<A> | undefined = startOf(ts[0]!, y0);
-    while (start) start = settle(parts, yield* parts.next(start));
+    while (start) start = settle(parts, yield* course.next(start));
     isWhole = true;
   } finally {
     if (!isWhole) release();
@@ -60,7 +75,7 @@ function* solveParts<A>(
     checkCounts(cotangents, ys.length, 'cotangents');
     checkCounts(within.between, read.length, 'between');
     checkCounts(within.events, entries.length, 'events');
-    return pullBackParts(parts, cotangents, within);
+    return pullBackParts(parts, course, cotangents, within);
   };
   return {
     ts: ts.slice(0, ys.length),
@@ -75,6 +90,16 @@ function* solveParts<A>(
     pullback: (cotangents, within) => drain(pullbackBySteps(cotangents, within)),
     release,
   };
+}
+
+function courseOf<A>(
+  parts: Parts<A>,
+  budget: number | undefined | false,
+  shareOut: ShareOut | undefined | false,
+): Course<A> {
+  if (budget === undefined || budget === false) return keepAll(parts);
+  if (shareOut) return shareOut(parts, budget);
+  throw new ArgumentError('This gradient strategy keeps to a budget, but not over events. Take `auto`.');
 }
 
 /** Puts down what ended a part; gives where the next one begins, if one does. */

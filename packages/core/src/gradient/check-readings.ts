@@ -40,8 +40,17 @@ function checkRows<A>(
     throw new ArgumentError(`\`rows\` has the row ${outside}, and a state has ${count}, counted from 0.`);
 }
 
-/** Refuses a solve whose solution grows with the steps, for strategies that keep to a budget. */
-export function checkBudgeted<A>({ dense = false, steps = false }: Problem<A>, strategy: string): void {
+/** Refuses a solve whose bytes are not known before, for strategies that keep to a budget. */
+export function checkBudgeted<A>(
+  { dense = false, steps = false }: Problem<A>,
+  { solver }: Method,
+  strategy: string,
+): void {
+  if (solver.iterates)
+    throw new ArgumentError(
+      `Gradient '${strategy}' keeps to a budget of bytes, and solver '${solver.name}' holds what solving its equations takes, which is ` +
+        'not known before. Take another gradient, such as `symplectic`, or `binomial` with a number of states.',
+    );
   if (!dense && !steps) return;
   throw new ArgumentError(
     `Gradient '${strategy}' keeps to a budget of bytes, but \`${dense ? 'dense' : 'steps'}\` holds states of every step, however ` +

@@ -1,7 +1,7 @@
 import { ArgumentError } from '../arguments/errors.ts';
 import { check, notNegative, numberThat, valueThat, type Rule } from '../arguments/options.ts';
 import { ofPart } from '../stepping/error-norm.ts';
-import type { AdaptiveStepping } from '../types/problem.ts';
+import type { AdaptiveStepping } from '../types/stepping.ts';
 
 /** A number, or a list of them by part. */
 const byPart =

@@ -6,7 +6,8 @@ import { pi } from '../stepping/controllers.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from './schedule.ts';
-import type { FixedStepping, Method } from '../types/problem.ts';
+import type { Method } from '../types/problem.ts';
+import type { FixedStepping } from '../types/stepping.ts';
 
 /** What a solve with these arguments says, having evaluated and made nothing. */
 function refusal(

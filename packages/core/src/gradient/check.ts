@@ -18,7 +18,8 @@ import { checkTolerances, TOLERANCE_RULES } from './check-tolerances.ts';
 import { checkReadings } from './check-readings.ts';
 import { checkTimes } from './check-times.ts';
 import { isFixed, stepsIn, stepsOver } from '../stepping/pace.ts';
-import type { AdaptiveStepping, FixedStepping, Method, Problem } from '../types/problem.ts';
+import type { Method, Problem } from '../types/problem.ts';
+import type { AdaptiveStepping, FixedStepping } from '../types/stepping.ts';
 
 /** The settings of a method, one by one. */
 type MethodOption =

@@ -13,7 +13,8 @@ import { ArgumentError, SolveError } from '../arguments/errors.ts';
 import { createLedger } from '../memory/ledger.ts';
 import { pi } from '../stepping/controllers.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
-import type { AdaptiveStepping, Gradient, Method, Problem, Solution } from '../types/problem.ts';
+import type { Gradient, Method, Problem, Solution } from '../types/problem.ts';
+import type { AdaptiveStepping } from '../types/stepping.ts';
 import { forward, scheduled } from './schedule.ts';
 
 const strategies = [

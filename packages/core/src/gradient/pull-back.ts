@@ -1,5 +1,6 @@
 import type { Sweep } from './work.ts';
-import { stageEvaluator } from '../stepping/evaluator.ts';
+import { pullBackToState, stageEvaluator } from '../stepping/evaluator.ts';
+import { dropStage, holdStage } from '../memory/state.ts';
 import { bookTransient, countEvaluations } from '../memory/ledger.ts';
 import { instant } from '../solver/span.ts';
 import type { Memory } from '../memory/memory.ts';
@@ -7,7 +8,7 @@ import type { Steps } from './trajectory.ts';
 import type { VectorJacobianProduct } from '../types/field.ts';
 import type { SegmentCotangents, SegmentLinearization } from '../types/kernel.ts';
 import type { Problem } from '../types/problem.ts';
-import type { Stage } from '../types/solver.ts';
+import type { AdjointTrials, Stage } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
 
 /** Pulls `cotangent` of the slope back at a stage, with the activations that it has or with ones made for this alone. */
@@ -29,11 +30,53 @@ export function pullBackStage<A>(
     if (result.value) memory.adoptState(result.value);
     return adopted(memory, result);
   }
-  const { linearization } = stage.linearization
+  const { linearization, slope } = stage.linearization
     ? stage
     : stageEvaluator(problem, memory, 'activations').at(instant(stage.t), 0, stage.y, inner);
-  const { value, bytes } = linearization!;
+  // The slope that a method found for itself is its own.
+  const { bytes } = linearization!;
+  const value = slope ?? linearization!.value;
   return { ...adopted(memory, linearization!.pullback(cotangent, timeGradients)), value, bytes };
+}
+
+/** The stages of a step, where f may be pulled back more than once. */
+export interface OpenStages<A> extends AdjointTrials<A> {
+  /** The stage, with the activations that it has by now. */
+  at(index: number): Stage<A>;
+  close(index: number): void;
+}
+
+export function openStages<A>(
+  problem: Pick<Problem<A>, 'field'>,
+  memory: Memory<A>,
+  stages: readonly Stage<A>[],
+): OpenStages<A> {
+  const opened = new Map<number, Stage<A>>();
+  const open = (index: number): Stage<A> => {
+    const { t, y, linearization } = stages[index]!;
+    if (linearization) return stages[index]!;
+    return memory.scope(() => {
+      const evaluator = stageEvaluator(problem, memory, 'activations');
+      const stage = holdStage(memory, evaluator.at(instant(t), 0, y));
+      opened.set(index, stage);
+      return stage;
+    });
+  };
+  const at = (index: number): Stage<A> => opened.get(index) ?? stages[index]!;
+  return {
+    at,
+    // The activations of the stage stay until it is closed.
+    transpose: (index, cotangent) =>
+      pullBackToState(memory, (opened.get(index) ?? open(index)).linearization!, cotangent),
+    transient(bytes) {
+      bookTransient(memory.ledger, 0, bytes);
+    },
+    close(index) {
+      const stage = opened.get(index);
+      if (stage) dropStage(memory, stage);
+      opened.delete(index);
+    },
+  };
 }
 
 /** Pulls cotangents at the ends of steps back through their activations, which the engine kept. */

@@ -3,7 +3,7 @@ import { SolveError } from '../arguments/errors.ts';
 import { reachedAt } from '../stepping/progress.ts';
 import type { Reached, Steps } from '../types/progress.ts';
 import { stageEvaluator } from '../stepping/evaluator.ts';
-import { pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
+import { openStages, pullBackSegment, pullBackStage, pullBackSteps } from './pull-back.ts';
 import { isJump } from '../stepping/pace.ts';
 import { outputsAt } from './repeated-times.ts';
 import { readBack, type ReadBack } from './read-back.ts';
@@ -59,9 +59,7 @@ export function* sweep<A>(
   };
   const plus = (x: State<A>, y: State<A>): State<A> =>
     combineStates(engine, x, [{ coefficient: 1, value: y }]);
-
   const zeros = (like: State<A>): State<A> => like.map((x) => engine.zeros(x));
-
   const joinLambda = (summand: State<A> | undefined): void => {
     if (summand) carry(lambda ? plus(lambda, summand) : summand);
   };
@@ -145,12 +143,15 @@ export function* sweep<A>(
     const { span } = trajectory.entry(n);
     const pulled: StageCotangents<A>[] = [];
     const slopes = new Array<State<A> | undefined>(stages.length + 1);
+    const open = openStages(problem, memory, stages);
     const step = solver.adjointStep({
       engine,
       span,
       cotangent,
+      trials: open,
       pullback(index, slopeCotangent, inner) {
-        const result = pullbackAt(stages[index]!, slopeCotangent, inner);
+        const result = pullbackAt(open.at(index), slopeCotangent, inner);
+        open.close(index);
         pulled.push(result);
         slopes[index] = result.slope;
         return result;

@@ -116,6 +116,12 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
       scaledMax: (error, y0, y1, tolerance) => engine.scaledMax(error, y0, y1, tolerance),
       isFinite: (x) => engine.isFinite(x),
       bytes: (x) => engine.bytes(x),
+      ...(engine.entries && {
+        entries: {
+          ...engine.entries,
+          write: (values: Float64Array, like: A) => adopt(engine.entries!.write(values, like)),
+        },
+      }),
       ...(engine.mixRows && { mixRows: (count, terms) => adopt(engine.mixRows!(count, terms)) }),
       release(x) {
         const holding = holdings.get(x);

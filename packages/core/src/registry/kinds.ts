@@ -5,7 +5,7 @@ import { isTableau } from '../solver/runge-kutta.ts';
 import type { ButcherTableau } from '../types/tableau.ts';
 import type { EngineProvider, GradientStrategy } from '../types/plugin.ts';
 import type { Solver } from '../types/solver.ts';
-import type { StepSizeController } from '../types/problem.ts';
+import type { StepSizeController } from '../types/stepping.ts';
 
 /** What can be looked up by name. */
 export interface Registered {

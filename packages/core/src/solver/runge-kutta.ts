@@ -2,7 +2,7 @@ import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { interpolantOf } from './interpolant.ts';
 import { sizeOf, stageTime } from './span.ts';
-import { checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
+import { checkExplicit, checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
 import type { Engine, State } from '../types/engine.ts';
 import type { Solver, Stage } from '../types/solver.ts';
@@ -20,6 +20,7 @@ import type { Span } from '../types/span.ts';
  */
 export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
   checkForm(tableau);
+  checkExplicit(tableau);
   const { a, b, c } = tableau;
   const main = solutionStages(tableau);
   const rest = b.map((_, i) => i).filter((i) => !main.includes(i));

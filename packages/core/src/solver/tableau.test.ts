@@ -1,3 +1,4 @@
+import { rungeKutta } from './runge-kutta.ts';
 import { describe, expect, test } from 'vitest';
 import { TableauError } from '../arguments/errors.ts';
 import { isFirstSameAsLast, solutionStages } from './tableau.ts';
@@ -100,7 +101,7 @@ describe('verifyTableau', () => {
     );
   });
 
-  test('refuses an implicit method, and a full matrix', () => {
+  test('refuses an implicit method that does not say so, and a full matrix', () => {
     const implicitMidpoint = {
       name: 'im',
       order: 2,
@@ -110,10 +111,17 @@ describe('verifyTableau', () => {
       c: [1 / 2],
     };
     expect(refusal(implicitMidpoint)).toBe(
-      'Tableau "im": a[0][0] = 0.5 makes the method implicit: only explicit ones are served, with a[i][j] = 0 for j ≥ i',
+      'Tableau "im": a[0][0] = 0.5 makes the method implicit: say `implicit: true`, or give a[i][j] = 0 for j ≥ i',
     );
     expect(refusal({ ...rk4, a: rk4.a.map((row) => [...row, 0, 0, 0, 0].slice(0, 4)) })).toBe(
       'Tableau "rk4": row 0 of a has 4 entries, not 0: give a[i][0] to a[i][i − 1], without the zeros on and above the diagonal',
+    );
+    expect(verifyTableau({ ...implicitMidpoint, implicit: true })).toMatchObject({ implicit: true });
+    expect(refusal({ ...rk4, implicit: true })).toBe(
+      'Tableau "rk4": row 0 of a has 0 entries, not 4: give all of a row where the method is implicit, zeros too',
+    );
+    expect(() => rungeKutta({ ...implicitMidpoint, implicit: true })).toThrow(
+      /take one that solves equations/,
     );
   });
 

@@ -8,6 +8,15 @@ export function checkForm(tableau: ButcherTableau): void {
   checkShapes(tableau);
 }
 
+/** Throws a TableauError unless the tableau is that of an explicit method. */
+export function checkExplicit({ name, implicit = false }: ButcherTableau): void {
+  if (implicit)
+    failTableau(
+      name,
+      'it is implicit, which this solver is not: take one that solves equations for the stages',
+    );
+}
+
 /**
  * Whether the last slope of a step is the first of the next one ("first same as last"): the last row of `a`
  * equals `b`, and the last abscissa is 1.
@@ -22,11 +31,12 @@ export function isFirstSameAsLast(tableau: ButcherTableau): boolean {
 
 /**
  * The stages on which y₁ depends, through `b` or through `a` and a later such stage, ascending: the evaluations
- * of f that a step of constant size needs. Six of the seven of dopri5.
+ * of f that a step of constant size needs. Six of the seven of dopri5; of an implicit method all.
  */
 export function solutionStages(tableau: ButcherTableau): readonly number[] {
   checkForm(tableau);
-  const { a, b } = tableau;
+  const { a, b, implicit = false } = tableau;
+  if (implicit) return [...b.keys()];
   const needed = b.map((weight) => weight !== 0);
   for (let i = needed.length - 1; i > 0; i -= 1) {
     if (needed[i] !== true) continue;
@@ -48,7 +58,7 @@ function checkName(tableau: ButcherTableau): void {
   if (!text(reference)) failTableau(name, 'no reference: say where its coefficients were published');
 }
 
-function checkShapes({ name, a, b, c, bError }: ButcherTableau): void {
+function checkShapes({ name, a, b, c, bError, implicit = false }: ButcherTableau): void {
   checkList(name, 'b', b);
   const stages = b.length;
   if (stages === 0) failTableau(name, 'b is empty: give one weight for each stage');
@@ -60,12 +70,17 @@ function checkShapes({ name, a, b, c, bError }: ButcherTableau): void {
   }
   for (const [i, row] of a.entries()) {
     checkList(name, `a[${i}]`, row);
+    if (implicit) {
+      if (row.length === stages) continue;
+      const shape = `row ${i} of a has ${row.length} entries, not ${stages}`;
+      failTableau(name, `${shape}: give all of a row where the method is implicit, zeros too`);
+    }
     const beyond = row.findIndex((coefficient, j) => j >= i && coefficient !== 0);
     if (beyond >= 0) {
       const entry = `a[${i}][${beyond}] = ${row[beyond]!}`;
       failTableau(
         name,
-        `${entry} makes the method implicit: only explicit ones are served, with a[i][j] = 0 for j ≥ i`,
+        `${entry} makes the method implicit: say \`implicit: true\`, or give a[i][j] = 0 for j ≥ i`,
       );
     }
     if (row.length !== i) {

@@ -6,7 +6,8 @@ import { SolveError } from '../arguments/errors.ts';
 import { createLedger } from '../memory/ledger.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from '../gradient/schedule.ts';
-import type { Method, StepSizeController } from '../types/problem.ts';
+import type { Method } from '../types/problem.ts';
+import type { StepSizeController } from '../types/stepping.ts';
 
 const scalarFields = (...values: ((t: number, y: number) => number)[]): HandWrittenField => ({
   parameters: [],

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { integral, pi, pid } from './controllers.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from '../gradient/schedule.ts';
-import type { StepSizeController } from '../types/problem.ts';
+import type { StepSizeController } from '../types/stepping.ts';
 
 describe('the PID controller', () => {
   it('takes the powers of the three errors that Söderlind gives', () => {

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../arguments/errors.ts';
 import { checkOptions, finite, numberThat, text, type Rule } from '../arguments/options.ts';
-import type { StepSizeController } from '../types/problem.ts';
+import type { StepSizeController } from '../types/stepping.ts';
 
 /** Settings of a PID controller; the coefficients are divided by the order of the error estimate plus one. */
 export interface PidOptions {

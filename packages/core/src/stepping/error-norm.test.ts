@@ -6,7 +6,7 @@ import { errorNorm } from './error-norm.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { forward } from '../gradient/schedule.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
-import type { AdaptiveStepping, Norm } from '../types/problem.ts';
+import type { AdaptiveStepping, Norm } from '../types/stepping.ts';
 
 const engine = createFloat64Engine();
 const error = [Float64Array.of(3, -4), Float64Array.of(0.5)];

@@ -1,7 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import type { Engine, State } from '../types/engine.ts';
-import type { AdaptiveStepping, ByPart } from '../types/problem.ts';
+import type { AdaptiveStepping, ByPart } from '../types/stepping.ts';
 
 /** How large an error, or any other change, is beside the states at the two ends of a step: 1 where it is as large as tolerated. */
 export type ErrorNorm<A> = (error: State<A>, y0: State<A>, y1: State<A>) => number;

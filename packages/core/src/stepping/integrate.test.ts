@@ -15,7 +15,8 @@ import { createLedger } from '../memory/ledger.ts';
 import { type Statistics } from '../types/statistics.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { forward } from '../gradient/schedule.ts';
-import type { AdaptiveStepping, ByPart, Method, StepSizeController } from '../types/problem.ts';
+import type { Method } from '../types/problem.ts';
+import type { AdaptiveStepping, ByPart, StepSizeController } from '../types/stepping.ts';
 
 interface Walk {
   readonly ys: readonly Float64Array[];

@@ -18,6 +18,9 @@ import { observedStep } from './observed-step.ts';
 /** Attempted steps of one solve unless the user says otherwise. */
 export const DEFAULT_MAX_STEPS = 100_000;
 
+const NOT_SOLVED =
+  'The equations of an implicit step were not solved. Take smaller steps, or a solver that chooses them';
+
 /** Accepted steps of constant size from one look at whether the state is finite to the next. */
 const FINITE_CHECK = 64;
 
@@ -63,7 +66,7 @@ export function integrate<A>(
  * time that repeats the one before takes no step and gives the same state. Pauses after each accepted step; after the last of
  * those that the engine takes in one call. Whoever leaves it there releases what `memory` holds.
  *
- * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite` or `aborted`, saying where; but for `aborted` only where the watcher
+ * @throws {SolveError} `max-steps`, `step-underflow`, `non-finite`, `no-convergence` or `aborted`, saying where; but for `aborted` only where the watcher
  * is not told of failures.
  */
 export function* integration<A>(
@@ -136,7 +139,7 @@ export function* integration<A>(
         fail(
           'max-steps',
           `${maxSteps} steps did not reach t = ${ts.at(-1)!}. Raise \`maxSteps\`, loosen the tolerances, or look ` +
-            `for stiffness`,
+            `for stiffness, which an implicit solver takes`,
           h,
         );
       }
@@ -152,6 +155,7 @@ export function* integration<A>(
     const settle = (going: Pace<A>, proposal: Proposal, step: TakenStep<A>): void => {
       const { span, interval, lands } = proposal;
       const h = sizeOf(span);
+      if (step.failed && !going.adaptive) fail('no-convergence', NOT_SOLVED, h);
       const verdict = going.judge(proposal, y, step);
       const accept = verdict !== 'rejected';
       if (accept && watcher.failed) checkFinite(step.y, [span.t0, span.t1], h);

@@ -5,14 +5,8 @@ import { errorNorm as normOf } from './error-norm.ts';
 import { firstStep } from './first-step.ts';
 import { stepLimits } from './step-limits.ts';
 import { besideJumps } from '../solver/span.ts';
-import type {
-  AdaptiveStepping,
-  FixedStepping,
-  Method,
-  Problem,
-  StepDecision,
-  StepSizeController,
-} from '../types/problem.ts';
+import type { Method, Problem } from '../types/problem.ts';
+import type { AdaptiveStepping, FixedStepping, StepDecision, StepSizeController } from '../types/stepping.ts';
 import type { Span } from '../types/span.ts';
 import type { Stage, StageEvaluator, Step } from '../types/solver.ts';
 import type { State } from '../types/engine.ts';
@@ -209,11 +203,14 @@ export function adaptivePace<A>(
     },
     judge({ span, lands }, y, step) {
       const taken = Math.abs(span.t1 - span.t0);
-      errorNorm = norm(step.error!, y, step.y);
-      const { accept, factor } = decide(stepping.controller, [errorNorm, ...norms], order);
-      if (!Number.isFinite(errorNorm)) barrier.hit(span);
+      errorNorm = step.failed ? NaN : norm(step.error!, y, step.y);
+      const { accept, factor } = step.failed
+        ? NOT_FOUND
+        : decide(stepping.controller, [errorNorm, ...norms], order);
+      if (errorNorm === Infinity) barrier.hit(span);
       const isSmallest = limits.forces(h, taken);
-      const forced = !accept && isSmallest && step.y.every((part) => evaluator.engine.isFinite(part));
+      const forced =
+        !accept && isSmallest && !step.failed && step.y.every((part) => evaluator.engine.isFinite(part));
       if (!accept && !forced) {
         // No step of the smallest size is tried again.
         h = isSmallest ? taken * factor : limits.within(taken * factor);
@@ -233,6 +230,9 @@ export function adaptivePace<A>(
     },
   };
 }
+
+/** What becomes of a step whose stages were not found: they are where it is short enough. */
+const NOT_FOUND: StepDecision = { accept: false, factor: 1 / 4 };
 
 /** What a controller says, which may come from anywhere. */
 function decide(controller: StepSizeController, norms: readonly number[], order: number): StepDecision {

@@ -12,7 +12,7 @@ import { SolveError } from '../arguments/errors.ts';
 import { forward } from '../gradient/schedule.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { createLedger } from '../memory/ledger.ts';
-import type { AdaptiveStepping, StepSizeController } from '../types/problem.ts';
+import type { AdaptiveStepping, StepSizeController } from '../types/stepping.ts';
 
 /** Rejects everything, and asks for half the size. */
 const never: StepSizeController = { name: 'never', next: () => ({ accept: false, factor: 0.5 }) };

@@ -1,5 +1,5 @@
 import { SolveError, type SolveErrorDetails } from '../arguments/errors.ts';
-import type { AdaptiveStepping } from '../types/problem.ts';
+import type { AdaptiveStepping } from '../types/stepping.ts';
 
 /** Between which sizes adaptive steps are chosen, and what becomes of a solve that finds none. */
 export interface StepLimits {
@@ -11,7 +11,7 @@ export interface StepLimits {
   reach(h: number): number;
   /** Whether an attempt of size `taken`, where the size was `h`, counts whatever its error. */
   forces(h: number, taken: number): boolean;
-  /** @throws {SolveError} `step-underflow` or `non-finite` where `h` is too small, or too large, at t, with so much time left. */
+  /** @throws {SolveError} `step-underflow`, `non-finite` or `no-convergence` where `h` is too small, or too large, at t, with so much time left. */
   check(h: number, left: number, details: Omit<SolveErrorDetails, 'h'>): void;
 }
 
@@ -40,13 +40,20 @@ export function stepLimits({
       const resolved = 4 * Number.EPSILON * Math.max(t, left === Infinity ? 0 : Number.EPSILON * left);
       const smallest = Math.max(minStep, resolved);
       if (h >= smallest && t + h !== t) return;
-      const { errorNorm } = details;
+      const { errorNorm, ...where } = details;
       if (errorNorm === Infinity)
         throw new SolveError(
           'non-finite',
           `The state or the slope is not finite however small the step. Look at f for a division by zero, ` +
             `a logarithm or a root of something negative, or an overflow`,
           { ...details, h },
+        );
+      if (Number.isNaN(errorNorm))
+        throw new SolveError(
+          'no-convergence',
+          `The equations of an implicit step were not solved however small the step. Look at f for jumps and for entries that ` +
+            `are not finite; in float32 also for more stiffness than it resolves`,
+          { ...where, h },
         );
       throw new SolveError(
         'step-underflow',

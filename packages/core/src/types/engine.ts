@@ -59,11 +59,22 @@ export interface Engine<A> {
    * leaves its row out, even where that holds NaN. Where it is absent, rows of a batch have no times of their own.
    */
   mixRows?(count: number, terms: readonly RowTerm<A>[]): A;
+  /** The numbers of arrays. Where it is absent, no implicit solver serves. */
+  readonly entries?: Entries<A>;
   /**
    * Room for states like `y` that wait for the backward pass, where as many arrays would weigh a multiple of their data. Undefined
    * where they would not.
    */
   shelf?(y: State<A>): Shelf<A> | undefined;
+}
+
+/** Arrays as numbers in double precision, by rows. */
+export interface Entries<A> {
+  shape(x: A): readonly number[];
+  /** A copy. */
+  read(x: A): Float64Array;
+  /** An array of the shape of `like`. */
+  write(values: Float64Array, like: A): A;
 }
 
 /** Copies of states, by the number of the step that each belongs to, at little more than the bytes of their data. */

@@ -1,7 +1,7 @@
 import type { State } from './engine.ts';
 
 /** Why a solve may end before its last time and still be of use (`Method.onFailure`). */
-export type FailureCode = 'max-steps' | 'step-underflow' | 'non-finite';
+export type FailureCode = 'max-steps' | 'step-underflow' | 'non-finite' | 'no-convergence';
 
 /** How far a solve came that could not go on. */
 export interface Failure<A> {

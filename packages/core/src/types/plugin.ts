@@ -1,4 +1,5 @@
-import type { StepSizeController, Problem, Method, Solution } from './problem.ts';
+import type { Problem, Method, Solution } from './problem.ts';
+import type { StepSizeController } from './stepping.ts';
 import type { Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
 import type { ButcherTableau } from './tableau.ts';

@@ -4,6 +4,7 @@ import type { Failure, FailureCode } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
+import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
 import type { Ledger, Statistics } from './statistics.ts';
 
 /**
@@ -101,39 +102,6 @@ export interface ReadCotangents<A> {
   readonly events?: readonly (HappeningCotangents<A> | undefined)[];
 }
 
-/** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
-export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
-
-/** One number for all parts of the state, or one for each. */
-export type ByPart = number | readonly number[];
-
-/**
- * How the scaled errors of all entries make one number: their root mean square, the largest, or what a function makes of the root
- * mean square of each part, which is to be homogeneous (twice the errors give twice the norm).
- */
-export type Norm = 'rms' | 'max' | ((byPart: readonly number[]) => number);
-
-/** Steps chosen by a controller from the embedded error. */
-export interface AdaptiveStepping {
-  readonly rtol: ByPart;
-  /** Infinity for a part leaves that part out of the norm, which makes it a seminorm. */
-  readonly atol: ByPart;
-  /** Default `'rms'`. */
-  readonly norm?: Norm;
-  readonly controller: StepSizeController;
-  /** Size of the first attempt; by default Hairer's rule. */
-  readonly firstStep?: number;
-  /** Largest step size, unbounded by default. */
-  readonly maxStep?: number;
-  /**
-   * Smallest step size; by default what float64 time can resolve. Where the error asks for a smaller one the solve fails. A step that
-   * ends on an output time may be smaller.
-   */
-  readonly minStep?: number;
-  /** Whether a step of the smallest size is accepted instead, whatever its error; it is counted as `forced`. */
-  readonly force?: boolean;
-}
-
 /** How a problem is solved. */
 export interface Method {
   readonly solver: Solver;
@@ -141,7 +109,7 @@ export interface Method {
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
-   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow` or `non-finite`: by default it throws. With 'return' its
+   * What becomes of a solve that cannot go on for `max-steps`, `step-underflow`, `non-finite` or `no-convergence`: by default it throws. With 'return' its
    * solution has what was reached, and `failed`. Each state is then looked at for whether it is finite before it counts.
    */
   readonly onFailure?: 'throw' | 'return';
@@ -217,20 +185,4 @@ export interface Solution<A> {
   release(): void;
   /** Releases all but the arrays that it gave, which are the caller's from then on. */
   handOver?(): readonly A[];
-}
-
-/** Turns scaled errors into step sizes. Holds settings only; the loop holds the history. */
-export interface StepSizeController {
-  readonly name: string;
-  /**
-   * `norms[0]` is the scaled error of the attempt (accepted when ≤ 1), `norms[1…2]` those of the accepted
-   * steps before it, newest first; `order` is the order of the error estimate plus one.
-   */
-  next(norms: readonly number[], order: number): StepDecision;
-}
-
-/** Whether an attempt is accepted, and by what its size is multiplied for the next. */
-export interface StepDecision {
-  readonly accept: boolean;
-  readonly factor: number;
 }

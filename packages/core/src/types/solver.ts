@@ -1,6 +1,7 @@
 import type { State, Engine, Term } from './engine.ts';
 import type { Interpolant } from './interpolant.ts';
 import type { Linearization } from './linearization.ts';
+import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
 import type { Span } from './span.ts';
 import type { ButcherTableau } from './tableau.ts';
 
@@ -21,11 +22,30 @@ export interface StageEvaluator<A> {
    * points for f are made (`VectorField.read`).
    */
   at(span: Span, node: number, y: State<A>, inner?: boolean): Stage<A>;
+  /** For methods that solve equations for their stages; absent where steps are only written down (`Solver.traceable`). */
+  readonly trials?: Trials<A>;
 }
+
+/** What solving for stages takes besides them. */
+export interface Trials<A> {
+  /** The slope at a point that is only tried on the way to a stage. */
+  evaluate(span: Span, node: number, y: State<A>): State<A>;
+  /** The stage at y, of which another way than f has given the slope; with activations where they are kept. */
+  found(span: Span, node: number, y: State<A>, slope: State<A>): Stage<A>;
+  /** Has `use` pull cotangents of the slope at a point back to y, with activations that nobody keeps. */
+  differentiate<T>(span: Span, node: number, y: State<A>, use: (pull: Pull<A>) => T): T;
+  /** Books bytes that a solver held for a moment besides the engine's arrays. */
+  transient(bytes: number): void;
+}
+
+/** Pulls a cotangent of a slope back to y alone. */
+export type Pull<A> = (cotangent: State<A>) => State<A>;
 
 /** What one attempted step gives. */
 export interface Step<A> {
   readonly y: State<A>;
+  /** Whether the equations of the stages have no solution that was found; the step does not count then, nor what else is here. */
+  readonly failed?: boolean;
   /** The stages on which y depends, in order. */
   readonly stages: readonly Stage<A>[];
   /** Estimate of the local error, unscaled, where it was asked for. */
@@ -70,8 +90,12 @@ export interface Solver {
    * every span: an engine may write them down once and compile them.
    */
   readonly traceable?: boolean;
+  /** Whether steps solve equations, for as many evaluations as that takes: what they cost and hold is not known before. */
+  readonly iterates?: boolean;
   /** How the solution goes on within a step; absent from methods that are not to be read there. */
   readonly interpolant?: Interpolant;
+  /** The same for one solve: it may ask how large the solve takes a change to be, and remember what is no array. */
+  forSolve?(stepping: FixedStepping | AdaptiveStepping): Solver;
   /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */
   step<A>(evaluator: StageEvaluator<A>, span: Span, y: State<A>, request: StepRequest<A>): Step<A>;
   /**
@@ -100,10 +124,20 @@ export interface AdjointRequest<A> {
   /** ∂ℒ/∂y₁. */
   readonly cotangent: State<A>;
   readonly pullback: StagePullback<A>;
+  /** For methods that solve equations for their stages. */
+  readonly trials?: AdjointTrials<A>;
   /** Whether ∂ℒ/∂t₀ and ∂ℒ/∂t₁ are wanted; they are 0 otherwise. */
   readonly withTime: boolean;
   /** What of the slopes is read besides y₁. */
   readonly read?: ReadSlopes<A> | undefined;
+}
+
+/** What solving for the cotangents of stages takes besides their pullbacks. */
+export interface AdjointTrials<A> {
+  /** The cotangent of y that `pullback` would give, and nothing else: as often as it is asked for, before that. */
+  transpose(index: number, cotangent: State<A>): State<A>;
+  /** Books bytes that a solver held for a moment besides the engine's arrays. */
+  transient(bytes: number): void;
 }
 
 /** Cotangents of a step's slopes that do not come by way of y₁. */

@@ -1,5 +1,5 @@
 /**
- * The coefficients of an explicit Runge–Kutta method with s stages: with kᵢ = f(t + cᵢh, y + h Σ aᵢⱼ kⱼ), a step
+ * The coefficients of a Runge–Kutta method with s stages: with kᵢ = f(t + cᵢh, y + h Σ aᵢⱼ kⱼ), a step
  * gives y₁ = y + h Σ bᵢ kᵢ. Plain data; indices count from 0.
  */
 export interface ButcherTableau {
@@ -9,8 +9,10 @@ export interface ButcherTableau {
   readonly order: number;
   /** Where the coefficients were published: authors, year, section or table. */
   readonly reference: string;
-  /** s rows; row i holds aᵢ₀ … aᵢ,ᵢ₋₁, so that row 0 is empty. */
+  /** s rows; row i holds aᵢ₀ … aᵢ,ᵢ₋₁, so that row 0 is empty, or all s where the method is `implicit`. */
   readonly a: readonly (readonly number[])[];
+  /** Whether slopes depend on themselves or on later ones, so that equations are to be solved for them. */
+  readonly implicit?: boolean;
   /** s weights. */
   readonly b: readonly number[];
   /** s abscissae, the row sums of `a`. */

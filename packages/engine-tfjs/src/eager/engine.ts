@@ -117,6 +117,12 @@ export const tensorEngine: Engine<Tensor> = {
   release(x) {
     x.dispose();
   },
+
+  entries: {
+    shape: ({ shape }) => shape,
+    read: (x) => Float64Array.from(read(x)),
+    write: (values, { shape }) => keep(tensor(Float32Array.from(values), shape, 'float32')),
+  },
 };
 
 /** The entries of `error` in units of what is tolerated. */

@@ -55,7 +55,9 @@ export function odeintEvent<const S extends OdeState, A = undefined>(
   return call.args.releasedOnError(() => {
     checkStatesAlone(call.saved, [], call.method.onFailure);
     const whole = onTape(call);
-    const results = isTapeOn() ? differentiable(whole, readout(whole)) : plain(whole);
+    const results = isTapeOn()
+      ? differentiable(whole, readout(whole), 'second derivatives up to an event are not implemented.')
+      : plain(whole);
     const count = call.y0.length;
     return {
       t: results[0] as Scalar,

@@ -13,6 +13,10 @@ const trajectories: Readout = {
   cotangents: (parts) => [parts],
 };
 
+const WITHOUT =
+  'second derivatives through a solve take the option `tangents`, that of @odegrad/tangents, which package odegrad has by itself; ' +
+  'hessianVector there needs no tape. (A tf.grad inside f is fine.)';
+
 /**
  * Solves dy/dt = f(t, y, args), y(ts[0]) = y0, and returns the states at all `ts`: of the structure of `y0`, each
  * part `[ts.length, ...shape]`, `y0` first; with `saveAt: 'end'` `[...shape]`, the last alone. With times by row, `[B][T]`, each row of
@@ -36,7 +40,16 @@ export function odeint<const S extends OdeState, A = undefined>(
   const call = checkCall<S, A>(f, y0, ts, options);
   return call.args.releasedOnError(() => {
     checkStatesAlone(call.saved, call.events, call.method.onFailure);
-    return call.structure.unflatten(isTapeOn() ? differentiable(onTape(call), trajectories) : plain(call));
+    if (!isTapeOn()) return call.structure.unflatten(plain(call));
+    const { tangents } = options;
+    const again = { ...options, args: call.args.value };
+    return call.structure.unflatten(
+      differentiable(
+        onTape(call),
+        trajectories,
+        tangents ? (along) => tangents(f, y0, ts, again, along) : WITHOUT,
+      ),
+    );
   });
 }
 

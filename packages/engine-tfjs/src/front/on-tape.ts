@@ -1,27 +1,13 @@
-import {
-  concat,
-  customGrad,
-  clone,
-  reshape,
-  slice,
-  tidy,
-  Variable,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
-import { ArgumentError, EngineError } from '@odegrad/core';
+import { tidy, Variable, type Tensor } from '@tensorflow/tfjs-core';
+import { ArgumentError } from '@odegrad/core';
+import { lasting, type Again, type Along } from './again.ts';
 import type { Call } from './arguments.ts';
 import { hasDerivative } from '../tape/discrete.ts';
 import { tapeOrigins } from '../tape/origins.ts';
 import { allReads, eventReadsOf, readsOf, variablesOf, withArgs } from './reads.ts';
 import { run, type Run, type RunGradient } from './run.ts';
-import { sizeOf, type Shape } from '../tape/shape.ts';
-import {
-  abandonGradient,
-  isDifferentiatedAgain,
-  isolated,
-  recordOperation,
-  whenTapeEnds,
-} from '../tape/tape.ts';
+import { packedOf, unpack } from './packed.ts';
+import { abandonGradient, isolated, recordOperation, whenTapeEnds } from '../tape/tape.ts';
 import { tensorParts } from './tensor-parts.ts';
 
 /** @throws {ArgumentError} for states in doubles. */
@@ -42,7 +28,7 @@ export interface Readout {
 }
 
 /** The solve as one operation on the tape that is on. */
-export function differentiable<S>(call: Call<S, Tensor>, readout: Readout): Tensor[] {
+export function differentiable<S>(call: Call<S, Tensor>, readout: Readout, secondly: Again): Tensor[] {
   const strategy = call.gradient();
   const reads = readsOf(call);
   const eventReads = eventReadsOf(call);
@@ -61,23 +47,34 @@ export function differentiable<S>(call: Call<S, Tensor>, readout: Readout): Tens
 
   const solved = forwardPass([]);
   try {
-    const { packed, shapes } = packedOf(readout, solved);
+    const { packed, shapes } = packedOf(() => readout.results(solved));
+    const byResult = (x: Tensor): Tensor[] => unpack(x, shapes);
     recordOperation('odeint', inputs, packed, (cotangent, isWanted) => {
       const wanted = perhaps.filter(isWanted);
       const again = wanted.length > 0 ? solved.within(() => forwardPass(wanted)) : undefined;
       try {
-        const {
-          y0: first,
-          parameters: rest,
-          ts,
-          jumpAt,
-        } = gradientOf(again ?? solved, cotangent, (x) => readout.cotangents(unpack(x, shapes)), inputs);
-        const found = new Map([...parameters, ...wanted].map((x, i) => [x, rest[i]]));
+        const found = gradientOf(again ?? solved, () => readout.cotangents(byResult(cotangent)));
+        const moving = [...parameters, ...wanted];
+        const of = { cotangent, byResult, inputs, within: solved.within };
+        const along = (w: readonly Tensor[]): Along => ({
+          y0: w.slice(0, y0.length),
+          parameters: moving,
+          directions: w.slice(y0.length),
+        });
+        const states = lasting(
+          [...found.y0, ...found.parameters],
+          of,
+          typeof secondly === 'string' ? secondly : (w) => secondly(along(w)),
+        );
+        const byInput = new Map(moving.map((x, i) => [x, states[y0.length + i]]));
         return [
-          ...first,
-          ...[...parameters, ...perhaps].map((x) => found.get(x)),
-          ...(ts ? [ts] : []),
-          ...(jumpAt ? [jumpAt] : []),
+          ...states.slice(0, y0.length),
+          ...[...parameters, ...perhaps].map((x) => byInput.get(x)),
+          ...lasting(
+            [found.ts, found.jumpAt].filter((x) => x !== undefined),
+            of,
+            'where the first derivative is to times, a second is not implemented.',
+          ),
         ];
       } finally {
         again?.release();
@@ -123,67 +120,15 @@ function dependenciesOf<S>(call: Call<S, Tensor>, reads: readonly Tensor[]): Dep
   };
 }
 
-/** Pulls the cotangent of the packed results back. */
+/** Pulls cotangents of the results back. */
 function gradientOf(
   solved: Run<Tensor>,
-  cotangent: Tensor,
-  unpacked: (cotangent: Tensor) => ReturnType<Readout['cotangents']>,
-  inputs: readonly Tensor[],
+  cotangents: () => ReturnType<Readout['cotangents']>,
 ): RunGradient<Tensor> {
-  const again = isDifferentiatedAgain();
-  // Of a gradient that is differentiated again it is recorded that it cannot be.
-  const given = (x: Tensor): Tensor => (again ? onceDifferentiable(x, [cotangent, ...inputs]) : x);
   try {
-    const { y0, parameters, ts, jumpAt } = isolated(() =>
-      tidy<never>(() => solved.pullback(...unpacked(cotangent)) as never),
-    ) as RunGradient<Tensor>;
-    return {
-      y0: y0.map(given),
-      parameters: parameters.map(given),
-      ts: ts && given(ts),
-      jumpAt: jumpAt && given(jumpAt),
-    };
+    return isolated(() => tidy<never>(() => solved.pullback(...cotangents()) as never));
   } catch (error) {
-    if (!again) abandonGradient();
+    abandonGradient();
     throw error;
   }
-}
-
-/** A gradient that depends on `sources` in a way that is not recorded, and says so when it matters. */
-function onceDifferentiable(gradient: Tensor, sources: readonly Tensor[]): Tensor {
-  return customGrad(() => ({
-    value: clone(gradient),
-    gradFunc: () => {
-      abandonGradient();
-      throw new EngineError(
-        'The gradient of odeint cannot be differentiated again: second derivatives through a solve are not ' +
-          'implemented. (A tf.grad inside f is fine.)',
-      );
-    },
-  }))(...sources);
-}
-
-// A custom gradient has one output, so several results travel as one vector. A single one is itself.
-function packedOf(
-  readout: Readout,
-  solved: Run<Tensor>,
-): { readonly packed: Tensor; readonly shapes: readonly Shape[] } {
-  let shapes: readonly Shape[] = [];
-  const packed = tidy(() => {
-    const results = readout.results(solved);
-    shapes = results.map(({ shape }) => shape);
-    return results.length === 1 ? results[0]! : concat(results.map((x) => reshape(x, [-1])));
-  });
-  return { packed, shapes };
-}
-
-function unpack(packed: Tensor, shapes: readonly Shape[]): Tensor[] {
-  if (shapes.length === 1) return [packed];
-  let offset = 0;
-  return shapes.map((shape) => {
-    const length = sizeOf(shape);
-    const part = reshape(slice(packed, [offset], [length]), [...shape]);
-    offset += length;
-    return part;
-  });
 }

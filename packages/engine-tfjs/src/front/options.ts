@@ -12,12 +12,13 @@ import type {
 } from '@odegrad/core';
 import type { Tolerances } from './tolerances.ts';
 
+import type { TangentSolver } from './again.ts';
 import type { OdeEvents } from './events.ts';
 
 // Editors complete the names that are known; any other string that a plugin registered is as good.
 type Open<Names extends string> = Names | (string & {});
 
-/** A solver by name: those of @odegrad/tableaux, or any that a plugin registered. */
+/** A solver by name: those of @odegrad/tableaux and @odegrad/implicit, or any that a plugin registered. */
 export type SolverName = Open<
   | 'euler'
   | 'midpoint'
@@ -35,6 +36,13 @@ export type SolverName = Open<
   | 'dopri5'
   | 'tsit5'
   | 'dopri8'
+  | 'implicit_midpoint'
+  | 'trbdf2'
+  | 'kvaerno3'
+  | 'gauss4'
+  | 'kvaerno5'
+  | 'radau5'
+  | 'gauss6'
 >;
 
 /** A gradient strategy by name: those of the @odegrad/grad-… packages, or any that a plugin registered. */
@@ -145,6 +153,11 @@ export interface OdeOptions<A = undefined> {
   readonly engine?: EngineName | EngineProvider | undefined;
   /** Default `'float32'`, the only one that engine 'tfjs' has; `'float64'` for states in doubles. */
   readonly dtype?: 'float32' | 'float64' | undefined;
+  /**
+   * With `tangents` of `@odegrad/tangents` a gradient of `odeint` may be differentiated again, to any order but in times, by exact
+   * gradients: `tf.grad` of `tf.grad`, gradient penalties.
+   */
+  readonly tangents?: TangentSolver | undefined;
   /** Where names are looked up. By default the registry that `@odegrad/core` exports. */
   readonly registry?: Registry | undefined;
   /** Where bytes and evaluations are counted; several solves may share one. */
@@ -161,7 +174,7 @@ export interface SolveOptions<S, A = undefined> extends OdeOptions<A> {
   /** Jumps before a solve fails with `max-events`, as of a ball that comes to rest. Default 1,000. */
   readonly maxEvents?: number | undefined;
   /**
-   * What becomes of a solve that fails with `max-steps`, `step-underflow` or `non-finite`: by default the SolveError is thrown. With
+   * What becomes of a solve that fails with `max-steps`, `step-underflow`, `non-finite` or `no-convergence`: by default the SolveError is thrown. With
    * 'return' the solution has what was reached, as its `status`, `error` and `stopped` say, and its gradient. Each state is then looked
    * at, which on a GPU costs a round trip a step.
    */

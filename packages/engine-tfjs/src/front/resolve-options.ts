@@ -1,6 +1,7 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import {
   ArgumentError,
+  callable,
   checkOptions,
   flag,
   hasMembers,
@@ -76,6 +77,7 @@ export const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
   stepTo: valueThat('an array of finite numbers', isTimes),
   jumpAt: valueThat('an array of finite numbers or a one-dimensional float32 tensor', isTimes),
   dtype: valueThat("'float32' or 'float64'", (value) => value === 'float32' || value === 'float64'),
+  tangents: callable,
   registry: valueThat('a registry', (value) =>
     hasMembers(value, { use: 'function', get: 'function', has: 'function' }),
   ),

@@ -24,6 +24,24 @@ export function isolated<T>(fn: () => T): T {
   }
 }
 
+/**
+ * Runs `fn`, which takes a gradient, as if nothing had been recorded before: its gradient does not go on through what tensors from
+ * before were made of. TensorFlow.js, whose tape is one, would take two that depend on each other for one. Where a gradient is being
+ * taken already, what `fn` records is recorded for that one too.
+ */
+export function afresh<T>(fn: () => T): T {
+  const { state } = internals();
+  const outer = state.activeTape;
+  if (state.gradientDepth === 0 || !outer) return isolated(fn);
+  state.activeTape = [];
+  try {
+    return fn();
+  } finally {
+    outer.push(...state.activeTape);
+    state.activeTape = outer;
+  }
+}
+
 /** Whether operations are being recorded for a gradient now. */
 export function isTapeOn(): boolean {
   const { state } = internals();

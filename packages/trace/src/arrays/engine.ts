@@ -76,6 +76,15 @@ export function arrayEngine(
     },
     bytes: (x) => x.kind.bytes,
     release,
+    entries: {
+      shape: (x) => x.kind.dims,
+      read: (x) => Float64Array.from(data(x)),
+      write(values, like) {
+        const out = take(like.kind);
+        data(out).set(values);
+        return out;
+      },
+    },
     shelf: (y) => shelfFor(float, y),
   };
 }
