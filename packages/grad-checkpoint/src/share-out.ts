@@ -83,7 +83,10 @@ function bytesBesides<A>({ problem, memory }: Parts<A>): (states: number) => num
   const activations = functions.map((at) =>
     memory.scope(() => memory.adoptLinearization(at.linearize(ts[0]!, y0)).bytes),
   );
-  const looks = [...new Set(events.map(({ looks: count = 4 }) => count))].reduce((sum, count) => sum + count, 0);
+  const looks = [...new Set(events.map(({ looks: count = 4 }) => count))].reduce(
+    (sum, count) => sum + count,
+    0,
+  );
   const rest = 4 * bytesOf(field.engine, field.parameters) + Math.max(...activations);
   return (states) => (looks + 10 + states) * bytesOf(field.engine, y0) + rest;
 }

@@ -25,7 +25,7 @@ export function createObserver<A>(
   events: readonly Event<A>[],
   entries: Entry<A>[],
   counts: number[],
-  room = Infinity,
+  room: number = Infinity,
 ): Observer<A> {
   const isActive = (index: number): boolean => counts[index]! < (events[index]!.atMost ?? Infinity);
   const detector = createDetector(memory, events, isActive);

@@ -17,7 +17,7 @@ export interface Solved<A> {
 }
 
 /** What a part may hold: the budget of the ledger while it is solved, and how many entries it may record. */
-export interface Limits {
+interface Limits {
   readonly maxBytes: number;
   readonly room: number;
 }

@@ -22,7 +22,13 @@ export function* pullBackParts<A>(
   try {
     let after: AtEvent<A> = { y: undefined, t: 0 };
     for (const stretch of [...stretches].reverse()) {
-      const before = yield* pullBackPart(parts, course, stretch, { cotangents, within, after, parameters, times });
+      const before = yield* pullBackPart(parts, course, stretch, {
+        cotangents,
+        within,
+        after,
+        parameters,
+        times,
+      });
       if (after.y) memory.drop(after.y);
       after = before;
     }

@@ -27,10 +27,7 @@ export interface Budgets {
  * Serves `Problem.events`: a solve for each part between two jumps, and the same backward. What is known while stepping alone (where
  * something happened) is put down once; the parts are ordinary solves.
  */
-export function withEvents(
-  solveBySteps: SolveBySteps,
-  budgets: Budgets | false,
-): SolveBySteps {
+export function withEvents(solveBySteps: SolveBySteps, budgets: Budgets | false): SolveBySteps {
   // From JavaScript anything may come; the solve checks it.
   return (problem, method) =>
     (problem as typeof problem | null)?.events?.length

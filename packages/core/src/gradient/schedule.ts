@@ -61,77 +61,79 @@ export function scheduled(options: Schedule): GradientStrategy {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    ...servingEvents(keepsBudget && { shareOut, budgetOf: (method) => leastOf(method.maxBytes) }, (problem, method) =>
-      solutionBySteps(problem, method, function* (memory, recorder) {
-        if (keepsBudget) checkBudgeted(problem, method, name);
-        const { stepping } = method;
-        const solver = differentiable(method.solver, name);
-        const { field, y0, ts, timeGradients = false } = problem;
-        let trial: Trial<(typeof y0)[number]> | undefined;
-        const kernel = kernelOf(problem, solver);
-        const retention = schedule({
-          steps: isFixed(stepping) && !problem.ending ? stepsOver(problem, stepping) : undefined,
-          stages: solver.stages,
-          t0: ts[0]!,
-          stateBytes: stateBytes(field.engine, y0),
-          maxBytes: leastOf(method.maxBytes),
-          heldBytes: memory.ledger.bytes,
-          measure: () => (trial ??= measure(problem, method, memory)),
-        });
-        const plan = planOf(name, retention, kernel);
-        // What a budget pays for is counted to the byte, and so are arrays as they are.
-        const shelf = trial ? undefined : field.engine.shelf?.(y0);
-        const trajectory = createTrajectory(
-          memory,
-          timeGradients,
-          shelf && shelvedStates(memory, shelf, y0),
-          seenSpan(problem),
-        );
-        const outputs: (typeof y0)[] = [];
-        let end: typeof y0 | undefined;
-        let asked = -1;
-        let level: Level = 'nothing';
-        const levelOf = (n: number): Level => {
-          // A rejected step is attempted again; the schedule is asked once.
-          if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
-          return level;
-        };
-        yield* integration(problem, method, memory, {
-          // What was measured there is not what f is beyond a jump.
-          first: isJump(problem, 0) ? undefined : trial?.first,
-          ahead: plan.ahead,
-          wants: (n) => wantedFor(levelOf(n)),
-          accepted: (step) => {
-            // The way back always begins somewhere.
-            const wanted = levelOf(step.index);
-            trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
-            recorder.accepted(step);
-            if (step.end !== undefined) end = memory.hold(step.step.y);
-          },
-          output(i, y) {
-            outputs[i] = y;
-            end = y;
-            recorder.output(i, y);
-          },
-          failed: recorder.failed,
-        });
-        const stepper = createStepper(problem, solver, memory);
-        const { rows, failed } = recorder.recorded;
-        const work = {
-          problem,
-          method,
-          solver,
-          memory,
-          kernel,
-          stepper,
-          trajectory,
-          plan,
-          outputs,
-          end: failed?.y ?? end,
-          rows,
-        };
-        return (cotangents, read) => sweep(work, cotangents, read);
-      }),
+    ...servingEvents(
+      keepsBudget && { shareOut, budgetOf: (method) => leastOf(method.maxBytes) },
+      (problem, method) =>
+        solutionBySteps(problem, method, function* (memory, recorder) {
+          if (keepsBudget) checkBudgeted(problem, method, name);
+          const { stepping } = method;
+          const solver = differentiable(method.solver, name);
+          const { field, y0, ts, timeGradients = false } = problem;
+          let trial: Trial<(typeof y0)[number]> | undefined;
+          const kernel = kernelOf(problem, solver);
+          const retention = schedule({
+            steps: isFixed(stepping) && !problem.ending ? stepsOver(problem, stepping) : undefined,
+            stages: solver.stages,
+            t0: ts[0]!,
+            stateBytes: stateBytes(field.engine, y0),
+            maxBytes: leastOf(method.maxBytes),
+            heldBytes: memory.ledger.bytes,
+            measure: () => (trial ??= measure(problem, method, memory)),
+          });
+          const plan = planOf(name, retention, kernel);
+          // What a budget pays for is counted to the byte, and so are arrays as they are.
+          const shelf = trial ? undefined : field.engine.shelf?.(y0);
+          const trajectory = createTrajectory(
+            memory,
+            timeGradients,
+            shelf && shelvedStates(memory, shelf, y0),
+            seenSpan(problem),
+          );
+          const outputs: (typeof y0)[] = [];
+          let end: typeof y0 | undefined;
+          let asked = -1;
+          let level: Level = 'nothing';
+          const levelOf = (n: number): Level => {
+            // A rejected step is attempted again; the schedule is asked once.
+            if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
+            return level;
+          };
+          yield* integration(problem, method, memory, {
+            // What was measured there is not what f is beyond a jump.
+            first: isJump(problem, 0) ? undefined : trial?.first,
+            ahead: plan.ahead,
+            wants: (n) => wantedFor(levelOf(n)),
+            accepted: (step) => {
+              // The way back always begins somewhere.
+              const wanted = levelOf(step.index);
+              trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+              recorder.accepted(step);
+              if (step.end !== undefined) end = memory.hold(step.step.y);
+            },
+            output(i, y) {
+              outputs[i] = y;
+              end = y;
+              recorder.output(i, y);
+            },
+            failed: recorder.failed,
+          });
+          const stepper = createStepper(problem, solver, memory);
+          const { rows, failed } = recorder.recorded;
+          const work = {
+            problem,
+            method,
+            solver,
+            memory,
+            kernel,
+            stepper,
+            trajectory,
+            plan,
+            outputs,
+            end: failed?.y ?? end,
+            rows,
+          };
+          return (cotangents, read) => sweep(work, cotangents, read);
+        }),
     ),
   };
 }
