@@ -45,6 +45,8 @@ export interface Problem<A> {
   readonly resumedFrom?: number;
   /** Attempts before, where a solve resumes; they count for `maxSteps`. */
   readonly attempted?: number;
+  /** Where `ending` will end it, as it did before: it is made again for the way back, and counted there. Infinite where it did not. */
+  readonly endsAt?: number;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
 }
@@ -180,4 +182,6 @@ export interface Solution<A> {
     read?: ReadCotangents<A>,
   ): Steps<A, Gradient<A>>;
   release(): void;
+  /** Releases all but the arrays that it gave, which are the caller's from then on. */
+  handOver?(): readonly A[];
 }
