@@ -45,14 +45,11 @@ export async function timeCrossover(
 ): Promise<Crossover> {
   const { rows, inputs, hidden } = size;
   // Variables outlive a tidy, and what they were made of does not.
-  const variables = tf.tidy(
-    () =>
-      [
-        tf.variable(tf.randomNormal<tf.Rank.R2>([inputs, hidden], 0, 1 / Math.sqrt(inputs), 'float32', 1)),
-        tf.variable(tf.zeros([hidden])),
-        tf.variable(tf.randomNormal<tf.Rank.R2>([hidden, inputs], 0, 1 / Math.sqrt(hidden), 'float32', 2)),
-      ],
-  ) as unknown as readonly [tf.Variable<tf.Rank.R2>, tf.Variable, tf.Variable<tf.Rank.R2>];
+  const variables = tf.tidy(() => [
+    tf.variable(tf.randomNormal<tf.Rank.R2>([inputs, hidden], 0, 1 / Math.sqrt(inputs), 'float32', 1)),
+    tf.variable(tf.zeros([hidden])),
+    tf.variable(tf.randomNormal<tf.Rank.R2>([hidden, inputs], 0, 1 / Math.sqrt(hidden), 'float32', 2)),
+  ]) as unknown as readonly [tf.Variable<tf.Rank.R2>, tf.Variable, tf.Variable<tf.Rank.R2>];
   const [w1, b1, w2] = variables;
   const f = (_t: tf.Scalar, [y]: readonly tf.Tensor[]): tf.Tensor[] => [
     tf.matMul(tf.tanh(tf.add(tf.matMul(y as tf.Tensor2D, w1 as tf.Tensor2D), b1)), w2),
