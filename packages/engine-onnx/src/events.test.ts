@@ -1,4 +1,4 @@
-import { createRegistry } from '@odegrad/core';
+import { createRegistry, SolveError } from '@odegrad/core';
 import { odeint, odeintEvent, solve, type SolveOptions } from '@odegrad/engine-tfjs';
 import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
@@ -149,6 +149,46 @@ describe('events on every engine', () => {
       }
     }
   });
+});
+
+describe('a budget for a solve with events', () => {
+  it.each(['tfjs', 'replay', 'onnx', 'wasm', 'auto'])(
+    'is kept on every engine, and in doubles: %s',
+    (engine) => {
+      for (const dtype of engine === 'onnx' || engine === 'wasm'
+        ? (['float32', 'float64'] as const)
+        : (['float32'] as const)) {
+        const isDouble = dtype === 'float64';
+        const before = tf.memory().numTensors;
+        tf.tidy(() => {
+          const plain = bounces(start, { engine, dtype, gradient: 'symplectic' }, isDouble);
+          const expected = plain.gradient();
+          plain.solution.dispose();
+          let maxBytes = 1;
+          for (let tried = 0; tried < 3;) {
+            try {
+              const { solution, gradient } = bounces(start, { engine, dtype, maxBytes }, isDouble);
+              const found = gradient();
+              for (const key of keys)
+                expect(Math.abs(found[key]! - expected[key]!)).toBeLessThan(
+                  (isDouble ? 1e-12 : 1e-4) * Math.max(1, Math.abs(expected[key]!)),
+                );
+              expect(solution.stats.bytesPeak).toBeLessThanOrEqual(maxBytes);
+              solution.dispose();
+              expect(solution.stats.bytes).toBe(0);
+              tried += 1;
+              maxBytes *= 3;
+            } catch (error) {
+              if (!(error instanceof SolveError) || error.code !== 'over-budget') throw error;
+              expect(error.leastBytes).toBeGreaterThan(maxBytes);
+              maxBytes = error.leastBytes!;
+            }
+          }
+        });
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    },
+  );
 });
 
 describe('events of solve', () => {
