@@ -223,6 +223,39 @@ describe('events of solve', () => {
     level.dispose();
   });
 
+  it.each(['tfjs', 'onnx', 'wasm'])('go with a dense solution, and its gradient: %s', (engine) => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const from = { height: tf.tensor1d([1.1]), speed: tf.tensor1d([0.4]) };
+      const args = Object.fromEntries(
+        Object.entries(numbers).map(([key, x]) => [key, tf.scalar(x)]),
+      ) as never;
+      const options = { registry, engine, args, events: { floor }, solver: 'dopri5', rtol: 1e-5 } as const;
+      const t = 1.3;
+      const cotangent = { height: tf.tensor1d([1]), speed: tf.tensor1d([-0.3]) };
+      const along = (x: tf.Tensor): tf.Tensor =>
+        tf.concat([tf.zeros([1, 1]), tf.reshape(x, [1, 1]), tf.zeros([1, 1])]);
+      const dense = solve(fall, from, [0, 2], { ...options, dense: true });
+      expect(dense.events.length).toBeGreaterThan(1);
+      // The same read as an output.
+      const plain = solve(fall, from, [0, t, 2], { ...options, outputs: 'interpolate' });
+      const read = dense.at(t);
+      expect(read.height.dataSync()[0]).toBeCloseTo(plain.ys.height.dataSync()[1]!, 5);
+      expect(dense.rate(t).height.dataSync()[0]).toBeCloseTo(read.speed.dataSync()[0]!, 3);
+      expect(dense.at([0.1, t]).height.shape).toEqual([2, 1]);
+      const { y0: found } = dense.pullback(undefined, [{ t, cotangent }]);
+      const { y0: expected } = plain.pullback({
+        height: along(cotangent.height),
+        speed: along(cotangent.speed),
+      });
+      expect(found.height.dataSync()[0]).toBeCloseTo(expected.height.dataSync()[0]!, 4);
+      expect(found.speed.dataSync()[0]).toBeCloseTo(expected.speed.dataSync()[0]!, 4);
+      dense.dispose();
+      plain.dispose();
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('say what is wrong with them', () => {
     const attempt =
       (events: unknown): (() => unknown) =>
