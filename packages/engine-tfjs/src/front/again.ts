@@ -1,4 +1,4 @@
-import { addN, mul, sum, zerosLike, type Tensor } from '@tensorflow/tfjs-core';
+import { addN, mul, sum, zeros, type Tensor } from '@tensorflow/tfjs-core';
 import { EngineError } from '@odegrad/core';
 import { packedOf, unpack } from './packed.ts';
 import type { OdeState } from './state.ts';
@@ -68,7 +68,7 @@ function differentiableAgain(of: GradientOfSolve): Tensor[] {
     const take = (): (Tensor | undefined)[] => internals().gradients(product, wanted, undefined, true).grads;
     try {
       const found = within(() => values.within(() => afresh(take)));
-      return sources.map((x) => found[wanted.indexOf(x)] ?? zerosLike(x));
+      return sources.map((x) => found[wanted.indexOf(x)] ?? zeros(x.shape));
     } catch (error) {
       abandonGradient();
       throw error;
