@@ -20,7 +20,7 @@ if (executable) {
   await inPackedProject(
     [
       ...['odegrad', 'core', 'engine-tfjs', 'trace', 'engine-replay', 'engine-wasm', 'tableaux'],
-      ...['grad-symplectic', 'grad-backprop', 'grad-checkpoint', 'grad-adjoint'],
+      ...['grad-symplectic', 'grad-backprop', 'grad-checkpoint', 'grad-adjoint', 'tangents'],
     ],
     ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'simple-ascii-chart'],
     check,

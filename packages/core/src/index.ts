@@ -24,6 +24,8 @@ export { createLedger } from './memory/ledger.ts';
 export { type Ledger, type Statistics } from './types/statistics.ts';
 export { ofKind, type Kind, type Registered } from './registry/kinds.ts';
 export { once } from './memory/once.ts';
+export type { Course, Parts, ShareOut } from './events/parts.ts';
+export type { Stretch } from './events/stretch.ts';
 export type { Memory } from './memory/memory.ts';
 export {
   callable,
@@ -64,6 +66,7 @@ export type * from './types/field.ts';
 export type * from './types/kernel.ts';
 export type * from './types/linearization.ts';
 export type * from './types/plugin.ts';
+export type * from './types/points.ts';
 export type * from './types/problem.ts';
 export type * from './types/progress.ts';
 export type * from './types/solver.ts';

@@ -11,6 +11,7 @@ import { affordable, type Affordable } from './budget.ts';
 import { createOnline } from './online.ts';
 import { reversing } from './reversal.ts';
 import { placements } from './revolve.ts';
+import { shareOut } from './share-out.ts';
 
 /** What `auto` has to get by with. */
 export interface AutoOptions {
@@ -30,13 +31,10 @@ const RULES: Readonly<Record<keyof AutoOptions, Rule>> = { maxBytes: METHOD_RULE
  */
 export function auto(options: AutoOptions = {}): GradientStrategy {
   checkOptions('auto', options, RULES);
-  const { maxBytes = Infinity } = options;
   return scheduled({
-    name: 'auto',
-    keepsBudget: true,
+    ...{ name: 'auto', keepsBudget: true, shareOut, ...options },
     retention(outlook) {
-      if (options.maxBytes !== undefined || outlook.maxBytes !== undefined)
-        return budgeted(outlook, Math.min(maxBytes, outlook.maxBytes ?? Infinity));
+      if (outlook.maxBytes !== undefined) return budgeted(outlook, outlook.maxBytes);
       throw new ArgumentError(
         "Gradient 'auto' keeps to a memory budget: give `maxBytes`, the most bytes that the solve may hold.",
       );

@@ -3,6 +3,7 @@ import { ArgumentError, type ButcherTableau } from '@odegrad/core';
 import { isolated, odeint, type OdeOptions, type Structure } from '@odegrad/engine-tfjs';
 import { directional, gradients, type Move } from './directional.ts';
 import { zeroLike, type Part } from './part.ts';
+import { remembered } from './remembered.ts';
 
 /** A loss of the states at all times: of y0's structure, each part `[ts.length, ...shape]`, a number. */
 export type Loss = (ys: never) => Tensor;
@@ -17,6 +18,23 @@ const APPLY: ButcherTableau = {
   c: [0],
 };
 
+/** The derivatives of a loss as a field, which does not read its state. */
+type LossField = (
+  t: Tensor,
+  y: readonly Tensor[],
+  at: { readonly ys: Tensor[]; readonly tangents: Tensor[] },
+) => Tensor[];
+
+const fieldOf =
+  (loss: Loss, structure: Structure<unknown>): LossField =>
+  (_t, _y, { ys, tangents }) => {
+    const value = (): Tensor => valueOf(loss(structure.unflatten(ys) as never));
+    const first = (): Tensor[] => gradients(value, ys).map((x, i) => x ?? zerosLike(ys[i]!));
+    const moves = ys.map((y, i): Move => [y, tangents[i]!]);
+    const found = directional(first, moves);
+    return [...found.values, ...found.tangents];
+  };
+
 /**
  * L'(ys), and how it moves with ys, L''(ys) ẏs: parts like `ys`, and parts like `tangents`, one after the other, the caller's. The
  * engine of the solve computes them, by one Euler step from 0, so that in doubles they are right to doubles.
@@ -28,17 +46,7 @@ export function lossDerivatives(
   tangents: readonly Part[],
   { engine, registry, dtype }: Pick<OdeOptions, 'engine' | 'registry' | 'dtype'>,
 ): readonly Part[] {
-  const field = (_t: Tensor, _y: readonly Tensor[], at: { ys: Tensor[]; tangents: Tensor[] }): Tensor[] => {
-    const first = (): Tensor[] =>
-      gradients(() => valueOf(loss(structure.unflatten(at.ys) as never)), at.ys).map(
-        (x, i) => x ?? zerosLike(at.ys[i]!),
-      );
-    const found = directional(
-      first,
-      at.ys.map((y, i): Move => [y, at.tangents[i]!]),
-    );
-    return [...found.values, ...found.tangents];
-  };
+  const field = remembered(loss, ['loss', String(structure.names(''))], () => fieldOf(loss, structure));
   return isolated(() =>
     tidy(() => {
       const start = [...ys, ...tangents].map((part) => zeroLike(part)) as Tensor[];

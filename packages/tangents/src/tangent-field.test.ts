@@ -169,6 +169,25 @@ describe('tangentField', () => {
     expect(found).toEqual(closeTo([0.2, -Math.exp(0.3), -1, -2 * Math.exp(0.3)], 13));
   });
 
+  it('keeps what moves apart on a tape, where one is made of the other', () => {
+    // p = y², moved by dp whatever y does: the tangent of p y is p v + y dp, and the gradient of that 2 y v + dp.
+    tf.tidy(() => {
+      const along = [tf.tensor1d(da)];
+      const gradient = tf.grad((x: tf.Tensor) => {
+        const p = tf.square(x);
+        const field = tangentField((_t, z) => tf.mul(p, z), { parameters: [p] });
+        const [, moved] = field(tf.scalar(0), [tf.mul(x, 1), tf.tensor1d(v)], { along });
+        return tf.sum(moved!);
+      });
+      expect(numbers([gradient(tf.tensor1d(y))])).toEqual(
+        closeTo(
+          y.map((yi, i) => 2 * yi * v[i]! + da[i]!),
+          6,
+        ),
+      );
+    });
+  });
+
   it('says which direction does not fit', () => {
     tf.tidy(() => {
       const state = [tf.tensor1d(y), tf.tensor1d(v)];

@@ -5,11 +5,13 @@ import {
   structureOf,
   type Model,
   type OdeState,
+  type Structure,
   type VectorFieldFunction,
 } from '@odegrad/engine-tfjs';
 import { ArgumentError } from '@odegrad/core';
 import { directional, type Move } from './directional.ts';
 import { movesOf } from './moves.ts';
+import { remembered } from './remembered.ts';
 
 /** What a tangent field takes as its third argument. */
 export interface TangentArgs {
@@ -45,22 +47,40 @@ export function tangentField<const S extends OdeState = Tensor>(
   f: NoInfer<VectorFieldFunction<S, never> | Model>,
   { like, parameters = [] }: TangentFieldOptions<S> = {},
 ): TangentField {
+  return fieldOf(f, like === undefined ? undefined : structureOf<S>(like), parameters);
+}
+
+/** The same of a known structure, and the same object for the same f, structure and parameters. */
+export function fieldAlong<S>(
+  f: VectorFieldFunction<S, never> | Model,
+  structure: Structure<S>,
+  parameters: readonly Tensor[],
+): TangentField {
+  const of = ['tangent', String(structure.names('')), ...parameters];
+  return remembered(f, of, () => fieldOf(f, structure, parameters));
+}
+
+/** By the structure of the state, where it is not one tensor. */
+function fieldOf<S>(
+  f: VectorFieldFunction<S, never> | Model,
+  structure: Structure<S> | undefined,
+  parameters: readonly Tensor[],
+): TangentField {
   return (t, state, { args, argsAlong, along } = {}) =>
     smoothGradients(() =>
       tidy(() => {
-        const half = state.length / 2;
-        // A state that f captures besides does not move with y.
-        const y = state.slice(0, half).map((x) => clone(x));
-        const structure = structureOf(like ?? (state[0] as unknown as S));
-        const count = structure.names('').length;
+        const whole = structure ?? structureOf<S>(state[0] as unknown as S);
+        const count = whole.names('').length;
         if (state.length !== 2 * count) {
           throw new ArgumentError(
             `A tangent field takes the ${count} parts of f's state and as many of its direction, not ${state.length}.`,
           );
         }
-        const field = flatField<S>(f, structure, y, args);
+        // A state that f captures besides does not move with y.
+        const y = state.slice(0, count).map((x) => clone(x));
+        const field = flatField<S>(f, whole, y, args);
         const moves: Move[] = [
-          ...y.map((x, i): Move => [x, state[half + i]!]),
+          ...y.map((x, i): Move => [x, state[count + i]!]),
           ...(along ? movesOf(parameters, along, 'parameters') : []),
           ...movesOf(args, argsAlong, 'args'),
         ];

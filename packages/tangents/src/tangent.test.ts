@@ -193,6 +193,10 @@ describe('tangent', () => {
     const call = (more: object) => () =>
       tangent(decay, start, [0, 1], { registry, ...more } as TangentOptions<tf.Tensor1D>);
     expect(call({})).toThrow('`direction` is missing');
+    for (const f of [null, 'f', undefined])
+      expect(() => tangent(f as never, start, [0, 1], { registry, direction: {} })).toThrow(
+        'f must be a function',
+      );
     expect(call({ direction: { y: start } })).toThrow('There is no option `y`. Did you mean');
     expect(call({ direction: { y0: one } })).toThrow('direction.y0 must be of shape [2]');
     expect(call({ direction: { parameters: { 'tangent-v': 1 } } })).toThrow(

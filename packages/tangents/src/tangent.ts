@@ -17,7 +17,7 @@ import {
 import { stateAlone } from './augmented.ts';
 import { alongOf, type OdeDirection } from './direction.ts';
 import { disposeTensors, zeroLike, type Part } from './part.ts';
-import { tangentField, type TangentArgs } from './tangent-field.ts';
+import { fieldAlong, type TangentArgs } from './tangent-field.ts';
 
 /** How a problem is solved, and in which direction it moves. */
 export interface TangentOptions<S, A = undefined> extends Omit<OdeOptions<A>, 'dense'> {
@@ -76,10 +76,8 @@ export function tangent<const S extends OdeState, A = undefined>(
   const parts = structure.flatten(y0, 'y0', (part) => part as Part);
   const along = alongOf<S, A>(direction, structure, parts);
   try {
-    const field = tangentField<S>(f, {
-      like: y0,
-      parameters: along.variables,
-    });
+    const { variables } = along;
+    const field = fieldAlong<S>(f, structure, variables);
     const args = { args: rest.args, along: along.parameters, argsAlong: along.args };
     const options = { ...rest, ...stateAlone(rest, structure), args };
     // Parts are tensors, or all in doubles, as those of y0 are.

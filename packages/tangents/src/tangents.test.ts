@@ -141,22 +141,25 @@ describe('derivatives of derivatives of odeint', () => {
     });
   });
 
-  it('of states of several parts, at the last time, with steps by the error', () => {
-    // q' = p, p' = −q: L = q(T)⁴, whose Hessian is 12 q(T)² r rᵀ, r = (cos T, sin T).
-    const options = { registry, tangents, rtol: { q: 1e-5, p: 1e-4 }, saveAt: 'end' } as const;
-    const loss = (q: tf.Tensor, p: tf.Tensor): tf.Tensor => {
-      const end = odeint((_t, s) => ({ q: s.p, p: tf.neg(s.q) }), { q, p }, [0, 1], options);
-      return tf.sum(tf.square(tf.square(end.q)));
-    };
-    tf.tidy(() => {
-      const [q, p] = [tf.scalar(0.8), tf.scalar(-0.3)];
-      const [qq, pq] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.grads(loss)([a, b])[0]!)([q, p]);
-      const [c, s] = [Math.cos(1), Math.sin(1)];
-      const twelve = 12 * (0.8 * c - 0.3 * s) ** 2;
-      expect(qq!.dataSync()[0]).toBeCloseTo(twelve * c * c, 3);
-      expect(pq!.dataSync()[0]).toBeCloseTo(twelve * s * c, 3);
-    });
-  });
+  it.each(['symplectic', 'adjoint'])(
+    'of states of several parts, with steps by the error and %s',
+    (gradient) => {
+      // q' = p, p' = −q: L = q(T)⁴, whose Hessian is 12 q(T)² r rᵀ, r = (cos T, sin T).
+      const options = { registry, tangents, gradient, rtol: { q: 1e-5, p: 1e-4 }, saveAt: 'end' } as const;
+      const loss = (q: tf.Tensor, p: tf.Tensor): tf.Tensor => {
+        const end = odeint((_t, s) => ({ q: s.p, p: tf.neg(s.q) }), { q, p }, [0, 1], options);
+        return tf.sum(tf.square(tf.square(end.q)));
+      };
+      tf.tidy(() => {
+        const [q, p] = [tf.scalar(0.8), tf.scalar(-0.3)];
+        const [qq, pq] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.grads(loss)([a, b])[0]!)([q, p]);
+        const [c, s] = [Math.cos(1), Math.sin(1)];
+        const twelve = 12 * (0.8 * c - 0.3 * s) ** 2;
+        expect(qq!.dataSync()[0]).toBeCloseTo(twelve * c * c, 3);
+        expect(pq!.dataSync()[0]).toBeCloseTo(twelve * s * c, 3);
+      });
+    },
+  );
 
   it('of rows with times of their own', () => {
     // y = y0 exp(−t): L = Σ y³ has the diagonal Hessian 6 y0 Σ exp(−3 t).

@@ -10,7 +10,7 @@ import {
   type VectorFieldFunction,
 } from '@odegrad/engine-tfjs';
 import { stateAlone } from './augmented.ts';
-import { tangentField, type TangentArgs } from './tangent-field.ts';
+import { fieldAlong, type TangentArgs } from './tangent-field.ts';
 
 /**
  * The option `tangents` of `odeint`: with it a gradient of `odeint` is differentiated as often as is asked for, as its derivative in a
@@ -19,10 +19,7 @@ import { tangentField, type TangentArgs } from './tangent-field.ts';
 export const tangents: TangentSolver = (f, y0, ts, options, along) => {
   const structure = structureOf(y0);
   const parts = structure.flatten(y0, 'y0', (part) => part as Tensor);
-  const field = tangentField<OdeState>(f as VectorFieldFunction<OdeState, never> | Model, {
-    like: y0,
-    parameters: along.parameters,
-  });
+  const field = fieldAlong(f as VectorFieldFunction<OdeState, never> | Model, structure, along.parameters);
   const given = options as OdeOptions<unknown>;
   const moved = odeint<Tensor[], TangentArgs>(field, [...parts, ...along.y0], ts as Times, {
     ...given,

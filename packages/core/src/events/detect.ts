@@ -4,6 +4,7 @@ import { sizeOf } from '../solver/span.ts';
 import { bracketedRoot, type Probe } from './bracketed-root.ts';
 import { alongSolution, conditionAt } from './condition.ts';
 import type { Event, ObservedStep } from '../types/event.ts';
+import type { State } from '../types/engine.ts';
 
 /** Values of g this many of its rounding errors from zero have no sign of their own. */
 const NEAR = 1e3;
@@ -39,15 +40,17 @@ export function createDetector<A>(
     const { span } = step;
     const { looks = 4, direction = 'either' } = event;
     const timeAt = (x: number): number => (x === 1 ? span.t1 : span.t0 + x * sizeOf(span));
-    const value = (x: number): number =>
-      memory.scope(() => conditionAt(memory, event, timeAt(x), step.at(timeAt(x))));
+    const valueAt = (t: number, y: State<A>): number => memory.scope(() => conditionAt(memory, event, t, y));
+    /** Between looks, where no other condition is looked at. */
+    const value = (x: number): number => step.readAt(timeAt(x), (y) => valueAt(timeAt(x), y));
+    const look = (x: number): number => valueAt(timeAt(x), step.at(timeAt(x)));
     const slopeAt = (x: number) =>
       memory.scope(() => {
         const t = timeAt(x);
         return alongSolution(memory, event, { t, y: step.at(t), rate: step.rate(t) });
       });
     const atStart = () => {
-      const g = value(0);
+      const g = look(0);
       const { slope, roundingOfValue } = slopeAt(0);
       return { sign: Math.sign(Math.abs(g) < NEAR * roundingOfValue ? slope : g), value: g };
     };
@@ -78,7 +81,7 @@ export function createDetector<A>(
     let before: Probe = { x: 0, value: end.value };
     const found: Crossing[] = [];
     for (let k = 1; k <= looks; k++) {
-      const probe: Probe = { x: k / looks, value: value(k / looks) };
+      const probe: Probe = { x: k / looks, value: look(k / looks) };
       const now = Math.sign(probe.value === 0 ? slopeAt(probe.x).slope : probe.value) || sign;
       if (sign !== 0 && now !== sign && (direction === 'either' || (direction === 'rising') === now > 0)) {
         const root = rootBetween(sign, before, probe);

@@ -1,10 +1,6 @@
 import { SolveError } from '../arguments/errors.ts';
-import { combineStates } from '../memory/state.ts';
-import type { Memory } from '../memory/memory.ts';
 import { isCounted, isFixed } from '../stepping/pace.ts';
-import { createDetector, isNearZero, type Crossing } from './detect.ts';
-import type { Entry } from './pull-back.ts';
-import type { Event, ObservedStep } from '../types/event.ts';
+import type { Event } from '../types/event.ts';
 import type { Method, Problem, Solution } from '../types/problem.ts';
 import type { State } from '../types/engine.ts';
 
@@ -17,22 +13,31 @@ export interface Start<A> {
   readonly between: number;
   /** The size of the step before. */
   readonly h: number | undefined;
+  /** Attempted and accepted steps before. */
+  readonly attempted: number;
+  readonly taken: number;
 }
+
+/** Where a solve begins. */
+export const startOf = <A>(t: number, y: State<A>): Start<A> => ({
+  ...{ t, y, output: 0, between: 0 },
+  ...{ h: undefined, attempted: 0, taken: 0 },
+});
 
 /** A solve from one jump to the next: one trajectory. */
 export interface Stretch<A> {
   readonly start: Start<A>;
+  /** What it gave; the way back too, as long as a budget has room for that. */
   readonly solution: Solution<A>;
   /** What happened within, and what ended it: several where conditions are zero together. */
   readonly recorded: readonly number[];
-  readonly ending: readonly number[];
+  readonly ending: number[];
 }
 
-/** The part of a problem from `start` on, after so many attempts. */
+/** The part of a problem from `start` on. */
 export function problemFrom<A>(
   problem: Problem<A>,
   start: Start<A>,
-  attempted: number,
   ending: NonNullable<Problem<A>['ending']>,
 ): Problem<A> {
   const { events: _, maxEvents: __, ts, knots, between, timeGradients = false, ...rest } = problem;
@@ -54,7 +59,7 @@ export function problemFrom<A>(
     ...(!isFirst && { resumedFrom: countedBefore(problem, start.output) }),
     // What is before a jump moves what is after it.
     timeGradients: timeGradients || !isFirst,
-    attempted,
+    attempted: start.attempted,
     ending,
   };
 }
@@ -77,7 +82,7 @@ function countedBefore<A>(problem: Problem<A>, index: number): number {
 }
 
 /** The method for the next part: steps of the size that they had. */
-export function methodFrom<A>(method: Method, { h }: Start<A>, taken: number): Method {
+export function methodFrom<A>(method: Method, { h, taken }: Start<A>): Method {
   const { stepping, onStep } = method;
   // The last one may have been cut.
   const firstStep = (minStep = 0): number => Math.max(minStep, Math.abs(h!));
@@ -103,69 +108,18 @@ export function methodFrom<A>(method: Method, { h }: Start<A>, taken: number): M
   };
 }
 
-/** Somebody who looks at the steps of one part. */
-interface Observer<A> {
-  /** Indices of the entries put down. */
-  readonly recorded: readonly number[];
-  /** The events that ended the part, in their order. */
-  readonly fired: readonly number[];
-  ending(step: ObservedStep<A>): number | undefined;
-}
-
-/** Looks at the steps of one part: puts down what is recorded, and says where the part ends, and by what. */
-export function createObserver<A>(
-  memory: Memory<A>,
-  events: readonly Event<A>[],
-  entries: Entry<A>[],
-  counts: number[],
-): Observer<A> {
-  const isActive = (index: number): boolean => counts[index]! < (events[index]!.atMost ?? Infinity);
-  const detector = createDetector(memory, events, isActive);
-  const recorded: number[] = [];
-  let fired: readonly number[] = [];
-  const copy = (y: State<A>): State<A> =>
-    memory.hold(combineStates(memory.engine, undefined, [{ coefficient: 1, value: y }]));
-  const record = ({ event, t }: Crossing, step: ObservedStep<A>): void => {
-    counts[event]! += 1;
-    const y = memory.scope(() => copy(step.at(t)));
-    recorded.push(entries.length);
-    entries.push({ event, t, before: y, after: y, rate: memory.scope(() => copy(step.rate(t))) });
-  };
-  return {
-    recorded,
-    get fired() {
-      return fired;
-    },
-    ending(step: ObservedStep<A>): number | undefined {
-      const crossings = detector.crossings(step);
-      for (const [i, crossing] of crossings.entries()) {
-        const { event, t } = crossing;
-        if (!isActive(event)) continue;
-        if (events[event]!.then === 'record') {
-          record(crossing, step);
-          continue;
-        }
-        const there = { t, y: step.at(t), rate: step.rate(t) };
-        const together = crossings
-          .slice(i + 1)
-          .filter((other) => other.event !== event && isActive(other.event))
-          .filter((other) => isNearZero(memory, events[other.event]!, there))
-          .map((other) => other.event);
-        fired = [event, ...new Set(together)];
-        return t;
-      }
-      return undefined;
-    },
-  };
-}
-
 /** @throws {SolveError} `max-events` */
-export function checkEvents<A>(problem: Problem<A>, happened: number, { name }: Event<A>, t: number): void {
-  const { maxEvents = 1000 } = problem;
-  if (happened <= maxEvents) return;
+export function checkEvents<A>(
+  { events = [], maxEvents = 1000 }: Problem<A>,
+  counts: readonly number[],
+  { name }: Event<A>,
+  t: number,
+): void {
+  const jumps = counts.reduce((sum, count, i) => sum + (typeof events[i]!.then === 'string' ? 0 : count), 0);
+  if (jumps <= maxEvents) return;
   throw new SolveError(
     'max-events',
     `More than ${maxEvents} jumps, the last by event '${name}'. Raise \`maxEvents\`, or stop where y comes to rest`,
-    { t, h: 0, steps: happened },
+    { t, h: 0, steps: jumps },
   );
 }

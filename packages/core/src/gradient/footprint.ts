@@ -22,6 +22,8 @@ export interface SolveShape {
   readonly between: number;
   /** Whether those are of single rows, whose cotangents are spread over states first. */
   readonly rows: boolean;
+  /** Whether every step is read, and by somebody who may end the solve there. */
+  readonly observed: boolean;
   /** Bumps of the interpolant that they are read off. */
   readonly bumps: number;
   /** Whether the field evaluates and pulls back in one go. */
@@ -60,8 +62,8 @@ export interface Footprint {
  * steps no less.
  */
 export function footprint(shape: SolveShape): Footprint {
-  const { between, whole } = shape;
-  if (between === 0 || !whole) return footprintOf(shape);
+  const { whole } = shape;
+  if (!isRead(shape) || !whole) return footprintOf(shape);
   // Steps that are read off go stage by stage, the others in calls of the engine.
   const [a, b] = [footprintOf(shape), footprintOf({ ...shape, whole: undefined })];
   const larger = (x: BytesByLevel, y: BytesByLevel): BytesByLevel => ({
@@ -72,11 +74,13 @@ export function footprint(shape: SolveShape): Footprint {
   return { kept: larger(a.kept, b.kept), working: larger(a.working, b.working) };
 }
 
+const isRead = ({ between, observed }: SolveShape): boolean => between > 0 || observed;
+
 function footprintOf(shape: SolveShape): Footprint {
   const { stateBytes: x, stages: s, activationBytes, timeGradients, adaptive, outputs } = shape;
   const { whole, between, bumps, rows } = shape;
   // Forward the bumps and the base of a state; backward what of y₀, y₁ and the slopes is read, of the step and the one before.
-  const [readOff, readBack] = between > 0 ? [(bumps + 2) * x, (2 * bumps + (rows ? 11 : 9)) * x] : [0, 0];
+  const [readOff, readBack] = isRead(shape) ? [(bumps + 2) * x, (2 * bumps + (rows ? 11 : 9)) * x] : [0, 0];
   const taped = (s - 1) * x + s * activationBytes + (timeGradients ? s * x : 0);
   // Of adaptive steps only those taken again are whole, and with their activations only where `adjoint` holds fewer.
   const again = whole?.alive === 'stage' ? Math.max(taped, whole.linearization) : taped;
@@ -104,10 +108,12 @@ function footprintOf(shape: SolveShape): Footprint {
 function attempt(shape: SolveShape): BytesByLevel {
   const { stateBytes: x, stages: s, errorStages, activationBytes, timeGradients, adaptive, whole } = shape;
   const points = errorStages - Number(errorStages > 0 && shape.firstSameAsLast);
+  // The stage at the end, where it is read and no stage of the error.
+  const atEnd = Number(isRead(shape) && !(errorStages > 0 && shape.firstSameAsLast));
   // All slopes, the points of the error's stages, y₁, the error.
-  const made = (s + errorStages + points + 1 + Number(adaptive)) * x;
+  const made = (s + errorStages + points + 1 + Number(adaptive) + atEnd) * x;
   // The stage at the start may come with activations from before.
-  const before = adaptive ? activationBytes : 0;
+  const before = adaptive || isRead(shape) ? activationBytes : 0;
   // In one call: the slope at the start, y₁, the error, and the slope at the end.
   const attempted = (3 + Number(shape.firstSameAsLast)) * x;
   return {
@@ -118,7 +124,8 @@ function attempt(shape: SolveShape): BytesByLevel {
           ? attempted + before
           : x,
     stages: made + before,
-    activations: whole && !adaptive ? x : made + errorStages * activationBytes - (timeGradients ? s * x : 0),
+    activations:
+      whole && !adaptive ? x : made + (errorStages + atEnd) * activationBytes - (timeGradients ? s * x : 0),
   };
 }
 
@@ -146,9 +153,11 @@ function pullback(shape: SolveShape): BytesByLevel {
   const results = 2 * x + adding;
   const stages = before + slopes + (vjp ? Math.max(activationBytes, results) : activationBytes + results);
   const inOneCall = Math.max(2 * x + 2 * sum, x + sum + adding);
+  // The slope at the end of the last step is pulled back by itself.
+  const atEnd = isRead(shape) ? 3 * x + sum + activationBytes + results : 0;
   return {
     state: whole ? Math.max(x + sum + whole.adjoint, inOneCall) : (s - 1) * x + stages,
     stages,
-    activations: whole && !adaptive ? inOneCall : before + x + adding,
+    activations: whole && !adaptive ? inOneCall : Math.max(before + x + adding, atEnd),
   };
 }

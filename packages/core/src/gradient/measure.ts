@@ -16,9 +16,17 @@ export interface Trial<A> extends Measurement {
   readonly first?: Stage<A>;
 }
 
+/** As far as it is known to go. */
+function timesUpTo<A>({ ts, endsAt }: Problem<A>, times: readonly number[]): readonly number[] {
+  const sign = Math.sign(ts.at(-1)! - ts[0]!);
+  return endsAt === undefined ? times : times.filter((t) => sign * (endsAt - t) >= 0);
+}
+
 /** Finds out what the steps of a solve hold and cost on its engine, from f at the start of the problem. */
 export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, memory: Memory<A>): Trial<A> {
-  const { field, y0, ts, between = [], rows, timeGradients = false } = problem;
+  const { field, y0, rows, timeGradients = false } = problem;
+  const ts = timesUpTo(problem, problem.ts);
+  const between = timesUpTo(problem, problem.between ?? []);
   const { engine } = field;
   const { stages, tableau } = solver;
   const adaptive = !isFixed(stepping);
@@ -33,7 +41,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       ? undefined
       : memory.scope(() => {
           const evaluator = stageEvaluator(problem, memory, 'activations');
-          return holdStage(memory, evaluator.at(instant(ts[0]!), 0, y0));
+          return holdStage(memory, evaluator.at(instant(problem.ts[0]!), 0, y0));
         });
   const activationBytes = first ? first.linearization!.bytes : whole!.linearization;
   return {
@@ -51,6 +59,7 @@ export function measure<A>(problem: Problem<A>, { solver, stepping }: Method, me
       outputs: new Set(ts).size,
       between: rows ? rows.times.length / rows.count : between.length,
       rows: rows !== undefined,
+      observed: problem.ending !== undefined,
       bumps: solver.interpolant?.bumps.length ?? 0,
       vjp: field.vjp !== undefined,
       whole,

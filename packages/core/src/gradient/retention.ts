@@ -3,7 +3,7 @@ import type { Level, TrajectoryView } from './trajectory.ts';
 
 /** What is known of a solve before it begins. */
 export interface Outlook {
-  /** Number of steps, where they have a constant size. */
+  /** Number of steps, where they have a constant size, and nothing ends the solve before. */
   readonly steps: number | undefined;
   /** Solution stages of a step. */
   readonly stages: number;

@@ -1,6 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { integration } from '../stepping/integrate.ts';
+import { METHOD_RULES } from './check.ts';
 import { checkBudgeted } from './check-readings.ts';
 import { shelvedStates } from './kept-states.ts';
 import { measure, type Trial } from './measure.ts';
@@ -14,6 +15,7 @@ import { isDifferentiable, type DifferentiableSolver } from '../solver/different
 import { createStepper, kernelOf } from '../stepping/stepper.ts';
 import { sweep } from './sweep.ts';
 import { withEvents } from '../events/with-events.ts';
+import type { ShareOut } from '../events/parts.ts';
 import { createTrajectory, includes, wantedFor, type Level } from './trajectory.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 import type { Method } from '../types/problem.ts';
@@ -24,11 +26,17 @@ export type Schedule = {
   readonly name: string;
   /** Whether the schedule heeds `Outlook.maxBytes`. */
   readonly keepsBudget?: boolean;
+  /** A budget of its own, beside that of the solve; the smaller one counts. */
+  readonly maxBytes?: number;
+  /** How a budget is shared out among the parts of a solve with events; without it they are refused where there is one. */
+  readonly shareOut?: ShareOut;
 } & (Retention | { readonly retention: (outlook: Outlook) => Retention });
 
 const SCHEDULE_RULES: Readonly<Record<string, Rule>> = {
   name: text,
   keepsBudget: flag,
+  maxBytes: METHOD_RULES.maxBytes,
+  shareOut: callable,
   retention: callable,
   keep: levelOr(callable, ['nothing', 'state', 'stages', 'activations']),
   restore: levelOr(callable, ['stages', 'activations']),
@@ -42,86 +50,90 @@ const SCHEDULE_RULES: Readonly<Record<string, Rule>> = {
  */
 export function scheduled(options: Schedule): GradientStrategy {
   checkOptions('scheduled', options, SCHEDULE_RULES);
-  const { name, keepsBudget = false } = options;
+  const { name, keepsBudget = false, maxBytes, shareOut } = options;
   check('name', name, text);
   if ('retention' in options) check('retention', options.retention, callable);
   else for (const part of ['keep', 'restore'] as const) check(part, options[part], SCHEDULE_RULES[part]!);
   const schedule = 'retention' in options ? options.retention : () => options;
+  const leastOf = (bytes: number | undefined): number | undefined =>
+    bytes === undefined || maxBytes === undefined ? (bytes ?? maxBytes) : Math.min(bytes, maxBytes);
   return {
     name,
     exact: true,
     ...(keepsBudget ? { keepsBudget } : {}),
-    ...servingEvents((problem, method) =>
-      solutionBySteps(problem, method, function* (memory, recorder) {
-        if (keepsBudget) checkBudgeted(problem, method, name);
-        const { stepping } = method;
-        const solver = differentiable(method.solver, name);
-        const { field, y0, ts, timeGradients = false } = problem;
-        let trial: Trial<(typeof y0)[number]> | undefined;
-        const kernel = kernelOf(problem, solver);
-        const retention = schedule({
-          steps: isFixed(stepping) ? stepsOver(problem, stepping) : undefined,
-          stages: solver.stages,
-          t0: ts[0]!,
-          stateBytes: stateBytes(field.engine, y0),
-          maxBytes: method.maxBytes,
-          heldBytes: memory.ledger.bytes,
-          measure: () => (trial ??= measure(problem, method, memory)),
-        });
-        const plan = planOf(name, retention, kernel);
-        // What a budget pays for is counted to the byte, and so are arrays as they are.
-        const shelf = trial ? undefined : field.engine.shelf?.(y0);
-        const trajectory = createTrajectory(
-          memory,
-          timeGradients,
-          shelf && shelvedStates(memory, shelf, y0),
-          seenSpan(problem),
-        );
-        const outputs: (typeof y0)[] = [];
-        let end: typeof y0 | undefined;
-        let asked = -1;
-        let level: Level = 'nothing';
-        const levelOf = (n: number): Level => {
-          // A rejected step is attempted again; the schedule is asked once.
-          if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
-          return level;
-        };
-        yield* integration(problem, method, memory, {
-          // What was measured there is not what f is beyond a jump.
-          first: isJump(problem, 0) ? undefined : trial?.first,
-          ahead: plan.ahead,
-          wants: (n) => wantedFor(levelOf(n)),
-          accepted: (step) => {
-            // The way back always begins somewhere.
-            const wanted = levelOf(step.index);
-            trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
-            recorder.accepted(step);
-            if (step.end !== undefined) end = memory.hold(step.step.y);
-          },
-          output(i, y) {
-            outputs[i] = y;
-            end = y;
-            recorder.output(i, y);
-          },
-          failed: recorder.failed,
-        });
-        const stepper = createStepper(problem, solver, memory);
-        const { rows, failed } = recorder.recorded;
-        const work = {
-          problem,
-          method,
-          solver,
-          memory,
-          kernel,
-          stepper,
-          trajectory,
-          plan,
-          outputs,
-          end: failed?.y ?? end,
-          rows,
-        };
-        return (cotangents, read) => sweep(work, cotangents, read);
-      }),
+    ...servingEvents(
+      keepsBudget && { shareOut, budgetOf: (method) => leastOf(method.maxBytes) },
+      (problem, method) =>
+        solutionBySteps(problem, method, function* (memory, recorder) {
+          if (keepsBudget) checkBudgeted(problem, method, name);
+          const { stepping } = method;
+          const solver = differentiable(method.solver, name);
+          const { field, y0, ts, timeGradients = false } = problem;
+          let trial: Trial<(typeof y0)[number]> | undefined;
+          const kernel = kernelOf(problem, solver);
+          const retention = schedule({
+            steps: isFixed(stepping) && !problem.ending ? stepsOver(problem, stepping) : undefined,
+            stages: solver.stages,
+            t0: ts[0]!,
+            stateBytes: stateBytes(field.engine, y0),
+            maxBytes: leastOf(method.maxBytes),
+            heldBytes: memory.ledger.bytes,
+            measure: () => (trial ??= measure(problem, method, memory)),
+          });
+          const plan = planOf(name, retention, kernel);
+          // What a budget pays for is counted to the byte, and so are arrays as they are.
+          const shelf = trial ? undefined : field.engine.shelf?.(y0);
+          const trajectory = createTrajectory(
+            memory,
+            timeGradients,
+            shelf && shelvedStates(memory, shelf, y0),
+            seenSpan(problem),
+          );
+          const outputs: (typeof y0)[] = [];
+          let end: typeof y0 | undefined;
+          let asked = -1;
+          let level: Level = 'nothing';
+          const levelOf = (n: number): Level => {
+            // A rejected step is attempted again; the schedule is asked once.
+            if (n !== asked) [asked, level] = [n, plan.keep(n, trajectory)];
+            return level;
+          };
+          yield* integration(problem, method, memory, {
+            // What was measured there is not what f is beyond a jump.
+            first: isJump(problem, 0) ? undefined : trial?.first,
+            ahead: plan.ahead,
+            wants: (n) => wantedFor(levelOf(n)),
+            accepted: (step) => {
+              // The way back always begins somewhere.
+              const wanted = levelOf(step.index);
+              trajectory.add(step, step.index === 0 && !includes(wanted, 'state') ? 'state' : wanted);
+              recorder.accepted(step);
+              if (step.end !== undefined) end = memory.hold(step.step.y);
+            },
+            output(i, y) {
+              outputs[i] = y;
+              end = y;
+              recorder.output(i, y);
+            },
+            failed: recorder.failed,
+          });
+          const stepper = createStepper(problem, solver, memory);
+          const { rows, failed } = recorder.recorded;
+          const work = {
+            problem,
+            method,
+            solver,
+            memory,
+            kernel,
+            stepper,
+            trajectory,
+            plan,
+            outputs,
+            end: failed?.y ?? end,
+            rows,
+          };
+          return (cotangents, read) => sweep(work, cotangents, read);
+        }),
     ),
   };
 }
@@ -130,7 +142,7 @@ export function scheduled(options: Schedule): GradientStrategy {
 export const forward: GradientStrategy = {
   name: 'forward',
   exact: true,
-  ...servingEvents((problem, method) =>
+  ...servingEvents(false, (problem, method) =>
     solutionBySteps(problem, method, function* (memory, recorder) {
       yield* integration(problem, method, memory, { wants: () => 'nothing', ahead: true, ...recorder });
       return () => {
@@ -141,15 +153,18 @@ export const forward: GradientStrategy = {
 };
 
 /** Both ways of a strategy that goes back over any part of a solve, which is what events need. */
-function servingEvents(solveBySteps: Parameters<typeof stepwise>[0]): ReturnType<typeof stepwise> {
-  const parts = withEvents(solveBySteps);
+function servingEvents(
+  budgets: Parameters<typeof withEvents>[1],
+  solveBySteps: Parameters<typeof stepwise>[0],
+): ReturnType<typeof stepwise> {
+  const parts = withEvents(solveBySteps, budgets);
   return stepwise((problem, method) => parts(problem, forSolve(method)));
 }
 
 /** The method with the solver as it is for this solve. From JavaScript anything may come; the solve checks it. */
 function forSolve(method: Method): Method {
   const solver = (method as Method | undefined)?.solver;
-  return solver?.forSolve ? { ...method, solver: solver.forSolve(method.stepping) } : method;
+  return solver?.forSolve ? { ...method, solver: solver.forSolve(method) } : method;
 }
 
 /** The solver, if its steps can be differentiated. */

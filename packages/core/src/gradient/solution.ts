@@ -76,6 +76,16 @@ export function* solutionBySteps<A>(
     left?.return(undefined);
     memory.releaseAll();
   };
+  const handOver = (): readonly A[] => {
+    const { ys, between, rows, ended, failed } = recorded;
+    const read = rows.map(({ state }) => state);
+    const states = [...ys, ...between, ...read, ended?.y, ended?.rate, failed?.y];
+    const given = new Set(states.flatMap((y) => y ?? []));
+    for (const x of problem.y0) given.delete(x);
+    memory.escape([...given]);
+    release();
+    return [...given];
+  };
   const run = <T>(phase: 'forward' | 'backward', work: () => T): T => {
     // A solve inside f, or between two steps, may share the ledger: the phase that was before comes back.
     const before = stats.phase;
@@ -122,7 +132,8 @@ export function* solutionBySteps<A>(
       return read(t);
     });
 
-  const pullback = yield* guarded('forward', () => body(memory, recorder));
+  const isAgain = problem.endsAt !== undefined;
+  const pullback = yield* guarded(isAgain ? 'backward' : 'forward', () => body(memory, recorder));
   const [at, rate] = [reader(recorded.at), reader(recorded.rate)];
   return {
     ...recorded,
@@ -132,5 +143,6 @@ export function* solutionBySteps<A>(
     pullbackBySteps,
     pullback: (cotangents, read) => drain(pullbackBySteps(cotangents, read)),
     release,
+    handOver,
   };
 }

@@ -184,7 +184,9 @@ export function createMemory<A>(engine: Engine<A>, ledger: Ledger): Memory<A> {
     escape(x) {
       for (const part of x) {
         const holding = holdings.get(part);
-        if (holding) end(part, holding, false);
+        if (!holding) continue;
+        if (holding.keeps > 0) bookKept(ledger, -holding.bytes);
+        end(part, holding, false);
       }
       return x;
     },

@@ -1,9 +1,10 @@
 import type { DependencyContainer, InjectionToken } from 'tsyringe';
 // This file is the only one that knows tsyringe. Its main module throws unless a Reflect polyfill ran before it, and bundlers
 // that cut a page into chunks, or run ES modules before CommonJS, keep no such order. Only its decorators need the polyfill:
-// the module of the container itself loads without, and changes nothing global.
+// the module of the container itself loads without, and changes nothing global. Bundles for browsers take it as an ES module, of which
+// they need not keep all.
 // @ts-expect-error tsyringe declares the types of this module in another folder.
-import { instance } from 'tsyringe/dist/cjs/dependency-container.js';
+import { instance } from '#container';
 import { integral, pi, pid } from '../stepping/controllers.ts';
 import { noteRegistered, registeredElsewhere } from './copies.ts';
 import { ArgumentError, RegistryError } from '../arguments/errors.ts';

@@ -16,14 +16,22 @@ export function observedStep<A>(
   const dense = once(() => denseStep(memory, interpolant, read));
   // Several conditions look at the same times.
   const states = new Map([[span.t1, read.step.y]]);
+  const stateOf = (t: number): State<A> => stateAt(memory, interpolant, dense(), fractionOf(span, t));
   const at = (t: number): State<A> => {
     let y = states.get(t);
-    if (!y) states.set(t, (y = stateAt(memory, interpolant, dense(), fractionOf(span, t))));
+    if (!y) states.set(t, (y = stateOf(t)));
     return y;
   };
   return {
     span,
     at,
+    readAt(t, use) {
+      const known = states.get(t);
+      if (known) return use(known);
+      // Not within the scope: what it is made of stays.
+      dense();
+      return memory.scope(() => use(stateOf(t)));
+    },
     rate: (t) => rateAt(memory, interpolant, dense(), fractionOf(span, t)),
   };
 }

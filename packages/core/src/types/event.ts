@@ -1,5 +1,5 @@
 import type { State } from './engine.ts';
-import type { FieldAtPoints } from './field.ts';
+import type { FieldAtPoints } from './points.ts';
 import type { Span } from './span.ts';
 
 /** An accepted step, to be read at any time of it. Arrays live until the call that got them ends. */
@@ -7,6 +7,8 @@ export interface ObservedStep<A> {
   readonly span: Span;
   /** The state at t, of the interpolant. */
   at(t: number): State<A>;
+  /** What `use` makes of the state at t; one that was not there goes with the call. */
+  readAt<T>(t: number, use: (y: State<A>) => T): T;
   /** dy/dt of the interpolant at t. */
   rate(t: number): State<A>;
 }

@@ -4,7 +4,7 @@ import type { Failure, FailureCode } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
-import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
+import type { SolveSettings } from './stepping.ts';
 import type { Ledger, Statistics } from './statistics.ts';
 
 /**
@@ -45,6 +45,8 @@ export interface Problem<A> {
   readonly resumedFrom?: number;
   /** Attempts before, where a solve resumes; they count for `maxSteps`. */
   readonly attempted?: number;
+  /** Where `ending` will end it, as it did before: it is made again for the way back, and counted there. Infinite where it did not. */
+  readonly endsAt?: number;
   /** Whether `pullback` is to give ∂ℒ/∂ts; it costs inner products. */
   readonly timeGradients?: boolean;
 }
@@ -101,9 +103,8 @@ export interface ReadCotangents<A> {
 }
 
 /** How a problem is solved. */
-export interface Method {
+export interface Method extends SolveSettings {
   readonly solver: Solver;
-  readonly stepping: FixedStepping | AdaptiveStepping;
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**
@@ -181,4 +182,6 @@ export interface Solution<A> {
     read?: ReadCotangents<A>,
   ): Steps<A, Gradient<A>>;
   release(): void;
+  /** Releases all but the arrays that it gave, which are the caller's from then on. */
+  handOver?(): readonly A[];
 }

@@ -1,4 +1,4 @@
-import { addN, clone, customGrad, mul, sum, zerosLike, type Tensor } from '@tensorflow/tfjs-core';
+import { addN, mul, sum, zeros, type Tensor } from '@tensorflow/tfjs-core';
 import { EngineError } from '@odegrad/core';
 import { packedOf, unpack } from './packed.ts';
 import type { OdeState } from './state.ts';
@@ -68,7 +68,7 @@ function differentiableAgain(of: GradientOfSolve): Tensor[] {
     const take = (): (Tensor | undefined)[] => internals().gradients(product, wanted, undefined, true).grads;
     try {
       const found = within(() => values.within(() => afresh(take)));
-      return sources.map((x) => found[wanted.indexOf(x)] ?? zerosLike(x));
+      return sources.map((x) => found[wanted.indexOf(x)] ?? zeros(x.shape));
     } catch (error) {
       abandonGradient();
       throw error;
@@ -86,20 +86,13 @@ export function lasting(
 ): readonly Tensor[] {
   if (!isDifferentiatedAgain()) return gradient;
   // What it depends on may be disposed of by now.
-  return of.within(() =>
-    typeof tangents === 'string'
-      ? gradient.map((x) => onceDifferentiable(x, [of.cotangent, ...of.inputs], tangents))
-      : differentiableAgain({ ...of, gradient, tangents }),
-  );
-}
-
-/** A gradient that depends on `sources` in a way that is not recorded, and says so when it matters. */
-function onceDifferentiable(gradient: Tensor, sources: readonly Tensor[], why: string): Tensor {
-  return customGrad(() => ({
-    value: clone(gradient),
-    gradFunc: () => {
+  return of.within(() => {
+    if (typeof tangents !== 'string') return differentiableAgain({ ...of, gradient, tangents });
+    const refuse = (): never => {
       abandonGradient();
-      throw new EngineError(`The gradient of odeint cannot be differentiated again: ${why}`);
-    },
-  }))(...sources);
+      throw new EngineError(`The gradient of odeint cannot be differentiated again: ${tangents}`);
+    };
+    for (const x of gradient) recordOperation('odeint gradient', [of.cotangent, ...of.inputs], x, refuse);
+    return gradient;
+  });
 }

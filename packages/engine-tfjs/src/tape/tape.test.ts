@@ -3,7 +3,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { internals, type Internals } from './internals.ts';
 import { record } from '../eager/recording.ts';
-import { isTapeOn, isolated, whenTapeEnds } from './tape.ts';
+import { afresh, isTapeOn, isolated, whenTapeEnds } from './tape.ts';
 
 setWasmPaths(
   new URL('../../../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url).pathname,
@@ -65,6 +65,42 @@ describe('the engine of TensorFlow.js is still what we take it for', () => {
     expect(seen[1]!.kernelName).toBe('Exp');
     expect(seen[0]!.inputs['x']).toBe(seen[1]!.outputs[0]);
     expect(seen[1]!.saved).toEqual([seen[0]!.outputs[0]]);
+  });
+});
+
+describe('afresh', () => {
+  it('takes a gradient that ends at what was recorded before, and records it', () => {
+    const x = tf.scalar(3);
+    const derivative = tf.tidy(() =>
+      tf
+        .grad((z: tf.Tensor) => {
+          const y = tf.square(z);
+          // d/dz of z³ y with y held, 3 z² y = 3 z⁴: the tape outside knows that y is z².
+          return afresh(() => tf.grad((u: tf.Tensor) => tf.mul(tf.mul(tf.square(u), u), y))(z));
+        })(x)
+        .dataSync(),
+    );
+    expect(derivative[0]).toBeCloseTo(12 * 27, 3);
+    x.dispose();
+    expect(alive()).toBe(0);
+  });
+
+  it('has what was recorded freed where it throws', () => {
+    const x = tf.scalar(3);
+    const live = alive();
+    expect(() =>
+      isolated(() =>
+        tf.grad((z: tf.Tensor) => {
+          tf.exp(z);
+          return afresh(() => {
+            tf.exp(z);
+            throw new Error('oops');
+          });
+        })(x),
+      ),
+    ).toThrow('oops');
+    expect(alive()).toBe(live);
+    x.dispose();
   });
 });
 
