@@ -1,6 +1,6 @@
 const test = '\\.test\\.ts$';
 // Tests may import any package: they try plugins together. The root's package.json lists them for that.
-const plugins = 'tableaux|implicit|grad-[^/]+|engine-tfjs';
+const plugins = 'tableaux|implicit|partitioned|grad-[^/]+|engine-tfjs';
 // The rooms of a package, each of which imports those before it alone.
 const rooms = {
   core: ['types', 'arguments', 'memory', 'solver', 'stepping', 'registry', 'events', 'gradient'],

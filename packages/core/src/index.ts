@@ -66,6 +66,7 @@ export type * from './types/field.ts';
 export type * from './types/kernel.ts';
 export type * from './types/linearization.ts';
 export type * from './types/plugin.ts';
+export type * from './types/points.ts';
 export type * from './types/problem.ts';
 export type * from './types/progress.ts';
 export type * from './types/solver.ts';

@@ -41,7 +41,7 @@ export function implicitRungeKutta(
   const { name } = tableau;
   const solver = (solving: Solving): DifferentiableSolver => ({
     ...methodOf(tableau, solving),
-    forSolve(stepping) {
+    forSolve({ stepping }) {
       const norm =
         isFixed(stepping) || residual === 0
           ? undefined

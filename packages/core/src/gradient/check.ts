@@ -31,6 +31,9 @@ export const METHOD_RULES: Readonly<Record<MethodOption, Rule>> = {
   stepSize: positive,
   ...TOLERANCE_RULES,
   controller: ofKind(['controller']),
+  partition: valueThat("a list of 'q' and 'p'", (value) =>
+    [value].flat().every((group) => group === 'q' || group === 'p'),
+  ),
   firstStep: positive,
   minStep: notNegative,
   force: flag,
@@ -73,6 +76,12 @@ export function checkProblem<A>(problem: Problem<A>, method: Method, endless = f
     );
   checkReadings(problem, method);
   checkSettings(others);
+  const { partition } = method;
+  if (partition && partition.length !== y0.length)
+    throw new ArgumentError(
+      `\`partition\` has ${partition.length} entries; give one for each of ${y0.length} parts.`,
+    );
+  solver.checkField?.(field.engine, field, ts[0]!, y0);
   check(
     'stepping',
     stepping,

@@ -5,7 +5,7 @@ import { bookTransient, countEvaluations } from '../memory/ledger.ts';
 import { instant } from '../solver/span.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { Steps } from './trajectory.ts';
-import type { VectorJacobianProduct } from '../types/field.ts';
+import type { VectorJacobianProduct } from '../types/points.ts';
 import type { SegmentCotangents, SegmentLinearization } from '../types/kernel.ts';
 import type { Problem } from '../types/problem.ts';
 import type { AdjointTrials, Stage } from '../types/solver.ts';

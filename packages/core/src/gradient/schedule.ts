@@ -164,7 +164,7 @@ function servingEvents(
 /** The method with the solver as it is for this solve. From JavaScript anything may come; the solve checks it. */
 function forSolve(method: Method): Method {
   const solver = (method as Method | undefined)?.solver;
-  return solver?.forSolve ? { ...method, solver: solver.forSolve(method.stepping) } : method;
+  return solver?.forSolve ? { ...method, solver: solver.forSolve(method) } : method;
 }
 
 /** The solver, if its steps can be differentiated. */

@@ -2,7 +2,7 @@ import { bookTransient, countEvaluations } from '../memory/ledger.ts';
 import type { Memory } from '../memory/memory.ts';
 import { stageTime } from '../solver/span.ts';
 import type { State } from '../types/engine.ts';
-import type { FieldAtPoints } from '../types/field.ts';
+import type { FieldAtPoints } from '../types/points.ts';
 import type { Linearization } from '../types/linearization.ts';
 import type { Problem } from '../types/problem.ts';
 import type { StageEvaluator } from '../types/solver.ts';

@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { pi } from './controllers.ts';
 import { rungeKutta } from '../solver/runge-kutta.ts';
 import { solutionStages } from '../solver/tableau.ts';
-import type { FieldAtPoints, VectorField } from '../types/field.ts';
+import type { VectorField } from '../types/field.ts';
+import type { FieldAtPoints } from '../types/points.ts';
 import type { GradientStrategy } from '../types/plugin.ts';
 import type { Method } from '../types/problem.ts';
 

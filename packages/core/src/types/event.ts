@@ -1,5 +1,5 @@
 import type { State } from './engine.ts';
-import type { FieldAtPoints } from './field.ts';
+import type { FieldAtPoints } from './points.ts';
 import type { Span } from './span.ts';
 
 /** An accepted step, to be read at any time of it. Arrays live until the call that got them ends. */

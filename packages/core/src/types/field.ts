@@ -1,18 +1,7 @@
 import type { State, Engine } from './engine.ts';
 import type { StepKernel } from './kernel.ts';
-import type { Cotangents, Linearization } from './linearization.ts';
+import type { FieldAtPoints } from './points.ts';
 import type { Solver } from './solver.ts';
-
-/** What is asked of f at a point. */
-export interface FieldAtPoints<A> {
-  evaluate(t: number, y: State<A>): State<A>;
-  linearize(t: number, y: State<A>): Linearization<A>;
-  /**
-   * Evaluates and pulls back in one go, where an engine has a faster way than `linearize` followed by
-   * `pullback`. `bytes` are the activations that it holds in between. The value of f is wanted with the time alone.
-   */
-  readonly vjp?: (t: number, y: State<A>, cotangent: State<A>, withTime: boolean) => VectorJacobianProduct<A>;
-}
 
 /** The vector field dy/dt = f(t, y), prepared for one engine. */
 export interface VectorField<A> extends FieldAtPoints<A> {
@@ -26,10 +15,4 @@ export interface VectorField<A> extends FieldAtPoints<A> {
   readonly read?: FieldAtPoints<A>;
   /** Whole steps of a solver, several in a call, where the engine has such a thing. Asked for often. */
   readonly compile?: (solver: Solver) => StepKernel<A> | undefined;
-}
-
-/** The cotangents pulled back at a point, and the value of f there; without time gradients it may be left out. */
-export interface VectorJacobianProduct<A> extends Cotangents<A> {
-  readonly value?: State<A>;
-  readonly bytes: number;
 }

@@ -4,7 +4,7 @@ import type { Failure, FailureCode } from './failure.ts';
 import type { VectorField } from './field.ts';
 import type { Progress, Steps } from './progress.ts';
 import type { Solver } from './solver.ts';
-import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
+import type { SolveSettings } from './stepping.ts';
 import type { Ledger, Statistics } from './statistics.ts';
 
 /**
@@ -103,9 +103,8 @@ export interface ReadCotangents<A> {
 }
 
 /** How a problem is solved. */
-export interface Method {
+export interface Method extends SolveSettings {
   readonly solver: Solver;
-  readonly stepping: FixedStepping | AdaptiveStepping;
   /** Attempted steps, rejected ones included, before a solve fails with `max-steps`. */
   readonly maxSteps?: number;
   /**

@@ -1,7 +1,8 @@
 import type { State, Engine, Term } from './engine.ts';
 import type { Interpolant } from './interpolant.ts';
 import type { Linearization } from './linearization.ts';
-import type { AdaptiveStepping, FixedStepping } from './stepping.ts';
+import type { FieldAtPoints } from './points.ts';
+import type { SolveSettings } from './stepping.ts';
 import type { Span } from './span.ts';
 import type { ButcherTableau } from './tableau.ts';
 
@@ -95,7 +96,9 @@ export interface Solver {
   /** How the solution goes on within a step; absent from methods that are not to be read there. */
   readonly interpolant?: Interpolant;
   /** The same for one solve: it may ask how large the solve takes a change to be, and remember what is no array. */
-  forSolve?(stepping: FixedStepping | AdaptiveStepping): Solver;
+  forSolve?(settings: SolveSettings): Solver;
+  /** @throws {ArgumentError} for a field that the method is not for, looked at where the solve begins. */
+  checkField?<A>(engine: Engine<A>, field: FieldAtPoints<A>, t: number, y: State<A>): void;
   /** One step over `span` from `y`. `first` is the stage at (t0, y) where it is already known. */
   step<A>(evaluator: StageEvaluator<A>, span: Span, y: State<A>, request: StepRequest<A>): Step<A>;
   /**

@@ -1,6 +1,16 @@
 /** Equal steps between neighbouring output times: so many, or none larger than `stepSize`. */
 export type FixedStepping = { readonly numSteps: number } | { readonly stepSize: number };
 
+/** Which part of the state is a position, and which a momentum. */
+export type Partition = readonly ('q' | 'p')[];
+
+/** What of a method its solver may go by. */
+export interface SolveSettings {
+  readonly stepping: FixedStepping | AdaptiveStepping;
+  /** For solvers that take the two apart. */
+  readonly partition?: Partition | undefined;
+}
+
 /** One number for all parts of the state, or one for each. */
 export type ByPart = number | readonly number[];
 

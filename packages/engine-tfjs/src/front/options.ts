@@ -14,11 +14,12 @@ import type { Tolerances } from './tolerances.ts';
 
 import type { TangentSolver } from './again.ts';
 import type { OdeEvents } from './events.ts';
+import type { PartitionOf } from './partition.ts';
 
 // Editors complete the names that are known; any other string that a plugin registered is as good.
 type Open<Names extends string> = Names | (string & {});
 
-/** A solver by name: those of @odegrad/tableaux and @odegrad/implicit, or any that a plugin registered. */
+/** A solver by name: those of @odegrad/tableaux, @odegrad/implicit and @odegrad/partitioned, or any that a plugin registered. */
 export type SolverName = Open<
   | 'euler'
   | 'midpoint'
@@ -43,6 +44,9 @@ export type SolverName = Open<
   | 'kvaerno5'
   | 'radau5'
   | 'gauss6'
+  | 'verlet'
+  | 'yoshida4'
+  | 'yoshida6'
 >;
 
 /** A gradient strategy by name: those of the @odegrad/grad-… packages, or any that a plugin registered. */
@@ -74,6 +78,11 @@ export interface OdeOptions<A = undefined> {
   readonly args?: A | undefined;
   /** Default `'dopri5'`. A tableau of your own is verified. */
   readonly solver?: SolverName | Solver | ButcherTableau | undefined;
+  /**
+   * For solvers of @odegrad/partitioned, which parts of y0 are positions, `'q'`, and which are momenta, `'p'`, in the structure of y0. A state
+   * `{ q, p }` needs none.
+   */
+  readonly partition?: PartitionOf | undefined;
   /** Default `'symplectic'`, or `'auto'` with `maxBytes`; looked up only where a gradient is asked for. */
   readonly gradient?: GradientName | GradientStrategy | undefined;
   /** Constant steps: so many between neighbouring output times. */

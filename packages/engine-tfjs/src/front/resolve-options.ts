@@ -31,6 +31,7 @@ import type { OutputMode } from './output-times.ts';
 import { saveAtRule, savedOf, type Saved } from './saved.ts';
 import { isTimes, stopsOf, type Stops } from './stops.ts';
 import type { Structure } from './structure.ts';
+import { partitionOf } from './partition.ts';
 import { byPart } from './tolerances.ts';
 import { checkParameters } from './probe.ts';
 import { tfjsEngine } from '../eager/tfjs-engine.ts';
@@ -63,6 +64,7 @@ export const RULES: Readonly<Record<keyof SolveOptions<never>, Rule>> = {
   events: eventsRule,
   maxEvents: METHOD_RULES.maxSteps,
   // Looked into beside y0.
+  partition: () => undefined,
   rtol: () => undefined,
   atol: () => undefined,
   solver: ofKind(['solver', 'tableau'], true),
@@ -94,6 +96,7 @@ export function resolveOptions(
   const { maxSteps, maxBytes, signal, onStep, onFailure, ledger } = options;
   const { gradient = maxBytes === undefined ? 'symplectic' : 'auto' } = options;
   const solver = resolveSolver(options.solver ?? 'dopri5', registry);
+  const partition = partitionOf(options.partition, structure);
   const strategy = (): GradientStrategy =>
     typeof gradient === 'string' ? lookUp(registry, 'gradient', gradient) : gradient;
   // A name that was given is checked even where no gradient is asked for; the default need not be installed.
@@ -103,6 +106,7 @@ export function resolveOptions(
     method: {
       solver,
       stepping: resolveStepping(solver, options, registry, structure),
+      ...(partition && { partition }),
       ...(maxSteps === undefined ? {} : { maxSteps }),
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(signal === undefined ? {} : { signal }),
