@@ -42,7 +42,10 @@ export function layoutFor<A>(
   return layoutOf(entries, y, solving.rows);
 }
 
-/** f's derivative is taken at the start of the step, once for all stages, and again where iterations do not converge with it. */
+/**
+ * f's derivative is taken at the start of the step, once for all stages, and again where iterations do not converge with it: at each
+ * of the stages then.
+ */
 export function stageFinder<A>(
   evaluator: StageEvaluator<A>,
   span: Span,
@@ -57,28 +60,31 @@ export function stageFinder<A>(
     );
   const h = sizeOf(span);
   const norm = solving.norm?.(engine);
-  let derivative: Float64Array | undefined;
+  /** Of the stages that are solved for together, or one for all. */
+  let derivatives: readonly Float64Array[] = [];
   let layout: Layout<A>;
   /** By the coefficients of the stages that are solved for together. */
   const factors = new Map<string, Factors | undefined>();
 
-  const differentiate = (node: number, at: State<A>): void => {
-    factors.clear();
-    derivative = trials.differentiate(span, node, at, (pull) => {
+  const derivativeAt = (node: number, at: State<A>): Float64Array =>
+    trials.differentiate(span, node, at, (pull) => {
       layout = layoutFor(solving, engine, y, pull);
       return layout.width > solving.dense ? new Float64Array(0) : jacobian(engine, layout, y, pull);
     });
-    trials.transient(derivative.byteLength);
+  const take = (made: readonly Float64Array[]): void => {
+    factors.clear();
+    derivatives = made;
+    trials.transient(bytesOf(made));
   };
   const factorsOf = (coefficients: readonly (readonly number[])[]): Factors | undefined => {
     const key = JSON.stringify(coefficients);
     if (!factors.has(key)) {
-      const jacobians = coefficients.map(() => derivative!);
+      const jacobians = coefficients.map((_, i) => derivatives[i] ?? derivatives[0]!);
       const made = factorize(
         stageMatrix(jacobians, coefficients, h, layout.width),
         coefficients.length * layout.width,
       );
-      trials.transient(derivative!.byteLength + (made?.bytes ?? 0));
+      trials.transient(bytesOf(derivatives) + (made?.bytes ?? 0));
       factors.set(key, made);
     }
     return factors.get(key);
@@ -149,7 +155,7 @@ export function stageFinder<A>(
 
   return {
     find(stages, bases, guess) {
-      if (!derivative) differentiate(0, y);
+      if (derivatives.length === 0) take([derivativeAt(0, y)]);
       const coefficients = stages.map((i) => stages.map((j) => a[i]![j]!));
       const weights = coefficients.map((row) => row.map((x) => h * x));
       const nodes = stages.map((i) => c[i]!);
@@ -169,7 +175,7 @@ export function stageFinder<A>(
             );
           },
           refresh(points) {
-            if (isDense) asState(points[0]!, (at) => differentiate(nodes[0]!, at));
+            if (isDense) take(points.map((point, i) => asState(point, (at) => derivativeAt(nodes[i]!, at))));
           },
           measure: (changes, points) => measure(changes, points, start),
         },
@@ -179,6 +185,9 @@ export function stageFinder<A>(
     },
   };
 }
+
+const bytesOf = (arrays: readonly Float64Array[]): number =>
+  arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (x: Float64Array): number => Math.sqrt(x.reduce((sum, entry) => sum + entry * entry, 0));
 
@@ -192,14 +201,13 @@ function relative(
   let [worst, largestChange, largest] = [0, 0, 0];
   changes.forEach((change, i) => {
     change.forEach((x, n) => {
-      const scale = Math.max(Math.abs(start[n]!), Math.abs(points[i]![n]!));
-      if (x !== 0) worst = Math.max(worst, scale === 0 ? Infinity : Math.abs(x) / scale);
-      if (Number.isNaN(x)) worst = NaN;
+      const point = points[i]![n]!;
+      // Before the change and after it: what leaves zero has no scale before, and what comes there none after.
+      const scale = Math.max(Math.abs(start[n]!), Math.abs(point), Math.abs(point - x));
+      if (x !== 0) worst = Math.max(worst, Math.abs(x) / scale);
       largestChange = Math.max(largestChange, Math.abs(x));
       largest = Math.max(largest, scale);
     });
   });
-  // What begins at zero has no scale before its first change.
-  const size = worst === Infinity ? Number.MAX_VALUE : worst / (4 * roundoff);
-  return { size, isRounding: largestChange <= 64 * roundoff * largest };
+  return { size: worst / (4 * roundoff), isRounding: largestChange <= 64 * roundoff * largest };
 }

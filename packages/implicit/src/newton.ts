@@ -9,7 +9,7 @@ export interface StageEquations {
   solve(residuals: readonly Float64Array[], at: Linearized): readonly Float64Array[] | undefined;
   /** Takes f's derivative at the points of the stages. */
   refresh(points: readonly Float64Array[]): void;
-  /** How large changes of the points are. */
+  /** How large changes are that led to the points. */
   measure(changes: readonly Float64Array[], points: readonly Float64Array[]): Change;
 }
 
@@ -52,7 +52,10 @@ export function newton(
     if (!changes) return undefined;
     slopes = slopes.map((slope, i) => slope.map((x, n) => x + changes[i]![n]!));
     const moved = weights.map((row) => plus(undefined, row, changes));
-    const { size, isRounding } = equations.measure(moved, points);
+    const { size, isRounding } = equations.measure(
+      moved,
+      points.map((point, i) => point.map((x, n) => x + moved[i]![n]!)),
+    );
     if (!Number.isFinite(size)) return undefined;
     const rate = before === Infinity ? 1 / 2 : size / before;
     const left = (size * rate) / Math.max(1 - rate, Number.EPSILON);
