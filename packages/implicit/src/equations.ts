@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  combineStates,
   sizeOf,
   type ButcherTableau,
   type Pull,
@@ -153,35 +154,48 @@ export function stageFinder<A>(
     return x && separate(x, m, rows);
   };
 
+  const solve = (
+    stages: readonly number[],
+    bases: readonly State<A>[],
+    guess: State<A>,
+  ): readonly State<A>[] | undefined => {
+    const coefficients = stages.map((i) => stages.map((j) => a[i]![j]!));
+    const weights = coefficients.map((row) => row.map((x) => h * x));
+    const nodes = stages.map((i) => c[i]!);
+    const start = layout.read(y);
+    const first = layout.read(guess);
+    const isDense = stages.length * layout.width <= solving.dense;
+    const slopes = newton(
+      {
+        weights,
+        bases: bases.map((base) => layout.read(base)),
+        evaluate: (i, point) => evaluate(nodes[i]!, point),
+        solve(residuals, at) {
+          if (!isDense) return byDifferences(weights, nodes, residuals, at);
+          const made = factorsOf(coefficients);
+          return made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows);
+        },
+        refresh(points) {
+          if (isDense) take(points.map((point, i) => asState(point, (at) => derivativeAt(nodes[i]!, at))));
+        },
+        measure: (changes, points) => measure(changes, points, start),
+      },
+      stages.map(() => first),
+    );
+    return slopes?.map((slope) => layout.write(slope, y));
+  };
+
   return {
     find(stages, bases, guess) {
       if (derivatives.length === 0) take([derivativeAt(0, y)]);
-      const coefficients = stages.map((i) => stages.map((j) => a[i]![j]!));
-      const weights = coefficients.map((row) => row.map((x) => h * x));
-      const nodes = stages.map((i) => c[i]!);
-      const start = layout.read(y);
-      const first = layout.read(guess);
-      const isDense = stages.length * layout.width <= solving.dense;
-      const slopes = newton(
-        {
-          weights,
-          bases: bases.map((base) => layout.read(base)),
-          evaluate: (i, point) => evaluate(nodes[i]!, point),
-          solve(residuals, at) {
-            if (!isDense) return byDifferences(weights, nodes, residuals, at);
-            const made = factorsOf(coefficients);
-            return (
-              made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows)
-            );
-          },
-          refresh(points) {
-            if (isDense) take(points.map((point, i) => asState(point, (at) => derivativeAt(nodes[i]!, at))));
-          },
-          measure: (changes, points) => measure(changes, points, start),
-        },
-        stages.map(() => first),
-      );
-      return slopes?.map((slope) => layout.write(slope, y));
+      const found = solve(stages, bases, guess);
+      if (found || layout.rows === 1) return found;
+      // Rows that were apart where the solve began may meet on the way.
+      solving.rows = undefined;
+      const reach = stages.reduce((sum, j) => sum + a[stages[0]!]![j]!, 0);
+      const tried = combineStates(engine, bases[0], [{ coefficient: reach, value: guess }], h);
+      take([derivativeAt(c[stages[0]!]!, tried)]);
+      return layout.rows === 1 ? solve(stages, bases, guess) : undefined;
     },
   };
 }
