@@ -227,9 +227,12 @@ describe('events of solve', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const from = { height: tf.tensor1d([1.1]), speed: tf.tensor1d([0.4]) };
-      const args = Object.fromEntries(
-        Object.entries(numbers).map(([key, x]) => [key, tf.scalar(x)]),
-      ) as never;
+      const { gravity, drag, restitution } = numbers;
+      const args = {
+        gravity: tf.scalar(gravity),
+        drag: tf.scalar(drag),
+        restitution: tf.scalar(restitution),
+      };
       const options = { registry, engine, args, events: { floor }, solver: 'dopri5', rtol: 1e-5 } as const;
       const t = 1.3;
       const cotangent = { height: tf.tensor1d([1]), speed: tf.tensor1d([-0.3]) };
