@@ -3,6 +3,7 @@ import { ArgumentError, RegistryError } from '@odegrad/core';
 import { Argument, Command, CommanderError } from 'commander';
 import { againstCommand } from './commands/against.ts';
 import { demoCommand } from './commands/demo.ts';
+import { crossoverCommand } from './commands/crossover.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { memoryCommand } from './commands/memory.ts';
@@ -36,6 +37,7 @@ function program(streams: Streams): Command {
     trainCommand,
     gradientsCommand,
     fieldCommand,
+    crossoverCommand,
     solveCommand,
     againstCommand,
     memoryCommand,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ArgumentError } from '@odegrad/core';
 import { Command } from 'commander';
+import { DEFAULT_ENGINE } from './defaults.ts';
 import { openBar } from '../bar.ts';
 import { openEngine } from '../engines.ts';
 import { engineName, gradientName } from '../names.ts';
@@ -49,7 +50,7 @@ export function againstCommand(streams: Streams): Command {
       '--engine <name>',
       'engine, with a backend where it has several: tfjs:wasm, onnx',
       engineName,
-      'onnx',
+      DEFAULT_ENGINE,
     )
     .option(
       '--rtol <x>',
