@@ -9,7 +9,7 @@ const first = (n: number): number[] => Array.from({ length: n }, (_, i) => Numbe
 function decay(rates: readonly number[]): DetestProblem['f'] {
   return (_t, [y]) => {
     const gone = tf.mul(y!, tf.tensor1d([...rates]));
-    const come = tf.pad1d(tf.slice1d(gone, 0, rates.length - 1), [1, 0]);
+    const come = tf.pad(tf.slice(gone, 0, rates.length - 1), [[1, 0]]);
     return [tf.sub(come, gone)];
   };
 }
@@ -17,8 +17,8 @@ function decay(rates: readonly number[]): DetestProblem['f'] {
 /** The heat equation on a line of n points between walls at 0: yᵢ′ = yᵢ₋₁ − 2yᵢ + yᵢ₊₁. */
 function heat(n: number): DetestProblem['f'] {
   return (_t, [y]) => {
-    const [left, right] = [tf.slice1d(y!, 0, n - 1), tf.slice1d(y!, 1, n - 1)];
-    return [tf.sub(tf.add(tf.pad1d(left, [1, 0]), tf.pad1d(right, [0, 1])), tf.mul(2, y!))];
+    const [left, right] = [tf.slice(y!, 0, n - 1), tf.slice(y!, 1, n - 1)];
+    return [tf.sub(tf.add(tf.pad(left, [[1, 0]]), tf.pad(right, [[0, 1]])), tf.mul(2, y!))];
   };
 }
 

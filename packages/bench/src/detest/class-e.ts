@@ -6,7 +6,7 @@ export const classE: readonly DetestProblem[] = [
   {
     name: 'E1',
     title: 'Bessel’s equation of order 1/2, from 1 on',
-    start: [[0.671396707141803], [0.09540051444747446]],
+    start: [[0.671396707141803], [0.09540051444747447]],
     f(t, [y, rate]) {
       const x = tf.add(t, 1);
       const stiffness = tf.sub(1, tf.div(0.25, tf.square(x)));

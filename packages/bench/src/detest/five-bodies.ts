@@ -48,7 +48,7 @@ export const fiveBodies: DetestProblem = {
 };
 
 /** x / |x|³. */
-function attraction(x: tf.Tensor1D): tf.Tensor1D {
+function attraction(x: tf.Tensor): tf.Tensor {
   const square = tf.sum(tf.square(x));
   return tf.div(x, tf.mul(square, tf.sqrt(square)));
 }

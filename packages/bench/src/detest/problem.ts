@@ -1,4 +1,4 @@
-import type { Scalar, Tensor1D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
 
 /** One of the 25 problems of DETEST, y′ = f(t, y) on [0, 20]. */
 export interface DetestProblem {
@@ -8,7 +8,7 @@ export interface DetestProblem {
   readonly title: string;
   /** y(0), in parts that f gets apart. */
   readonly start: readonly (readonly number[])[];
-  readonly f: (t: Scalar, y: readonly Tensor1D[]) => Tensor1D[];
+  readonly f: (t: Scalar, y: readonly Tensor[]) => Tensor[];
 }
 
 /** Where all of them end. */
