@@ -6,6 +6,7 @@ import { END, type DetestProblem } from './problem.ts';
 /** How far one solve is from the solution at its end. */
 export interface DetestRun {
   readonly problem: string;
+  readonly title: string;
   readonly tableau: string;
   readonly tolerance: number;
   /** Whether it came to the end. */
@@ -47,7 +48,8 @@ export function measureDetest(
   });
   try {
     const { evaluationsForward: evaluations, accepted, rejected } = solution.stats;
-    const run = { problem: problem.name, tableau, tolerance, evaluations, accepted, rejected };
+    const { name, title } = problem;
+    const run = { problem: name, title, tableau, tolerance, evaluations, accepted, rejected };
     if (solution.error)
       return { ...run, status: solution.error.code === 'max-steps' ? 'max-steps' : 'failed' };
     const end = solution.ys.flatMap(({ data }) => [...data.subarray(data.length / 2)]);
