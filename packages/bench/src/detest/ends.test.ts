@@ -90,7 +90,9 @@ describe('the reference values', () => {
     expect(errorOf(end, exact)).toBeLessThan(1e-13);
   });
 
-  it.each(problems.map((problem) => [problem.name, problem] as const))(
+  // By default of those that have no closed form; all with ODEGRAD_ALL.
+  const solved = problems.filter(({ name }) => process.env['ODEGRAD_ALL'] || !closed[name]);
+  it.each(solved.map((problem) => [problem.name, problem] as const))(
     'of %s are found by dopri8 at a tolerance of 1e-13, to what float64 resolves',
     (_, problem) => {
       expect(endOf(problem)).toHaveLength(problem.start.flat().length);
