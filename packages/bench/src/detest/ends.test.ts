@@ -70,6 +70,7 @@ const closed: Readonly<Record<string, readonly number[]>> = {
   A4: [20 / (1 + 19 * Math.exp(-t / 4))],
   A5: [spiral(t)],
   B2: [1 + decayed / 2 + decayed ** 3 / 2, 1 - decayed ** 3, 1 - decayed / 2 + decayed ** 3 / 2],
+  B4: [(2 + Math.cos(t)) * Math.cos(t), (2 + Math.cos(t)) * Math.sin(t), Math.sin(t)],
   B5: jacobi(t, 0.51),
   C1: [...poisson, 1 - poisson.reduce((sum, y) => sum + y, 0)],
   C2: [...yule, (1 - decayed) ** 9],
