@@ -12,39 +12,10 @@ import json
 import math
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
+import workloads
 from torch.nn import functional as F
-
-WORKLOADS = Path(__file__).resolve().parents[1] / "src" / "workloads" / "workloads.json"
-
-
-class Stream:
-    """mulberry32: its state grows by a constant, so that any stretch of draws is one array expression."""
-
-    def __init__(self, seed):
-        self.seed, self.drawn = seed, 0
-
-    def uniform(self, count):
-        draw = self.drawn + 1 + np.arange(count, dtype=np.uint64)
-        self.drawn += count
-        with np.errstate(over="ignore"):
-            s = (np.uint64(self.seed) + draw * np.uint64(0x6D2B79F5)).astype(np.uint32)
-            x = (s ^ s >> np.uint32(15)) * (s | np.uint32(1))
-            x = x + (x ^ x >> np.uint32(7)) * (x | np.uint32(61)) ^ x
-            return (x ^ x >> np.uint32(14)) / 2.0**32
-
-    def array(self, spec):
-        count, kind = math.prod(spec["shape"]), spec.get("init", "uniform")
-        if kind == "zeros":
-            values = np.zeros(count)
-        elif kind == "sign":
-            values = np.where(self.uniform(count) < 0.5, -1, 1)
-        else:
-            values = (2 * self.uniform(count) - 1) * spec.get("bound", 1 / math.sqrt(spec.get("fan_in", 1)))
-        return torch.from_numpy(values.astype(np.float32).reshape(spec["shape"]))
 
 
 class Field(torch.nn.Module):
@@ -130,26 +101,18 @@ def parts(state):
     return list(state) if isinstance(state, tuple) else [state]
 
 
-def output_times(run):
-    t0, t1, count = float(run["t0"]), float(run["t1"]), run.get("outputs", 2)
-    if "times_seed" in run:
-        between = np.sort(Stream(run["times_seed"]).uniform(count - 2))
-    else:
-        between = np.arange(1, count - 1) / (count - 1)
-    return torch.from_numpy(np.concatenate(([t0], t0 + (t1 - t0) * between, [t1])))
-
-
 def arguments(library, run):
     """Output times and options with which `odeint` takes the run's steps, and no others."""
     if run["mode"] == "adaptive":
-        return output_times(run), {"method": run["solver"], "rtol": run["rtol"], "atol": run["atol"]}
+        return torch.from_numpy(workloads.output_times(run)), {"method": run["solver"], "rtol": run["rtol"], "atol": run["atol"]}
     t0, t1, steps = float(run["t0"]), float(run["t1"]), run["steps"]
     ends = torch.tensor([t0, t1], dtype=torch.float64)
     if run["solver"] == "rk4":
         if library == "torchdiffeq":
             return ends, {"method": "rk4", "options": {"step_size": (t1 - t0) / steps}}
         return torch.linspace(t0, t1, steps + 1), {"method": "rk4"}
-    # There with adaptive steps only: any error is accepted and steps never change. A little longer, so that rounding leaves no step at the end.
+    # There with adaptive steps only: any error is accepted and steps never change. A little longer, so that rounding leaves no
+    # step at the end.
     step = (t1 - t0) / steps * (1 + 1e-9)
     options = {"first_step": step, "ifactor": 1.0, "dfactor": 1.0}
     return ends, {"method": run["solver"], "rtol": 1e10, "atol": 1e10, "options": options}
@@ -164,13 +127,11 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
 
-    workloads = json.loads(WORKLOADS.read_text(encoding="utf-8"))["workloads"].values()
-    spec = next((w for w in workloads if args.run in w["runs"]), None)
+    spec = workloads.find(args.run)
     if spec is None:
         parser.error(f"no workload has a run '{args.run}'")
     run = spec["runs"][args.run]
-    stream = Stream(spec["seed"])
-    params, y0, consts = ({a["name"]: stream.array(a) for a in spec[part]} for part in ("params", "y0", "consts"))
+    params, y0, consts = ({k: torch.from_numpy(x) for k, x in d.items()} for d in workloads.draw(spec))
     field = Field(spec, params, consts)
     library = importlib.import_module(args.library)
     odeint = getattr(library, args.function)

@@ -341,22 +341,24 @@ describe('odegrad against', () => {
 
   it('compares solves, evaluations and accuracy of adaptive runs', async () => {
     const run = ['against', '--workload', 'series', '--engine', 'wasm', '--turns', '1'];
-    const told = { forward: true, evaluations: { forward: 9, backward: 8, pullbacks: 7 } };
+    const told = { forward: true, first_ms: 77, evaluations: { forward: 9, backward: 8, pullbacks: 7 } };
     // Results of nothing but zeros are as wrong as they are large.
     const results = { outputs: new Array(300 * 32 * 4).fill(0), gradient: new Array(32 * 4 + 324).fill(0) };
     const check = expected['W6-dopri5-adaptive']!;
     const [row] = rowsOf((await odegrad(...run, '--json', '--', ...peer(check, { ...told, results }))).out);
     expect(row).toMatchObject({
+      peerFirstMs: 77,
       peerEvaluations: told.evaluations,
       peerAccuracy: { outputs: 1, gradient: 1 },
     });
+    expect(row!['firstMs']).toBeGreaterThan(0);
     expect(row!['forward']).toMatchObject({ peerMs: 4000 });
     const { outputs, gradient } = row!['accuracy'] as Record<string, number>;
     expect(Math.max(outputs!, gradient!)).toBeLessThan(1e-5);
 
     const { out } = await odegrad(...run, '--', ...peer(check, { ...told, results }));
     expect(out).toMatch(
-      /solve.*sloth[^]*symplectic.*gradient.*sloth[^]*error of outputs[^]*sloth.*9.*8.*7.*1\.0e\+0/,
+      /solve.*sloth[^]*symplectic.*gradient.*sloth[^]*error of outputs[^]*sloth.*77 ms.*9.*8.*7.*1\.0e\+0/,
     );
     // A tolerance of ours takes fewer evaluations, and no peer with constant steps has one.
     const evaluations = ({ forward }: Record<string, number>): number => forward!;

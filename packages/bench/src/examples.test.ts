@@ -28,7 +28,8 @@ function shell(command: string): { status: number | null; out: string; err: stri
 /** A python3 that is a peer, for machines without torch; what it was asked for is the last argument. */
 const PYTHON = `#!${process.execPath}
 const fs = require('fs');
-const [, , file, library, , run] = process.argv;
+const [, , file, library, ...rest] = process.argv;
+const run = rest.find((name) => name.startsWith('W'));
 const program = fs.readFileSync(file, 'utf8');
 if (!program.includes('"' + library + '"')) throw new Error(library);
 console.log(JSON.stringify({ name: library, check: ${JSON.stringify(expected)}[run] }));

@@ -58,12 +58,12 @@ export function oneOf(kind: string, known: readonly string[]): ReadName {
   };
 }
 
-/** An option that takes names, with its default shown as it would be typed. */
+/** An option that takes names, or what `read` makes of them, with its default shown as it would be typed. */
 export function listOption(
   flags: string,
   description: string,
-  names: readonly string[],
-  read: ReadName = (name) => name,
+  names: readonly (string | number)[],
+  read: (name: string) => string | number = (name) => name,
 ): Option {
   return new Option(flags, `${description}, separated by commas`)
     .argParser((text) => {

@@ -10,6 +10,8 @@ interface Introduction {
   readonly check: Check;
   /** Whether it also solves without a gradient. */
   readonly forward?: boolean;
+  /** Milliseconds of its first value and gradient, compiling included. */
+  readonly first_ms?: number;
   /** Of one value and gradient: evaluations of f in either pass, and vector–Jacobian products. */
   readonly evaluations?: Evaluations;
   readonly results?: Results;
@@ -114,13 +116,13 @@ function parsed(text: string): unknown {
 const isDuration = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 function isIntroduction(value: unknown): value is Introduction {
-  const { name, check, evaluations, results } = (value ?? {}) as Partial<Introduction>;
+  const { name, check, evaluations, results, first_ms = 0 } = (value ?? {}) as Partial<Introduction>;
   const { forward, backward, pullbacks } = evaluations ?? { forward: 0, backward: 0, pullbacks: 0 };
   const { outputs, gradient } = results ?? { outputs: [], gradient: [] };
   const numbers: readonly unknown[] = [check?.loss, check?.gnorm_y0, check?.gnorm_params];
   return (
     typeof name === 'string' &&
-    [...numbers, forward, backward, pullbacks].every((x) => typeof x === 'number') &&
+    [...numbers, first_ms, forward, backward, pullbacks].every((x) => typeof x === 'number') &&
     Array.isArray(outputs) &&
     Array.isArray(gradient)
   );

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ArgumentError, RegistryError } from '@odegrad/core';
 import { Argument, Command, CommanderError } from 'commander';
 import { againstCommand } from './commands/against.ts';
+import { crossoverCommand } from './commands/crossover.ts';
 import { demoCommand } from './commands/demo.ts';
 import { detestCommand } from './commands/detest.ts';
 import { fieldCommand } from './commands/field.ts';
@@ -37,6 +38,7 @@ function program(streams: Streams): Command {
     trainCommand,
     gradientsCommand,
     fieldCommand,
+    crossoverCommand,
     solveCommand,
     againstCommand,
     memoryCommand,

@@ -1,4 +1,4 @@
-import { createRegistry } from '@odegrad/core';
+import { createRegistry, SolveError } from '@odegrad/core';
 import { odeint, odeintEvent, solve, type SolveOptions } from '@odegrad/engine-tfjs';
 import { wasm } from '@odegrad/engine-wasm';
 import adjoint from '@odegrad/grad-adjoint';
@@ -151,6 +151,46 @@ describe('events on every engine', () => {
   });
 });
 
+describe('a budget for a solve with events', () => {
+  it.each(['tfjs', 'replay', 'onnx', 'wasm', 'auto'])(
+    'is kept on every engine, and in doubles: %s',
+    (engine) => {
+      for (const dtype of engine === 'onnx' || engine === 'wasm'
+        ? (['float32', 'float64'] as const)
+        : (['float32'] as const)) {
+        const isDouble = dtype === 'float64';
+        const before = tf.memory().numTensors;
+        tf.tidy(() => {
+          const plain = bounces(start, { engine, dtype, gradient: 'symplectic' }, isDouble);
+          const expected = plain.gradient();
+          plain.solution.dispose();
+          let maxBytes = 1;
+          for (let tried = 0; tried < 3;) {
+            try {
+              const { solution, gradient } = bounces(start, { engine, dtype, maxBytes }, isDouble);
+              const found = gradient();
+              for (const key of keys)
+                expect(Math.abs(found[key]! - expected[key]!)).toBeLessThan(
+                  (isDouble ? 1e-12 : 1e-4) * Math.max(1, Math.abs(expected[key]!)),
+                );
+              expect(solution.stats.bytesPeak).toBeLessThanOrEqual(maxBytes);
+              solution.dispose();
+              expect(solution.stats.bytes).toBe(0);
+              tried += 1;
+              maxBytes *= 3;
+            } catch (error) {
+              if (!(error instanceof SolveError) || error.code !== 'over-budget') throw error;
+              expect(error.leastBytes).toBeGreaterThan(maxBytes);
+              maxBytes = error.leastBytes!;
+            }
+          }
+        });
+        expect(tf.memory().numTensors).toBe(before);
+      }
+    },
+  );
+});
+
 describe('events of solve', () => {
   const f = (_t: tf.Scalar, y: tf.Tensor): tf.Tensor => tf.onesLike(y);
   const y0 = tf.tensor1d([0]);
@@ -181,6 +221,39 @@ describe('events of solve', () => {
     expect(parameters['level']!.dataSync()[0]).toBeCloseTo(3, 5);
     solution.dispose();
     level.dispose();
+  });
+
+  it.each(['tfjs', 'onnx', 'wasm'])('go with a dense solution, and its gradient: %s', (engine) => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const from = { height: tf.tensor1d([1.1]), speed: tf.tensor1d([0.4]) };
+      const args = Object.fromEntries(
+        Object.entries(numbers).map(([key, x]) => [key, tf.scalar(x)]),
+      ) as never;
+      const options = { registry, engine, args, events: { floor }, solver: 'dopri5', rtol: 1e-5 } as const;
+      const t = 1.3;
+      const cotangent = { height: tf.tensor1d([1]), speed: tf.tensor1d([-0.3]) };
+      const along = (x: tf.Tensor): tf.Tensor =>
+        tf.concat([tf.zeros([1, 1]), tf.reshape(x, [1, 1]), tf.zeros([1, 1])]);
+      const dense = solve(fall, from, [0, 2], { ...options, dense: true });
+      expect(dense.events.length).toBeGreaterThan(1);
+      // The same read as an output.
+      const plain = solve(fall, from, [0, t, 2], { ...options, outputs: 'interpolate' });
+      const read = dense.at(t);
+      expect(read.height.dataSync()[0]).toBeCloseTo(plain.ys.height.dataSync()[1]!, 5);
+      expect(dense.rate(t).height.dataSync()[0]).toBeCloseTo(read.speed.dataSync()[0]!, 3);
+      expect(dense.at([0.1, t]).height.shape).toEqual([2, 1]);
+      const { y0: found } = dense.pullback(undefined, [{ t, cotangent }]);
+      const { y0: expected } = plain.pullback({
+        height: along(cotangent.height),
+        speed: along(cotangent.speed),
+      });
+      expect(found.height.dataSync()[0]).toBeCloseTo(expected.height.dataSync()[0]!, 4);
+      expect(found.speed.dataSync()[0]).toBeCloseTo(expected.speed.dataSync()[0]!, 4);
+      dense.dispose();
+      plain.dispose();
+    });
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('say what is wrong with them', () => {

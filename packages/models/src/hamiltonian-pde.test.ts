@@ -1,13 +1,21 @@
 import { createRegistry } from '@odegrad/core';
 import { onnx } from '@odegrad/engine-onnx';
 import tfjs, { solve, type Float64Tensor, type OdeOptions } from '@odegrad/engine-tfjs';
+import backprop from '@odegrad/grad-backprop';
 import symplectic from '@odegrad/grad-symplectic';
+import implicit from '@odegrad/implicit';
 import tableaux from '@odegrad/tableaux';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hamiltonianPde } from './index.ts';
 
-const registry = createRegistry().use(tableaux).use(symplectic).use(tfjs).use(onnx());
+const registry = createRegistry()
+  .use(tableaux)
+  .use(symplectic)
+  .use(backprop)
+  .use(implicit)
+  .use(tfjs)
+  .use(onnx());
 const doubles: OdeOptions = { registry, engine: 'onnx', dtype: 'float64' };
 const [points, length] = [16, 4];
 const wave: Float64Tensor = {
@@ -52,6 +60,45 @@ it('keeps the energy of a Korteweg–de Vries equation to the order of the metho
   const order = Math.log2(drift(4) / drift(8));
   expect(order).toBeGreaterThan(3.7);
   expect(drift(64)).toBeLessThan(1e-8);
+});
+
+it('stays near the energy of a Korteweg–de Vries equation with a symplectic method, for as long as one likes', () => {
+  const ts = Array.from({ length: 21 }, (_, i) => 5 * i);
+  /** The most that the energy is off before half of the time, and after. */
+  const off = (solver: 'gauss4' | 'rk4', numSteps: number): readonly [number, number] => {
+    const { energy } = along('kdv', ts, { solver, numSteps });
+    const errors = ts.map((_, i) => Math.abs(energy[2 * i]! - energy[0]!));
+    return [Math.max(...errors.slice(0, 11)), Math.max(...errors.slice(11))];
+  };
+  const [before, after] = off('gauss4', 10);
+  const [early, late] = off('rk4', 25); // for as many evaluations
+  expect(after).toBeLessThan(1.5 * before);
+  expect(late).toBeGreaterThan(1.5 * early);
+});
+
+it('has the gradient of steps that are solved for, to its weights', () => {
+  const model = hamiltonianPde({ points, length, structure: 'kdv', hidden: 6, seed: 2 });
+  const gradientBy = (gradient: 'symplectic' | 'backprop'): readonly Float64Array[] => {
+    const solution = solve((t, u) => model.field(t, u), wave, [0, 1], {
+      ...doubles,
+      solver: 'gauss4',
+      numSteps: 4,
+      gradient,
+    });
+    const { y0, parameters } = solution.pullback(new Float64Array(4 * points).map((_, i) => Math.sin(i)));
+    solution.dispose();
+    return [y0.data, ...Object.values(parameters).map(({ data }) => data)];
+  };
+  const [one, other] = [gradientBy('symplectic'), gradientBy('backprop')];
+  expect(one.length).toBeGreaterThan(4);
+  one.forEach((x, i) => {
+    const largest = Math.max(...x.map(Math.abs));
+    expect(largest).toBeGreaterThan(0);
+    x.forEach((entry, j) => {
+      expect(Math.abs(entry - other[i]![j]!)).toBeLessThan(1e-12 * largest);
+    });
+  });
+  tf.dispose(model.variables);
 });
 
 it('lets the energy of a Cahn–Hilliard equation fall, and keeps its mass', () => {

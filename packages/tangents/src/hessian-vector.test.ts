@@ -5,6 +5,8 @@ import { wasm } from '@odegrad/engine-wasm';
 import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
+import * as methods from '@odegrad/implicit';
+import { implicitRungeKutta } from '@odegrad/implicit';
 import tableaux from '@odegrad/tableaux';
 import { noiseVector } from '@odegrad/testkit';
 import * as tf from '@tensorflow/tfjs';
@@ -114,6 +116,20 @@ describe.each(['wasm', 'onnx'])('hessianVector in doubles on %s', (engine) => {
     );
     const [one, other] = [dot(alongOf(u), hv!), dot(alongOf(v), hu!)];
     expect(Math.abs(one - other)).toBeLessThan(1e-12 * Math.abs(one));
+  });
+
+  it.each([
+    ['trbdf2', { rtol: 1e-4 }],
+    ['kvaerno5', { rtol: 1e-4 }],
+    ['radau5', { numSteps: 2 }],
+  ] as const)('is symmetric with the implicit %s, as far as its stages are solved', (name, steps) => {
+    const solver = implicitRungeKutta(methods[name], { residual: 0 });
+    const options = { registry, engine, solver, ...steps, args, loss } as const;
+    const [hu, hv] = [u, v].map((direction) =>
+      entriesOf(hessianVector(f, y0, ts, { ...options, direction })),
+    );
+    const [one, other] = [dot(alongOf(u), hv!), dot(alongOf(v), hu!)];
+    expect(Math.abs(one - other)).toBeLessThan(1e-10 * Math.abs(one));
   });
 
   it('is the Hessian of a linear equation, in closed form', () => {

@@ -17,12 +17,14 @@ for (const plugin of [tableaux, adjoint, backprop, checkpoint, symplectic, tfjs,
 const EXACT = ['backprop', 'checkpoint', 'recompute', 'stages', 'symplectic'];
 
 let w: tf.Variable;
+let z: tf.Variable;
 let x: tf.Tensor1D;
 let v: tf.Tensor1D;
 let before = 0;
 beforeAll(async () => {
   expect(await tf.setBackend('cpu')).toBe(true);
   w = tf.variable(tf.tensor2d([0.3, -0.8, 0.5, 1.1], [2, 2]));
+  z = tf.variable(tf.tensor1d([0.4, -0.9]));
   x = tf.tensor1d([0.3, 0.5]);
   v = tf.tensor1d([1, -0.4]);
 });
@@ -99,6 +101,12 @@ const routes: Record<string, (solve: Solve) => tf.Tensor | tf.Tensor[]> = {
       const [dy, dk] = tf.grads(loss)([y, k]);
       return tf.add(square(dy!), square(dk!));
     })([x, tf.scalar(-0.3)]);
+  },
+  'of a variable that is y0 and is read by f': (solve) => {
+    const f: Field = (_t, y) => tf.mul(tf.sin(y), z);
+    const gradient = (): tf.Tensor =>
+      tf.variableGrads(() => cubed(solve(f, z)) as tf.Scalar, [z]).grads[z.name]!;
+    return tf.variableGrads(() => square(gradient()), [z]).grads[z.name]!;
   },
   'a step of learning that is learned from': (solve) => {
     const f =

@@ -69,6 +69,27 @@ export function describeRows<A>(
     );
   });
 
+  it('gives its numbers, and takes numbers, by rows', () => {
+    if (!engine().entries) return;
+    const array = { values: [1, -2.5, NaN, 4, Infinity, 0.125], shape: [2, 3] };
+    withArrays([array], ([value]) => {
+      const { entries } = engine();
+      expect(entries!.shape(value!)).toEqual(shape ? [2, 3] : [6]);
+      const numbers = entries!.read(value!);
+      expect([...numbers]).toEqual(Array.from(read(value!)));
+      const doubled = entries!.write(
+        numbers.map((x) => 2 * x),
+        value!,
+      );
+      expect(Array.from(read(doubled))).toEqual(Array.from(read(value!), (x) => 2 * x));
+      if (shape) expect(shape(doubled)).toEqual([2, 3]);
+      // What was read is a copy.
+      numbers.fill(7);
+      expect(read(value!)[0]).toBe(1);
+      return doubled;
+    });
+  });
+
   it('leaves a row out whose coefficient is 0, and one that is not named, even where it is NaN', () => {
     if (!engine().mixRows) return;
     const array = { values: [1, 2, NaN, Infinity, 5, NaN], shape: [3, 2] };

@@ -18,6 +18,8 @@ export interface EventTrial extends Pick<Problem<Float64Array>, 'ts' | 'knots' |
   readonly field: HandWrittenField;
   readonly y0: Float64Array;
   readonly method: Method;
+  /** Whether `between` is read off a dense solution. */
+  readonly dense?: boolean;
   readonly events: readonly (HandWrittenEvent &
     Pick<Event<Float64Array>, 'direction' | 'atMost' | 'looks'>)[];
 }
@@ -42,7 +44,8 @@ export interface EventOutcome {
 
 /** Solves and pulls back on a new float64 engine, twice, and releases everything. */
 export function runEventTrial(strategy: GradientStrategy, trial: EventTrial): EventOutcome {
-  const { field, y0, method, events, ...times } = trial;
+  const { field, y0, method, events, dense = false, between, ...others } = trial;
+  const times = { ...others, ...(dense ? { dense } : between && { between }) };
   const engine = createFloat64Engine();
   const unit = y0.map((_, m) => Number(m === 0));
   const prepared = events.map(({ when, then, ...more }, i): Event<Float64Array> => {
@@ -67,21 +70,26 @@ export function runEventTrial(strategy: GradientStrategy, trial: EventTrial): Ev
   const noisy = (seed: number): Float64Array => noiseVector(seed, y0.length);
   const cotangents = {
     ys: solution.ts.map((_, i) => (times.knots?.get(i)?.output === false ? undefined : noisy(20 + i))),
-    between: solution.between.map((_, i) => noisy(50 + i)),
+    between: (dense ? between! : solution.between).map((_, i) => noisy(50 + i)),
     events: happened.map((_, i) => ({ t: noise(90, i), before: noisy(100 + i), after: noisy(200 + i) })),
   };
   const one = (x: Float64Array | undefined): Float64Array[] | undefined => x && [x];
   const pullBack = (): DiscreteGradient => {
     const pulled = solution.pullback(cotangents.ys.map(one), {
-      ...(times.between && { between: cotangents.between.map(one) }),
+      ...(!dense && between && { between: cotangents.between.map(one) }),
+      // In no order: the solution sorts them.
+      ...(dense && {
+        points: between!.map((t, i) => ({ t, cotangent: [cotangents.between[i]!] })).reverse(),
+      }),
       events: cotangents.events.map(({ t, before, after }) => ({ t, before: [before], after: [after] })),
     });
-    const { ts, between } = pulled;
+    const { ts } = pulled;
+    const read = dense ? [...pulled.points!].reverse() : pulled.between;
     const gradient = {
       y0: joinVectors(pulled.y0),
       parameters: pulled.parameters.map((p) => p.slice()),
       ts: [...ts],
-      ...(between && { between: [...between] }),
+      ...(read && { between: [...read] }),
     };
     for (const x of [...pulled.y0, ...pulled.parameters]) engine.release(x);
     return gradient;
@@ -101,7 +109,7 @@ export function runEventTrial(strategy: GradientStrategy, trial: EventTrial): Ev
         adaptive: !isFixed(method.stepping),
         ...{ field, events, y0, ends, happened, cotangents },
         ts: times.ts,
-        between: times.between ?? [],
+        between: between ?? [],
       }),
   };
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ArgumentError } from '@odegrad/core';
 import { Command } from 'commander';
+import { DEFAULT_ENGINE } from './defaults.ts';
 import { openBar } from '../bar.ts';
 import { openEngine } from '../engines.ts';
 import { engineName, gradientName } from '../names.ts';
@@ -26,8 +27,9 @@ interface Options {
   readonly json?: true;
 }
 
-/** The peer that comes with this package, as a shell takes it. */
+/** The peers that come with this package, as a shell takes them. */
 const PYTORCH = quoted(fileURLToPath(new URL('../../peers/pytorch.py', import.meta.url)));
+const JAX = quoted(fileURLToPath(new URL('../../peers/with_jax.py', import.meta.url)));
 
 /** `odegrad against`: times a workload by turns with another program. */
 export function againstCommand(streams: Streams): Command {
@@ -48,7 +50,7 @@ export function againstCommand(streams: Streams): Command {
       '--engine <name>',
       'engine, with a backend where it has several: tfjs:wasm, onnx',
       engineName,
-      'onnx',
+      DEFAULT_ENGINE,
     )
     .option(
       '--rtol <x>',
@@ -60,10 +62,11 @@ export function againstCommand(streams: Streams): Command {
     .option('--json', 'print JSON lines, one object for each strategy')
     .addHelpText(
       'after',
-      '\nThe examples need python3 with numpy, torch and the library that is named.\n\nExamples:\n' +
+      '\nThe examples need python3 with numpy, torch (or jax) and the library that is named.\n\nExamples:\n' +
         `  odegrad against --workload small -- python3 ${PYTORCH} torch_symplectic_adjoint odeint_symplectic_adjoint W2-dopri5\n` +
         `  odegrad against --workload spiral --strategy backprop,stages -- python3 ${PYTORCH} torchdiffeq odeint W1-rk4\n` +
-        `  odegrad against --workload series --engine auto -- python3 ${PYTORCH} torchdiffeq odeint W6-dopri5-adaptive`,
+        `  odegrad against --workload series --engine auto -- python3 ${PYTORCH} torchdiffeq odeint W6-dopri5-adaptive\n` +
+        `  odegrad against --workload spiral --engine wasm -- python3 ${JAX} diffrax W1-rk4`,
     )
     .action(async ([program, ...args]: [string, ...string[]], options: Options) => {
       await against(program, args, options, streams);
@@ -145,18 +148,23 @@ const columns: readonly Column<TimesRow>[] = [
 /** What one value and gradient takes, and how near it comes. */
 interface WorkRow {
   readonly name: string;
+  readonly firstMs?: number | undefined;
   readonly evaluations?: Evaluations | undefined;
   readonly accuracy?: Accuracy | undefined;
 }
 
 function workOf(rows: readonly AgainstTiming[]): WorkRow[] {
-  const { peer, peerEvaluations, peerAccuracy } = rows[0]!;
-  const ours = rows.map(({ strategy, evaluations, accuracy }) => ({ name: strategy, evaluations, accuracy }));
-  return [...ours, { name: peer, evaluations: peerEvaluations, accuracy: peerAccuracy }];
+  const { peer, peerFirstMs, peerEvaluations, peerAccuracy } = rows[0]!;
+  const ours = rows.map(({ strategy, ...row }) => ({ ...row, name: strategy }));
+  return [
+    ...ours,
+    { name: peer, firstMs: peerFirstMs, evaluations: peerEvaluations, accuracy: peerAccuracy },
+  ];
 }
 
 const workColumns: readonly Column<WorkRow>[] = [
   ['value + gradient', ({ name }) => name],
+  ['the first time', ({ firstMs }) => (firstMs === undefined ? '–' : `${firstMs.toFixed(0)} ms`)],
   ['evaluations forward', ({ evaluations }) => evaluations?.forward ?? '–'],
   ['backward', ({ evaluations }) => evaluations?.backward ?? '–'],
   ['VJPs', ({ evaluations }) => evaluations?.pullbacks ?? '–'],

@@ -20,5 +20,5 @@ export const EXACT: readonly string[] = [
   'online',
 ];
 
-/** The engine of `train` and `demo`, where nothing else is said. */
-export const DEFAULT_ENGINE = 'onnx';
+/** The engine where nothing else is said. */
+export const DEFAULT_ENGINE = 'auto';

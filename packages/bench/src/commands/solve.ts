@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { DEFAULT_ENGINE } from './defaults.ts';
 import { openEngine } from '../engines.ts';
 import { checkPrecision, engineName, gradientName } from '../names.ts';
 import { dtypeOption, listOption, wholeNumber, type FloatType } from '../parse.ts';
@@ -35,7 +36,7 @@ export function solveCommand(streams: Streams): Command {
       '--engine <name>',
       'engine, with a backend where it has several: tfjs:wasm, onnx',
       engineName,
-      'onnx',
+      DEFAULT_ENGINE,
     )
     .addOption(dtypeOption())
     .option('--runs <n>', 'repetitions at least', wholeNumber, 10)

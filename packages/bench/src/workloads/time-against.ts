@@ -1,4 +1,5 @@
 import type { GradientStrategy } from '@odegrad/core';
+import type { OdeOptions } from '@odegrad/engine-tfjs';
 import * as tf from '@tensorflow/tfjs';
 import type { EngineChoice } from '../engines.ts';
 import { timed } from '../measure.ts';
@@ -27,17 +28,22 @@ export interface AgainstTiming {
   readonly ratioHigh: number;
   /** The same of a solve without a gradient, where the peer does that; the strategy is no part of it. */
   readonly forward?: Ratio;
+  /** What the first value and gradient took, compiling f included where another strategy had not done that. */
+  readonly firstMs: number;
   readonly evaluations: Evaluations;
   /** Of an adaptive run: how far it is from the equation. */
   readonly accuracy?: Accuracy;
   /** Those of the peer, where it tells. */
+  readonly peerFirstMs?: number;
   readonly peerEvaluations?: Evaluations;
   readonly peerAccuracy?: Accuracy;
   readonly check: Check;
 }
 
-/** What does not change from call to call. */
-type Called = Pick<AgainstTiming, 'check' | 'evaluations' | 'accuracy'>;
+/** What the first value and gradient gives. */
+interface Called extends Pick<AgainstTiming, 'firstMs' | 'check' | 'evaluations'> {
+  readonly results: Results;
+}
 
 /**
  * Times a run, called as by a program that trains, by turns with a peer that solves the same.
@@ -55,14 +61,14 @@ export async function timeAgainst(
 ): Promise<AgainstTiming[]> {
   const field = workloadField(spec.name, drawWorkload(spec), spec.dx);
   try {
-    // With constant steps both take the same ones, and the check says that they do.
-    const reference = run.mode === 'adaptive' ? referenceOf(field, run) : undefined;
     const options = strategies.map((strategy) => optionsOf(run, engine, strategy));
     const called = options.map((chosen) => {
-      const first = firstCall(field, run, () => callRun(field, run, chosen), reference);
+      const first = firstCall(field, run, chosen);
       compare(first.check, peer, run);
       return first;
     });
+    // With constant steps both take the same ones, and the check says that they do.
+    const reference = run.mode === 'adaptive' ? referenceOf(field, run) : undefined;
     const gradients = options.map((chosen) =>
       repeated(() => {
         callRun(field, run, chosen).dispose();
@@ -82,12 +88,15 @@ export async function timeAgainst(
       peer: peer.name,
       turns,
       ...(peerForwardMs && forwardMs && { forward: ratioOf(forwardMs, peerForwardMs) }),
+      ...(peer.first_ms && { peerFirstMs: peer.first_ms }),
       ...(peer.evaluations && { peerEvaluations: peer.evaluations }),
       ...(peer.results && reference && { peerAccuracy: accuracyOf(peer.results, reference) }),
     };
     return strategies.map((strategy, i) => {
       const { ms: gradMs, ...ratio } = ratioOf(ownMs[i]!, peerMs);
-      return { ...shared, strategy: strategy.name, gradMs, ...ratio, ...called[i]! };
+      const { results, ...first } = called[i]!;
+      const accuracy = reference && { accuracy: accuracyOf(results, reference) };
+      return { ...shared, strategy: strategy.name, gradMs, ...ratio, ...first, ...accuracy };
     });
   } finally {
     field.dispose();
@@ -102,21 +111,21 @@ function repeated(work: () => void): Side {
     });
 }
 
-function firstCall(
-  field: WorkloadField,
-  run: RunSpec,
-  call: () => ReturnType<typeof callRun>,
-  reference: Results | undefined,
-): Called {
-  const called = call();
-  const { evaluationsForward: forward, evaluationsBackward: backward, pullbacks } = called.stats;
-  const first = {
-    check: checkCalled(called),
-    evaluations: { forward, backward, pullbacks },
-    ...(reference && { accuracy: accuracyOf(resultsOf(called, field), reference) }),
-  };
-  called.dispose();
-  return first;
+function firstCall(field: WorkloadField, run: RunSpec, options: OdeOptions): Called {
+  const start = performance.now();
+  const called = callRun(field, run, options);
+  const firstMs = performance.now() - start;
+  try {
+    const { evaluationsForward: forward, evaluationsBackward: backward, pullbacks } = called.stats;
+    return {
+      firstMs,
+      check: checkCalled(called),
+      evaluations: { forward, backward, pullbacks },
+      results: resultsOf(called, field),
+    };
+  } finally {
+    called.dispose();
+  }
 }
 
 function compare(check: Check, peer: Peer, run: RunSpec): void {

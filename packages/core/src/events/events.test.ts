@@ -217,7 +217,6 @@ describe('events', () => {
   it('refuse a strategy that does not go back step by step, and what they do not go with', () => {
     const { problem } = problemOf(start);
     expect(() => adjoint.solve(problem, adaptive)).toThrow(/serves no events/);
-    expect(() => symplectic.solve({ ...problem, dense: true }, adaptive)).toThrow(/do not go with `dense`/);
     expect(() => symplectic.solve({ ...problem, steps: true }, adaptive)).toThrow(/do not go with `steps`/);
   });
 

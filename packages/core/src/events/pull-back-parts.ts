@@ -1,4 +1,5 @@
 import { runningSum, type RunningSum } from '../memory/running-sum.ts';
+import { partAt } from './dense-parts.ts';
 import type { Course, Parts } from './parts.ts';
 import { pullBackJump, pullBackTime, total, type AtEvent } from './pull-back.ts';
 import { offsetOf, type Stretch } from './stretch.ts';
@@ -15,7 +16,8 @@ export function* pullBackParts<A>(
 ): Steps<A, Gradient<A>> {
   const { problem, memory, stretches, release } = parts;
   const { ts, between = [], field } = problem;
-  const times: Times = { ts: ts.map(() => 0), between: between.map(() => 0) };
+  const zeros = (list: readonly unknown[]): number[] => list.map(() => 0);
+  const times: Times = { ts: zeros(ts), between: zeros(between), points: zeros(within.points ?? []) };
   const parameters = runningSum(memory);
   const close = memory.open();
   let isWhole = false;
@@ -38,6 +40,7 @@ export function* pullBackParts<A>(
       parameters: memory.escape(parameters.value ?? field.parameters.map((x) => memory.engine.zeros(x))),
       ts: times.ts,
       ...(problem.between && { between: times.between }),
+      ...(problem.dense && { points: times.points }),
     };
   } finally {
     close();
@@ -49,6 +52,7 @@ export function* pullBackParts<A>(
 interface Times {
   readonly ts: number[];
   readonly between: number[];
+  readonly points: number[];
 }
 
 /** What comes to a part from those after it, and what they add to. */
@@ -75,11 +79,19 @@ function* pullBackPart<A>(
   const points = pointsOf(parts, stretch, within, after, parameters);
   const close = memory.open();
   try {
+    // What was read of this part.
+    const own = (within.points ?? []).flatMap((point, i) =>
+      partAt(parts, point.t) === stretch ? [{ point, i }] : [],
+    );
     const solution = yield* course.wayBack(stretch);
     const read = within.between?.slice(start.between, start.between + solution.between.length);
     const gradient: Gradient<A> = yield* solution.pullbackBySteps!(
       solution.ts.map((_, i) => (isHere(i) ? cotangents[i + offset] : undefined)),
-      { ...(read?.length && { between: read }), points, end: isLast ? within.end : undefined },
+      {
+        ...(read?.length && { between: read }),
+        points: [...points, ...own.map(({ point }) => point)],
+        end: isLast ? within.end : undefined,
+      },
     );
     for (const { cotangent } of points) memory.drop(cotangent);
     course.passed(stretch, solution);
@@ -88,6 +100,9 @@ function* pullBackPart<A>(
     });
     gradient.between?.forEach((t, i) => {
       times.between[start.between + i]! += t;
+    });
+    own.forEach(({ i }, k) => {
+      times.points[i] = gradient.points![points.length + k]!;
     });
     parameters.add(memory.adoptState(gradient.parameters));
     return { y: memory.hold(memory.adoptState(gradient.y0)), t: gradient.ts[0]! };

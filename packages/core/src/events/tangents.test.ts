@@ -94,6 +94,8 @@ describe('the gradient of ten bounces is that of tangents carried forward', () =
     ['dopri5, constant steps', by(dopri5, { stepSize: 0.1 }), {}],
     ['dopri5, adaptive', adaptive(dopri5), {}],
     ['dopri5, adaptive, with a knot', adaptive(dopri5), { knots: isOnKnot }],
+    ['dopri5, adaptive, read off a dense solution', adaptive(dopri5), { dense: true }],
+    ['rk4, read off a dense solution', by(rk4, { numSteps: 24 }), { dense: true }],
     ['tsit5, adaptive', adaptive(tsit5), {}],
     ['bosh3, adaptive', adaptive(bosh3, 1e-4), {}],
     ['cash_karp, adaptive', adaptive(cashKarp), {}],

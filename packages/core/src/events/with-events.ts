@@ -11,6 +11,7 @@ import {
   type SolveBySteps,
   type Solved,
 } from './parts.ts';
+import { checkPoints, denseParts } from './dense-parts.ts';
 import { pullBackParts } from './pull-back-parts.ts';
 import { checkEvents, offsetOf, startOf, type Start } from './stretch.ts';
 import type { Method, Problem, Solution } from '../types/problem.ts';
@@ -41,7 +42,7 @@ function* solveParts<A>(
   given: Method,
   budgets: Budgets | false,
 ): Steps<A, Solution<A>> {
-  for (const option of ['dense', 'steps', 'rows'] as const)
+  for (const option of ['steps', 'rows'] as const)
     if (problem[option])
       throw new ArgumentError(`Events do not go with \`${option}\`; leave one of the two out.`);
   const { ts, y0, field, events = [] } = problem;
@@ -72,6 +73,7 @@ function* solveParts<A>(
     checkCounts(cotangents, ys.length, 'cotangents');
     checkCounts(within.between, read.length, 'between');
     checkCounts(within.events, entries.length, 'events');
+    checkPoints(parts, within.points);
     return pullBackParts(parts, course, cotangents, within);
   };
   return {
@@ -82,6 +84,7 @@ function* solveParts<A>(
     events: entries,
     status: failed?.error.code ?? (isStopped ? 'event' : 'end'),
     failed,
+    ...(problem.dense && denseParts(parts)),
     stats: ledger,
     pullbackBySteps,
     pullback: (cotangents, within) => drain(pullbackBySteps(cotangents, within)),

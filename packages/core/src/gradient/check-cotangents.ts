@@ -1,7 +1,7 @@
 import { describe } from '../arguments/describe.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import { checkOptions, type Rule } from '../arguments/options.ts';
-import { checkPoint } from './dense-solution.ts';
+import { checkPoint } from '../arguments/check-point.ts';
 import type { Problem, ReadCotangents, Solution } from '../types/problem.ts';
 
 const anything: Rule = () => undefined;

@@ -1,4 +1,4 @@
-import { describe } from '../arguments/describe.ts';
+import { checkPoint } from '../arguments/check-point.ts';
 import { ArgumentError } from '../arguments/errors.ts';
 import type { Memory } from '../memory/memory.ts';
 import { combineStates } from '../memory/state.ts';
@@ -69,12 +69,4 @@ export function denseSolution<A>(
       rate: reader('rate(t)', (step, x) => rateAt(memory, interpolant!, step, x)),
     },
   };
-}
-
-/** @throws {ArgumentError} where there is no solution at `t`. */
-export function checkPoint([first, last]: readonly [number, number], t: unknown, what: string): void {
-  if (typeof t === 'number' && t >= Math.min(first, last) && t <= Math.max(first, last)) return;
-  throw new ArgumentError(
-    `\`${what}\`: t must be a number from ${first} to ${last}, where the solution is, not ${describe(t)}.`,
-  );
 }
