@@ -2,7 +2,7 @@ import { textTable } from '../text-table.ts';
 import type { DetestRun } from './measure.ts';
 
 /** What an error is wished to stay within, in units of the tolerance. */
-export const WISHED = 10;
+const WISHED = 10;
 
 /** The solves of one tableau at one tolerance. */
 interface Row {
