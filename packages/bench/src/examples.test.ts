@@ -75,6 +75,7 @@ function shortened(example: string): string {
     gradients: '--width 2 --batch 2',
     solve: '--runs 1',
     against: '--turns 1',
+    detest: '--tableau dopri5 --class A --tolerance 1e-4',
     memory: '--workloads spiral --strategies symplectic --stepped symplectic --steps 100',
   };
   return command && fewer[command] ? example.replace(command, `${command} ${fewer[command]}`) : example;
@@ -92,6 +93,7 @@ describe.skipIf(process.platform === 'win32')('the examples in the help', () => 
         'field',
         'solve',
         'against',
+        'detest',
         'reproduce',
         'help',
       ]),

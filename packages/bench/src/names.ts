@@ -8,16 +8,17 @@ import { registry } from './registry.ts';
 
 export const solverName: ReadName = oneOf('solver', registry.names('solver'));
 
-const adaptive = registry
+/** Names of solvers that choose their steps. */
+export const adaptiveSolvers: readonly string[] = registry
   .names('solver')
   .filter((name) => registry.get('solver', name).embeddedOrder !== undefined);
 
 /** A solver that chooses its steps. */
 export const adaptiveSolverName: ReadName = (text) => {
   const name = solverName(text);
-  if (adaptive.includes(name)) return name;
+  if (adaptiveSolvers.includes(name)) return name;
   throw new InvalidArgumentError(
-    `Solver '${name}' estimates no error, and so cannot choose its steps. Allowed choices are ${adaptive.join(', ')}.`,
+    `Solver '${name}' estimates no error, and so cannot choose its steps. Allowed choices are ${adaptiveSolvers.join(', ')}.`,
   );
 };
 

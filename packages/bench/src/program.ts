@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { ArgumentError, RegistryError } from '@odegrad/core';
 import { Argument, Command, CommanderError } from 'commander';
 import { againstCommand } from './commands/against.ts';
-import { demoCommand } from './commands/demo.ts';
 import { crossoverCommand } from './commands/crossover.ts';
+import { demoCommand } from './commands/demo.ts';
+import { detestCommand } from './commands/detest.ts';
 import { fieldCommand } from './commands/field.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { memoryCommand } from './commands/memory.ts';
@@ -41,6 +42,7 @@ function program(streams: Streams): Command {
     solveCommand,
     againstCommand,
     memoryCommand,
+    detestCommand,
     reproduceCommand,
   ])
     root.addCommand(command(streams));

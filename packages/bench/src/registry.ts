@@ -6,6 +6,7 @@ import adjoint from '@odegrad/grad-adjoint';
 import backprop from '@odegrad/grad-backprop';
 import checkpoint from '@odegrad/grad-checkpoint';
 import symplectic from '@odegrad/grad-symplectic';
+import implicit from '@odegrad/implicit';
 import tableaux from '@odegrad/tableaux';
 import { auto, type AutoChoice } from '@odegrad/trace';
 
@@ -13,6 +14,7 @@ import { auto, type AutoChoice } from '@odegrad/trace';
 export function benchRegistry(engine: OnnxOptions = {}): Registry {
   const registry = createRegistry()
     .use(tableaux)
+    .use(implicit)
     .use(backprop)
     .use(checkpoint)
     .use(symplectic)

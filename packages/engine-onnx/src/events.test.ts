@@ -227,9 +227,12 @@ describe('events of solve', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const from = { height: tf.tensor1d([1.1]), speed: tf.tensor1d([0.4]) };
-      const args = Object.fromEntries(
-        Object.entries(numbers).map(([key, x]) => [key, tf.scalar(x)]),
-      ) as never;
+      const { gravity, drag, restitution } = numbers;
+      const args = {
+        gravity: tf.scalar(gravity),
+        drag: tf.scalar(drag),
+        restitution: tf.scalar(restitution),
+      };
       const options = { registry, engine, args, events: { floor }, solver: 'dopri5', rtol: 1e-5 } as const;
       const t = 1.3;
       const cotangent = { height: tf.tensor1d([1]), speed: tf.tensor1d([-0.3]) };
@@ -254,6 +257,31 @@ describe('events of solve', () => {
       plain.dispose();
     });
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('go with the ends of all steps', () => {
+    const solution = solve(f, y0, [0, 2], {
+      ...{ registry, engine: 'wasm', solver: 'rk4', numSteps: 4, saveAt: 'steps' },
+      events: {
+        fold: {
+          when: (_t: tf.Scalar, y: tf.Tensor) => tf.sub(tf.sum(y), 0.75),
+          then: (_t: tf.Scalar, y: tf.Tensor) => tf.neg(y),
+        },
+      },
+    } as const);
+    const { ts, ys } = solution;
+    expect(ts).toHaveLength(ys.shape[0]);
+    const { t } = solution.events[0]!;
+    expect(ts.filter((time) => time === t)).toHaveLength(2);
+    const at = ts.indexOf(t);
+    const [before, after] = [ys.dataSync()[at]!, ys.dataSync()[at + 1]!];
+    expect(before).toBeCloseTo(0.75, 6);
+    expect(after).toBeCloseTo(-0.75, 6);
+    // The state after is −y there, whatever y0 is; that before is the level.
+    const along = (i: number) => tf.tensor2d(ts.map((_, k) => [Number(k === i)]));
+    expect(solution.pullback(along(at)).y0.dataSync()[0]).toBeCloseTo(0, 6);
+    expect(solution.pullback(along(ts.length - 1)).y0.dataSync()[0]).toBeCloseTo(1, 5);
+    solution.dispose();
   });
 
   it('say what is wrong with them', () => {

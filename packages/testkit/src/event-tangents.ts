@@ -32,6 +32,8 @@ export interface SolvedWithEvents {
   readonly between: readonly number[];
   /** Where its accepted steps end, those too that an event cut. */
   readonly ends: readonly number[];
+  /** Whether `cotangents.ys` are of the ends of all steps, and not of outputs; where an event cuts one, of the states before and after it. */
+  readonly steps?: boolean;
   readonly happened: readonly { readonly event: number; readonly t: number }[];
   readonly cotangents: {
     readonly ys: readonly Cotangent[];
@@ -128,7 +130,10 @@ export function eventTangentGradient(solved: SolvedWithEvents): DiscreteGradient
   // Where the interval between output times began, or the solve went on within it, and where the next step begins.
   let from = output(0);
   let t = from;
-  let [next, seen] = [1, 0];
+  let [next, seen, saved] = [1, 0, 1];
+  const save = (state: MovingVector | undefined): void => {
+    if (solved.steps && state) inject(cotangents.ys[saved++], state);
+  };
   inject(cotangents.ys[0], y);
 
   /** What happens at the time of the entry that is next, from the state before: the state after, if the solve goes on. */
@@ -167,12 +172,15 @@ export function eventTangentGradient(solved: SolvedWithEvents): DiscreteGradient
         inject(cotangents.between[o], step.at(movingNumber(time, directions, firstTime + ts.length + o)));
     });
     const reaches = lands && last === end;
-    if (reaches) inject(cotangents.ys[next], step.end);
+    if (reaches && !solved.steps) inject(cotangents.ys[next], step.end);
+    save(over ? step.at(over.time) : step.end);
     if (over && !over.state) break;
     if (reaches) [from, next] = [output(next), next + 1];
     if (over) from = over.time;
     t = over || reaches ? from : t1;
     y = over?.state ?? step.end;
+    // The solve goes on after a jump if anything is left.
+    if (over && next < ts.length) save(over.state);
   }
   let start = n;
   return {

@@ -14,7 +14,10 @@ import { float64Field, joinVectors, type HandWrittenField } from './field.ts';
 import { noise, noiseVector } from './problems.ts';
 
 /** A solve with events to differentiate: Σ ⟨cotangent, what it gave⟩, with noise for cotangents. */
-export interface EventTrial extends Pick<Problem<Float64Array>, 'ts' | 'knots' | 'between' | 'maxEvents'> {
+export interface EventTrial extends Pick<
+  Problem<Float64Array>,
+  'ts' | 'knots' | 'between' | 'maxEvents' | 'steps'
+> {
   readonly field: HandWrittenField;
   readonly y0: Float64Array;
   readonly method: Method;
@@ -105,6 +108,7 @@ export function runEventTrial(strategy: GradientStrategy, trial: EventTrial): Ev
     bytes: ledger.bytes,
     expected: () =>
       eventTangentGradient({
+        ...(times.steps && { steps: true }),
         tableau: method.solver.tableau!,
         adaptive: !isFixed(method.stepping),
         ...{ field, events, y0, ends, happened, cotangents },

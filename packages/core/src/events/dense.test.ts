@@ -70,6 +70,24 @@ it('a dense solution with events is read at any time, of the part that it lies i
   expect([engine.live(), between.engine.live()]).toEqual([0, 0]);
 });
 
+it('has the ends of all steps, where an event cuts one the states before and after it', () => {
+  const { engine, solution } = bounces({ dense: false, steps: true });
+  const { ts, ys, stats } = solution;
+  const events = solution.events!;
+  expect(ts).toHaveLength(1 + stats.accepted + events.length);
+  expect(ys).toHaveLength(ts.length);
+  for (const { t, before, after } of events) {
+    const i = ts.indexOf(t);
+    expect(ts[i + 1]).toBe(t);
+    expect([...ys[i]![0]!]).toEqual([...before[0]!]);
+    expect([...ys[i + 1]![0]!]).toEqual([...after[0]!]);
+  }
+  expect(ts).toEqual(ts.toSorted((a, b) => a - b));
+  expect(() => solution.pullback([undefined])).toThrow(`must have ${ts.length} entries`);
+  solution.release();
+  expect(engine.live()).toBe(0);
+});
+
 it('ends where an event stopped it, or where it failed', () => {
   const { solution } = bounces();
   const { t } = solution.events![0]!;

@@ -217,7 +217,8 @@ describe('events', () => {
   it('refuse a strategy that does not go back step by step, and what they do not go with', () => {
     const { problem } = problemOf(start);
     expect(() => adjoint.solve(problem, adaptive)).toThrow(/serves no events/);
-    expect(() => symplectic.solve({ ...problem, steps: true }, adaptive)).toThrow(/do not go with `steps`/);
+    const rows = { times: [0.5, 1], rows: [0, 1], count: 2 };
+    expect(() => symplectic.solve({ ...problem, rows }, adaptive)).toThrow(/do not go with `rows`/);
   });
 
   it('leave nothing alive when a condition or a jump throws, or the solve is aborted', () => {

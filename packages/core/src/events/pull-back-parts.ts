@@ -72,11 +72,14 @@ function* pullBackPart<A>(
   { cotangents, within, after, parameters, times }: Incoming<A>,
 ): Steps<A, AtEvent<A>> {
   const { memory, stretches } = parts;
-  const { start } = stretch;
+  const { start, ending } = stretch;
   const offset = offsetOf(start);
   const isLast = stretch === stretches.at(-1);
   const isHere = (i: number): boolean => i > 0 || start.h === undefined;
-  const points = pointsOf(parts, stretch, within, after, parameters);
+  const outputs = cotangentsOf(parts, stretch, cotangents);
+  // Of the ends of steps the last is the state at the event that cut it.
+  const atEnd = parts.problem.steps && ending.length > 0 ? outputs.pop() : undefined;
+  const points = pointsOf(parts, stretch, within, { after, atEnd }, parameters);
   const close = memory.open();
   try {
     // What was read of this part.
@@ -86,7 +89,7 @@ function* pullBackPart<A>(
     const solution = yield* course.wayBack(stretch);
     const read = within.between?.slice(start.between, start.between + solution.between.length);
     const gradient: Gradient<A> = yield* solution.pullbackBySteps!(
-      solution.ts.map((_, i) => (isHere(i) ? cotangents[i + offset] : undefined)),
+      solution.ts.map((_, i) => outputs[i]),
       {
         ...(read?.length && { between: read }),
         points: [...points, ...own.map(({ point }) => point)],
@@ -111,12 +114,31 @@ function* pullBackPart<A>(
   }
 }
 
+/** The cotangents of the states that a part gave. */
+function cotangentsOf<A>(
+  { problem, stretches }: Parts<A>,
+  stretch: Stretch<A>,
+  cotangents: readonly (State<A> | undefined)[],
+): (State<A> | undefined)[] {
+  const { start, solution } = stretch;
+  const { length } = solution.ts;
+  if (problem.steps) {
+    const before = stretches.slice(0, stretches.indexOf(stretch));
+    const first = before.reduce((sum, { solution: { ts } }) => sum + ts.length, 0);
+    return cotangents.slice(first, first + length);
+  }
+  const offset = offsetOf(start);
+  return Array.from({ length }, (_, i) =>
+    i > 0 || start.h === undefined ? cotangents[i + offset] : undefined,
+  );
+}
+
 /** The cotangents of the states at what happened in a part, held. */
 function pointsOf<A>(
   { problem, memory, entries }: Parts<A>,
   { recorded, ending }: Stretch<A>,
   { events: given }: ReadCotangents<A>,
-  next: AtEvent<A>,
+  { after: next, atEnd }: { readonly after: AtEvent<A>; readonly atEnd: State<A> | undefined },
   parameters: RunningSum<A>,
 ): readonly PointCotangent<A>[] {
   const { events = [] } = problem;
@@ -132,7 +154,7 @@ function pointsOf<A>(
       const entry = entries[index]!;
       after = pullBackJump(memory, events[entry.event]!, entry, after, given?.[index], parameters.add);
     }
-    if (ending.length > 0) add(ending[0]!, after);
+    if (ending.length > 0) add(ending[0]!, { ...after, y: total(memory, [after.y, atEnd]) });
   });
   for (const index of recorded) {
     const { t = 0, before, after } = given?.[index] ?? {};

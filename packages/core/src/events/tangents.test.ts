@@ -96,6 +96,7 @@ describe('the gradient of ten bounces is that of tangents carried forward', () =
     ['dopri5, adaptive, with a knot', adaptive(dopri5), { knots: isOnKnot }],
     ['dopri5, adaptive, read off a dense solution', adaptive(dopri5), { dense: true }],
     ['rk4, read off a dense solution', by(rk4, { numSteps: 24 }), { dense: true }],
+    ['dopri5, adaptive, at the ends of all steps', adaptive(dopri5), { steps: true }],
     ['tsit5, adaptive', adaptive(tsit5), {}],
     ['bosh3, adaptive', adaptive(bosh3, 1e-4), {}],
     ['cash_karp, adaptive', adaptive(cashKarp), {}],

@@ -42,9 +42,7 @@ function* solveParts<A>(
   given: Method,
   budgets: Budgets | false,
 ): Steps<A, Solution<A>> {
-  for (const option of ['steps', 'rows'] as const)
-    if (problem[option])
-      throw new ArgumentError(`Events do not go with \`${option}\`; leave one of the two out.`);
+  if (problem.rows) throw new ArgumentError('Events do not go with `rows`; leave one of the two out.');
   const { ts, y0, field, events = [] } = problem;
   const ledger = given.ledger ?? createLedger();
   const memory = createMemory(field.engine, ledger);
@@ -61,10 +59,14 @@ function* solveParts<A>(
   }
 
   const ys: State<A>[] = [];
-  for (const { start, solution } of stretches)
+  let first = 0;
+  for (const { start, solution } of stretches) {
+    const from = problem.steps ? first : offsetOf(start);
     solution.ys.forEach((y, i) => {
-      if (i > 0 || start.h === undefined) ys[i + offsetOf(start)] = y;
+      if (problem.steps || i > 0 || start.h === undefined) ys[i + from] = y;
     });
+    first += solution.ys.length;
+  }
   const { failed } = stretches.at(-1)!.solution;
   const last = entries.at(-1);
   const isStopped = last !== undefined && events[last.event]!.then === 'stop';
@@ -77,7 +79,7 @@ function* solveParts<A>(
     return pullBackParts(parts, course, cotangents, within);
   };
   return {
-    ts: ts.slice(0, ys.length),
+    ts: problem.steps ? stretches.flatMap(({ solution }) => solution.ts) : ts.slice(0, ys.length),
     ys,
     between: read,
     rows: [],

@@ -79,8 +79,17 @@ export function createRecorder<A>(
     accepted(step) {
       if (!takes) return;
       const { span, index, y, step: taken, last, end } = step;
-      if (problem.steps) save(span.t1, taken.y);
       const read = { span, y, step: taken, last };
+      if (end !== undefined) {
+        const seen = observedStep(memory, solver.interpolant!, read);
+        ended = {
+          t: end,
+          y: memory.hold(seen.at(end)),
+          rate: memory.hold(seen.rate(end)),
+          h: sizeOf(span),
+        };
+      }
+      if (problem.steps) save(end ?? span.t1, ended?.y ?? taken.y);
       const within = timesOfStep(times, { t0: span.t0, t1: end ?? span.t1 }, index);
       if (within.to > within.from) {
         for (const state of readStates(
@@ -93,9 +102,6 @@ export function createRecorder<A>(
       }
       readAll(read, index);
       dense?.add(step);
-      if (end === undefined) return;
-      const seen = observedStep(memory, solver.interpolant!, read);
-      ended = { t: end, y: memory.hold(seen.at(end)), rate: memory.hold(seen.rate(end)), h: sizeOf(span) };
     },
   };
 }
