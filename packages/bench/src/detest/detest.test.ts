@@ -63,7 +63,7 @@ beforeAll(() => tf.setBackend('cpu'));
 
 describe.each(tried)('%s at a tolerance of %d', (tableau, tolerance, worst, within, evaluations) => {
   it('has the errors on DETEST that it had, for as many evaluations', { timeout: 300_000 }, () => {
-    const method = { tableau, tolerance, maxSteps: 100_000 };
+    const method = { tableau, tolerance, maxSteps: 100_000, of: 'end' as const };
     const classes = Object.values(detestProblems).map((problems) =>
       problems.map((problem) => measureDetest(problem, method, registry)),
     );
@@ -86,7 +86,14 @@ it('knows every adaptive tableau, at three tolerances', () => {
 
 describe('the table', () => {
   const solve = (problem: string, more: Partial<DetestRun>): DetestRun => ({
-    ...{ problem, title: '', tableau: 'rk', tolerance: 1e-6, status: 'finished' as const },
+    ...{
+      problem,
+      title: '',
+      tableau: 'rk',
+      tolerance: 1e-6,
+      status: 'finished' as const,
+      of: 'end' as const,
+    },
     ...{ evaluations: 100, accepted: 10, rejected: 1 },
     ...more,
   });
