@@ -8,7 +8,7 @@ import { placements, repetitions } from './revolve.ts';
  * few steps again as any schedule can; each step is then pulled back one stage at a time. Exact, with the
  * activations of one evaluation and c + s states alive, whatever the number of steps.
  *
- * The best places depend on the number of steps. Where that is unknown, with adaptive steps, states are placed
+ * The best places depend on the number of steps. Where that is unknown, with adaptive steps or events, states are placed
  * as by `online` and reversed in the same way. Without `checkpoints` the fewest are taken with which no step is
  * advanced more than twice, about √(2N); 20 where N is unknown.
  *

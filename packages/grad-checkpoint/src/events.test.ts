@@ -1,9 +1,11 @@
-import { pi, rungeKutta, SolveError, type ButcherTableau, type Method } from '@odegrad/core';
+import { createLedger, pi, rungeKutta, SolveError, type ButcherTableau, type Method } from '@odegrad/core';
 import { backprop } from '@odegrad/grad-backprop';
 import { symplectic } from '@odegrad/grad-symplectic';
 import { bosh3, dopri5, rk4 } from '@odegrad/tableaux';
 import {
   bouncingBall,
+  createFloat64Engine,
+  float64Field,
   relativeError,
   runEventTrial,
   type EventOutcome,
@@ -113,6 +115,36 @@ describe('auto with events', () => {
       runEventTrial(symplectic, trial).gradient,
     );
     expect(() => runEventTrial(auto(), trial)).toThrow(/give `maxBytes`/);
+  });
+
+  it('leaves nothing alive where a pullback is left half-way, also while a part is solved again', () => {
+    const maxBytes = leastOf(trial) + 400;
+    const phases = new Set<string>();
+    for (let steps = 1; steps < 60; steps += 4) {
+      const engine = createFloat64Engine();
+      const unit = [Float64Array.of(1, 0)];
+      const event = {
+        name: 'floor',
+        when: { field: float64Field(engine, height), unit },
+        direction: 'falling',
+        then: float64Field(engine, bounce),
+      } as const;
+      const ledger = createLedger();
+      const solution = auto({ maxBytes }).solve(
+        { field: float64Field(engine, about.field), y0: [about.y0], ts: about.ts, events: [event] },
+        { ...trial.method, ledger },
+      );
+      const pullback = solution.pullbackBySteps!(about.ts.map(() => [Float64Array.of(1, 0.5)]));
+      for (let i = 0; i < steps; i++) {
+        const { value, done } = pullback.next();
+        expect(done).toBe(false);
+        if (!done) phases.add(value.phase);
+      }
+      pullback.return(undefined as never);
+      expect({ live: engine.live(), bytes: ledger.bytes }).toEqual({ live: 0, bytes: 0 });
+      expect(() => solution.pullback(about.ts.map(() => undefined))).toThrow();
+    }
+    expect([...phases].sort()).toEqual(['backward', 'forward']);
   });
 
   it('has room for what is recorded, however much within a part', () => {

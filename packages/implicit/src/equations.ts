@@ -13,7 +13,7 @@ import { jacobian, rowsAreApart } from './linear/jacobian.ts';
 import { entriesOf, layoutOf, rowsOf, type Layout } from './linear/layout.ts';
 import { factorize, type Factors } from './linear/lu.ts';
 import { interleave, separate, stageMatrix } from './linear/stage-matrix.ts';
-import { newton, type Change, type Linearized, type StageEquations } from './newton.ts';
+import { newton, type Linearized, type StageEquations } from './newton.ts';
 import type { Solving } from './options.ts';
 
 /** Finds the slopes of stages that depend on each other, within one step. */
@@ -71,7 +71,7 @@ export function stageFinder<A>(
     trials.transient(derivative.byteLength);
   };
   const factorsOf = (coefficients: readonly (readonly number[])[]): Factors | undefined => {
-    const key = JSON.stringify(coefficients);
+    const key = coefficients.join();
     if (!factors.has(key)) {
       const jacobians = coefficients.map(() => derivative!);
       const made = factorize(
@@ -100,14 +100,14 @@ export function stageFinder<A>(
     changes: readonly Float64Array[],
     points: readonly Float64Array[],
     start: Float64Array,
-  ): Change => {
-    const { size, isRounding } = relative(changes, points, start, engine.roundoff);
-    if (!norm) return { size, isRounding };
-    const sizes = changes.map((change, i) =>
-      asState(change, (x) => asState(points[i]!, (point) => norm(x, y, point))),
-    );
-    return { size: Math.max(...sizes), isRounding };
-  };
+  ): number =>
+    norm
+      ? Math.max(
+          ...changes.map((change, i) =>
+            asState(change, (x) => asState(points[i]!, (point) => norm(x, y, point))),
+          ),
+        )
+      : relative(changes, points, start) / (4 * engine.roundoff);
   /** Products with f's derivative by differences: for the way to the stages alone, never for what they are. */
   const byDifferences = (
     weights: StageEquations['weights'],
@@ -172,6 +172,7 @@ export function stageFinder<A>(
             if (isDense) asState(points[0]!, (at) => differentiate(nodes[0]!, at));
           },
           measure: (changes, points) => measure(changes, points, start),
+          isRounding: (changes, points) => isRounding(changes, points, start, engine.roundoff),
         },
         stages.map(() => first),
       );
@@ -182,24 +183,35 @@ export function stageFinder<A>(
 
 const size = (x: Float64Array): number => Math.sqrt(x.reduce((sum, entry) => sum + entry * entry, 0));
 
-/** A change, entry by entry, in units of four roundings. */
+/** The largest change of an entry beside the entry. */
 function relative(
   changes: readonly Float64Array[],
   points: readonly Float64Array[],
   start: Float64Array,
-  roundoff: number,
-): Change {
-  let [worst, largestChange, largest] = [0, 0, 0];
+): number {
+  let worst = 0;
   changes.forEach((change, i) => {
-    change.forEach((x, n) => {
-      const scale = Math.max(Math.abs(start[n]!), Math.abs(points[i]![n]!));
-      if (x !== 0) worst = Math.max(worst, scale === 0 ? Infinity : Math.abs(x) / scale);
-      if (Number.isNaN(x)) worst = NaN;
-      largestChange = Math.max(largestChange, Math.abs(x));
-      largest = Math.max(largest, scale);
-    });
+    const point = points[i]!;
+    for (let n = 0; n < change.length; n++) {
+      const x = Math.abs(change[n]!);
+      if (x === 0) continue;
+      const ratio = x / Math.max(Math.abs(start[n]!), Math.abs(point[n]!));
+      // NaN is not below anything.
+      if (!(ratio <= worst)) worst = ratio;
+    }
   });
   // What begins at zero has no scale before its first change.
-  const size = worst === Infinity ? Number.MAX_VALUE : worst / (4 * roundoff);
-  return { size, isRounding: largestChange <= 64 * roundoff * largest };
+  return worst === Infinity ? Number.MAX_VALUE * Number.EPSILON : worst;
+}
+
+/** Whether the largest change is no more than the rounding of the largest entry. */
+function isRounding(
+  changes: readonly Float64Array[],
+  points: readonly Float64Array[],
+  start: Float64Array,
+  roundoff: number,
+): boolean {
+  const largest = (xs: readonly Float64Array[]): number =>
+    xs.reduce((most, x) => x.reduce((m, entry) => Math.max(m, Math.abs(entry)), most), 0);
+  return largest(changes) <= 64 * roundoff * largest([start, ...points]);
 }

@@ -9,22 +9,16 @@ export interface StageEquations {
   solve(residuals: readonly Float64Array[], at: Linearized): readonly Float64Array[] | undefined;
   /** Takes f's derivative at the points of the stages. */
   refresh(points: readonly Float64Array[]): void;
-  /** How large changes of the points are. */
-  measure(changes: readonly Float64Array[], points: readonly Float64Array[]): Change;
+  /** How large changes of the points are: 1 where that is as far as the solution may be away. */
+  measure(changes: readonly Float64Array[], points: readonly Float64Array[]): number;
+  /** Whether changes are no more than the rounding of the numbers. */
+  isRounding(changes: readonly Float64Array[], points: readonly Float64Array[]): boolean;
 }
 
 /** Where the equations are linearized. */
 export interface Linearized {
   readonly points: readonly Float64Array[];
   readonly slopes: readonly Float64Array[];
-}
-
-/** A change of the points of stages. */
-export interface Change {
-  /** 1 where it is as large as the solution may be away. */
-  readonly size: number;
-  /** Whether it is no more than the rounding of the numbers. */
-  readonly isRounding: boolean;
 }
 
 const MOST_ITERATIONS = 40;
@@ -52,7 +46,7 @@ export function newton(
     if (!changes) return undefined;
     slopes = slopes.map((slope, i) => slope.map((x, n) => x + changes[i]![n]!));
     const moved = weights.map((row) => plus(undefined, row, changes));
-    const { size, isRounding } = equations.measure(moved, points);
+    const size = equations.measure(moved, points);
     if (!Number.isFinite(size)) return undefined;
     const rate = before === Infinity ? 1 / 2 : size / before;
     const left = (size * rate) / Math.max(1 - rate, Number.EPSILON);
@@ -61,7 +55,7 @@ export function newton(
     before = size;
     if (!isSlow) continue;
     // With a derivative that is not old nothing but rounding stops an iteration that has come so far.
-    if (isRounding && refreshes > 0) return slopes;
+    if (refreshes > 0 && equations.isRounding(moved, points)) return slopes;
     if (refreshes++ === MOST_REFRESHES) return undefined;
     equations.refresh(bases.map((base, i) => plus(base, weights[i]!, slopes)));
     before = Infinity;

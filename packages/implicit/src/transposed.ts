@@ -40,15 +40,19 @@ export function cotangentFinder<A>(
         transient(made.byteLength);
         return made;
       };
+      const isOwn = width <= OWN;
       const derivatives = (): Float64Array[] =>
-        width <= OWN ? stages.map(jacobianAt) : stages.map(() => (common ??= jacobianAt(stages[0]!)));
+        isOwn ? stages.map(jacobianAt) : stages.map(() => (common ??= jacobianAt(stages[0]!)));
       const isDense = m * width <= solving.dense;
       const matrix = isDense ? stageMatrix(derivatives(), weights, h, width, true) : new Float64Array();
       const norm = rowSum(matrix, m * width);
+      // Where all entries are in one matrix, it is what f's pullbacks are; of rows it is believed alone.
+      const whole = isDense && isOwn && rows === 1 ? matrix.slice() : undefined;
       const factors = factorize(matrix, m * width);
       if (isDense) transient(matrix.byteLength);
       const system = {
         multiply(joined: Float64Array) {
+          if (whole) return product(whole, joined);
           const vs = separate(joined, m, rows);
           const pulled = vs.map((v, j) =>
             pullVector(engine, layout, like, (x) => transpose(stages[j]!, x), v),
@@ -74,6 +78,15 @@ export function cotangentFinder<A>(
       return x && separate(x, m, rows).map((k) => layout.write(k, like));
     },
   };
+}
+
+/** A matrix times a vector. */
+function product(matrix: Float64Array, x: Float64Array): Float64Array {
+  return x.map((_, i) => {
+    let sum = 0;
+    for (let j = 0; j < x.length; j++) sum += matrix[i * x.length + j]! * x[j]!;
+    return sum;
+  });
 }
 
 /** The largest sum of absolute values of a row: a norm of the blocks. */

@@ -23,7 +23,7 @@ export interface Crossover extends NetworkSize {
 }
 
 /** What a network costs on one engine. */
-export interface EngineCost {
+interface EngineCost {
   readonly engine: string;
   readonly us: number;
   /** From the network to its first value and product: recording, compiling, loading. */

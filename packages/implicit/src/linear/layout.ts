@@ -30,6 +30,13 @@ export function layoutOf<A>(entries: Entries<A>, like: State<A>, rows: number): 
   const width = widths.reduce((sum, x) => sum + x, 0);
   /** Where the entries of each part begin within a row. */
   const starts = widths.map((_, part) => widths.slice(0, part).reduce((sum, x) => sum + x, 0));
+  if (rows === 1 && like.length === 1)
+    return {
+      rows,
+      width,
+      read: ([x]) => entries.read(x!),
+      write: (vector, [x]) => [entries.write(vector, x!)],
+    };
   return {
     rows,
     width,

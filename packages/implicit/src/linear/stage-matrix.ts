@@ -4,6 +4,7 @@ export type Coefficients = readonly (readonly number[])[];
 /** Numbers of m vectors, those of a row of the batch one behind the other. */
 export function interleave(vectors: readonly Float64Array[], rows: number): Float64Array {
   const [m, width] = [vectors.length, vectors[0]!.length / rows];
+  if (m === 1) return vectors[0]!.slice();
   const joined = new Float64Array(m * rows * width);
   vectors.forEach((x, i) => {
     for (let row = 0; row < rows; row++)
@@ -14,6 +15,7 @@ export function interleave(vectors: readonly Float64Array[], rows: number): Floa
 
 /** The m vectors that `interleave` joined. */
 export function separate(joined: Float64Array, m: number, rows: number): Float64Array[] {
+  if (m === 1) return [joined];
   const width = joined.length / (m * rows);
   return Array.from({ length: m }, (_, i) => {
     const x = new Float64Array(rows * width);
