@@ -1,6 +1,6 @@
 import { DEFAULT_MAX_STEPS } from '@odegrad/core';
-import { Command } from 'commander';
-import { measureDetest, type DetestRun } from '../detest/measure.ts';
+import { Command, Option } from 'commander';
+import { ERRORS, measureDetest, type DetestRun, type WhichError } from '../detest/measure.ts';
 import { detestProblems } from '../detest/problems.ts';
 import { detestTable } from '../detest/table.ts';
 import { openEngine } from '../engines.ts';
@@ -13,6 +13,7 @@ interface Options {
   readonly tableau: readonly string[];
   readonly class: readonly string[];
   readonly tolerance: readonly string[];
+  readonly error: WhichError;
   readonly maxSteps: number;
   readonly json?: true;
 }
@@ -25,7 +26,7 @@ export function detestCommand(streams: Streams): Command {
     .summary('compare the errors of adaptive methods with their tolerances, on the 25 problems of DETEST')
     .description(
       'Solves the problems of DETEST (Hull, Enright, Fellen, Sedgwick 1972) in float64 with steps that the tolerance decides, relative ' +
-        'and absolute alike, and compares the states at t = 20 with reference values. Classes: A single equations, B small systems, ' +
+        'and absolute alike, and compares what comes of it with reference values. Classes: A single equations, B small systems, ' +
         'C moderate systems, D orbits, E equations of second order.',
     )
     .addOption(listOption('--tableau <names>', 'Runge–Kutta methods', adaptiveSolvers, adaptiveSolverName))
@@ -35,13 +36,19 @@ export function detestCommand(streams: Streams): Command {
         String(positiveNumber(text)),
       ),
     )
+    .addOption(
+      new Option('--error <which>', 'that of the state at the end, or the largest that one step adds')
+        .choices(ERRORS)
+        .default('end'),
+    )
     .option('--max-steps <n>', 'attempts after which a solve is given up', wholeNumber, DEFAULT_MAX_STEPS)
     .option('--json', 'print JSON lines, one object for each solve')
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  odegrad detest\n' +
-        '  odegrad detest --tableau dopri5,tsit5 --class D --tolerance 1e-6 --json',
+        '  odegrad detest --tableau dopri5,tsit5 --class D --tolerance 1e-6 --json\n' +
+        '  odegrad detest --error step --tableau kvaerno3,dopri5',
     )
     .action(async (options: Options) => {
       await run(options, streams);
@@ -55,7 +62,7 @@ async function run(options: Options, { out, err }: Streams): Promise<void> {
   for (const tableau of options.tableau) {
     if (!options.json && options.tableau.length > 1) remark(err, `${tableau} …`);
     for (const tolerance of options.tolerance.map(Number)) {
-      const method = { tableau, tolerance, maxSteps: options.maxSteps };
+      const method = { tableau, tolerance, maxSteps: options.maxSteps, of: options.error };
       for (const problem of problems) {
         const found = measureDetest(problem, method, registry);
         runs.push(found);

@@ -6,6 +6,7 @@ import { run } from '../program.ts';
 import { registry } from '../registry.ts';
 import { measureDetest, type DetestRun } from './measure.ts';
 import { detestProblems } from './problems.ts';
+import { stepError } from './step-error.ts';
 import { detestTable, isWithin } from './table.ts';
 
 type Row = readonly [
@@ -63,7 +64,7 @@ beforeAll(() => tf.setBackend('cpu'));
 
 describe.each(tried)('%s at a tolerance of %d', (tableau, tolerance, worst, within, evaluations) => {
   it('has the errors on DETEST that it had, for as many evaluations', { timeout: 300_000 }, () => {
-    const method = { tableau, tolerance, maxSteps: 100_000 };
+    const method = { tableau, tolerance, maxSteps: 100_000, of: 'end' as const };
     const classes = Object.values(detestProblems).map((problems) =>
       problems.map((problem) => measureDetest(problem, method, registry)),
     );
@@ -78,6 +79,32 @@ describe.each(tried)('%s at a tolerance of %d', (tableau, tolerance, worst, with
   });
 });
 
+describe('the error that a step adds', () => {
+  // All but fehlberg2, whose estimates are too small by far; one by default, all with ODEGRAD_ALL.
+  const tableaux = adaptiveSolvers.filter((name) =>
+    process.env['ODEGRAD_ALL'] ? name !== 'fehlberg2' : name === 'tsit5',
+  );
+  it.each(tableaux)('is within 10 tolerances with %s', { timeout: 300_000 }, (tableau) => {
+    const method = { tableau, tolerance: 1e-6, maxSteps: 100_000, of: 'step' as const };
+    const beyond = Object.values(detestProblems)
+      .flat()
+      .map((problem) => measureDetest(problem, method, registry))
+      .filter((solved) => !isWithin(solved))
+      .map(({ problem }) => problem);
+    expect(beyond).toEqual(tableau === 'kvaerno5' ? ['D5'] : []);
+  });
+
+  it('is that of the solution through where the step starts', () => {
+    const [decay] = detestProblems['A']!;
+    const ys = [{ shape: [4, 1], data: Float64Array.of(1, 0.5, 4, 4 * Math.exp(-2) + 3e-3) }];
+    const expected = [0.5 - Math.exp(-1), 4 - 0.5 * Math.exp(-0.5), 3e-3];
+    const error = stepError(decay!, { ts: [0, 1, 1.5, 3.5], ys }, registry);
+    expect(error).toBeCloseTo(Math.max(...expected), 9);
+    const last = { shape: [2, 1], data: ys[0]!.data.slice(2) };
+    expect(stepError(decay!, { ts: [1.5, 3.5], ys: [last] }, registry)).toBeCloseTo(3e-3, 7);
+  });
+});
+
 it('knows every adaptive tableau, at three tolerances', () => {
   expect(found.map(([tableau, tolerance]) => [tableau, tolerance])).toEqual(
     adaptiveSolvers.flatMap((tableau) => [1e-4, 1e-6, 1e-8].map((tolerance) => [tableau, tolerance])),
@@ -86,7 +113,14 @@ it('knows every adaptive tableau, at three tolerances', () => {
 
 describe('the table', () => {
   const solve = (problem: string, more: Partial<DetestRun>): DetestRun => ({
-    ...{ problem, title: '', tableau: 'rk', tolerance: 1e-6, status: 'finished' as const },
+    ...{
+      problem,
+      title: '',
+      tableau: 'rk',
+      tolerance: 1e-6,
+      status: 'finished' as const,
+      of: 'end' as const,
+    },
     ...{ evaluations: 100, accepted: 10, rejected: 1 },
     ...more,
   });

@@ -1,9 +1,15 @@
 import type { Registry } from '@odegrad/core';
 import { solve } from '@odegrad/engine-tfjs';
 import { endOf } from './ends.ts';
+import { errorOf } from './error-of.ts';
 import { END, type DetestProblem } from './problem.ts';
+import { stepError } from './step-error.ts';
 
-/** How far one solve is from the solution at its end. */
+/** Which error: of the state at the end, or the largest that one step adds. */
+export type WhichError = (typeof ERRORS)[number];
+export const ERRORS = ['end', 'step'] as const;
+
+/** How far one solve is from the solution. */
 export interface DetestRun {
   readonly problem: string;
   readonly title: string;
@@ -11,7 +17,8 @@ export interface DetestRun {
   readonly tolerance: number;
   /** Whether it came to the end. */
   readonly status: 'finished' | 'max-steps' | 'failed';
-  /** The largest error of a component, relative to that component or to 1, over the tolerance. Absent where it came to no end. */
+  readonly of: WhichError;
+  /** The largest of a component, relative to that component or to 1, over the tolerance. Absent where the solve came to no end. */
   readonly error?: number;
   /** Of f. */
   readonly evaluations: number;
@@ -26,12 +33,13 @@ export interface DetestMethod {
   readonly tolerance: number;
   /** Attempts after which a solve is given up. */
   readonly maxSteps: number;
+  readonly of: WhichError;
 }
 
-/** Solves a problem in float64 by compiled steps, and compares its end with the reference. */
+/** Solves a problem in float64 by compiled steps, and compares it with the solution. */
 export function measureDetest(
   problem: DetestProblem,
-  { tableau, tolerance, maxSteps }: DetestMethod,
+  { tableau, tolerance, maxSteps, of }: DetestMethod,
   registry: Registry,
 ): DetestRun {
   const start = problem.start.map((part) => Float64Array.from(part));
@@ -45,23 +53,23 @@ export function measureDetest(
     atol: tolerance,
     maxSteps,
     onFailure: 'return',
+    saveAt: of === 'step' ? 'steps' : 'ts',
   });
   try {
     const { evaluationsForward: evaluations, accepted, rejected } = solution.stats;
     const { name, title } = problem;
-    const run = { problem: name, title, tableau, tolerance, evaluations, accepted, rejected };
+    const run = { problem: name, title, tableau, tolerance, of, evaluations, accepted, rejected };
     if (solution.error)
       return { ...run, status: solution.error.code === 'max-steps' ? 'max-steps' : 'failed' };
-    const end = solution.ys.flatMap(({ data }) => [...data.subarray(data.length / 2)]);
-    return { ...run, status: 'finished', error: errorOf(end, endOf(problem)) / tolerance };
+    const error =
+      of === 'step'
+        ? stepError(problem, solution, registry)
+        : errorOf(
+            solution.ys.flatMap(({ data }) => [...data.subarray(data.length / 2)]),
+            endOf(problem),
+          );
+    return { ...run, status: 'finished', error: error / tolerance };
   } finally {
     solution.dispose();
   }
-}
-
-/** The largest error of a component, relative to that component or to 1. */
-export function errorOf(y: readonly number[], exact: readonly number[]): number {
-  // A comparison with NaN is to fail, so NaN counts as infinite.
-  const errors = exact.map((x, i) => Math.abs(y[i]! - x) / Math.max(1, Math.abs(x)));
-  return errors.reduce((most, x) => (Number.isNaN(x) ? Infinity : Math.max(most, x)), 0);
 }

@@ -1,5 +1,5 @@
 import { textTable } from '../text-table.ts';
-import type { DetestRun } from './measure.ts';
+import type { DetestRun, WhichError } from './measure.ts';
 
 /** What an error is wished to stay within, in units of the tolerance. */
 const WISHED = 10;
@@ -29,11 +29,16 @@ export function detestTable(runs: readonly DetestRun[], classes: readonly string
     ],
     1,
   );
-  return `${table}\n${LEGEND}`;
+  return `${table}\n${legend(runs[0]!.of)}`;
 }
 
-const LEGEND =
-  'The largest error at t = 20 in each class, in units of the tolerance, relative to a component or to 1. ' +
+const OF = {
+  end: 'The largest error at t = 20 in each class',
+  step: 'The largest error that one step adds in each class',
+};
+
+const legend = (of: WhichError): string =>
+  `${OF[of]}, in units of the tolerance, relative to a component or to 1. ` +
   `Beyond ${WISHED} with its problem;\n‘unfinished’ ones ran out of steps (--max-steps), ‘failed’ ones could not go on.`;
 
 /** Whether a solve came to its end with no larger error than is wished. */
