@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  combineStates,
   sizeOf,
   type ButcherTableau,
   type Pull,
@@ -42,7 +43,10 @@ export function layoutFor<A>(
   return layoutOf(entries, y, solving.rows);
 }
 
-/** f's derivative is taken at the start of the step, once for all stages, and again where iterations do not converge with it. */
+/**
+ * f's derivative is taken at the start of the step, once for all stages, and again where iterations do not converge with it: at each
+ * of the stages then.
+ */
 export function stageFinder<A>(
   evaluator: StageEvaluator<A>,
   span: Span,
@@ -57,28 +61,31 @@ export function stageFinder<A>(
     );
   const h = sizeOf(span);
   const norm = solving.norm?.(engine);
-  let derivative: Float64Array | undefined;
+  /** Of the stages that are solved for together, or one for all. */
+  let derivatives: readonly Float64Array[] = [];
   let layout: Layout<A>;
   /** By the coefficients of the stages that are solved for together. */
   const factors = new Map<string, Factors | undefined>();
 
-  const differentiate = (node: number, at: State<A>): void => {
-    factors.clear();
-    derivative = trials.differentiate(span, node, at, (pull) => {
+  const derivativeAt = (node: number, at: State<A>): Float64Array =>
+    trials.differentiate(span, node, at, (pull) => {
       layout = layoutFor(solving, engine, y, pull);
       return layout.width > solving.dense ? new Float64Array(0) : jacobian(engine, layout, y, pull);
     });
-    trials.transient(derivative.byteLength);
+  const take = (made: readonly Float64Array[]): void => {
+    factors.clear();
+    derivatives = made;
+    trials.transient(bytesOf(made));
   };
   const factorsOf = (coefficients: readonly (readonly number[])[]): Factors | undefined => {
     const key = coefficients.join();
     if (!factors.has(key)) {
-      const jacobians = coefficients.map(() => derivative!);
+      const jacobians = coefficients.map((_, i) => derivatives[i] ?? derivatives[0]!);
       const made = factorize(
         stageMatrix(jacobians, coefficients, h, layout.width),
         coefficients.length * layout.width,
       );
-      trials.transient(derivative!.byteLength + (made?.bytes ?? 0));
+      trials.transient(bytesOf(derivatives) + (made?.bytes ?? 0));
       factors.set(key, made);
     }
     return factors.get(key);
@@ -147,39 +154,55 @@ export function stageFinder<A>(
     return x && separate(x, m, rows);
   };
 
+  const solve = (
+    stages: readonly number[],
+    bases: readonly State<A>[],
+    guess: State<A>,
+  ): readonly State<A>[] | undefined => {
+    const coefficients = stages.map((i) => stages.map((j) => a[i]![j]!));
+    const weights = coefficients.map((row) => row.map((x) => h * x));
+    const nodes = stages.map((i) => c[i]!);
+    const start = layout.read(y);
+    const first = layout.read(guess);
+    const isDense = stages.length * layout.width <= solving.dense;
+    const slopes = newton(
+      {
+        weights,
+        bases: bases.map((base) => layout.read(base)),
+        evaluate: (i, point) => evaluate(nodes[i]!, point),
+        solve(residuals, at) {
+          if (!isDense) return byDifferences(weights, nodes, residuals, at);
+          const made = factorsOf(coefficients);
+          return made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows);
+        },
+        refresh(points) {
+          if (isDense) take(points.map((point, i) => asState(point, (at) => derivativeAt(nodes[i]!, at))));
+        },
+        measure: (changes, points) => measure(changes, points, start),
+        isRounding: (changes, points) => isRounding(changes, points, start, engine.roundoff),
+      },
+      stages.map(() => first),
+    );
+    return slopes?.map((slope) => layout.write(slope, y));
+  };
+
   return {
     find(stages, bases, guess) {
-      if (!derivative) differentiate(0, y);
-      const coefficients = stages.map((i) => stages.map((j) => a[i]![j]!));
-      const weights = coefficients.map((row) => row.map((x) => h * x));
-      const nodes = stages.map((i) => c[i]!);
-      const start = layout.read(y);
-      const first = layout.read(guess);
-      const isDense = stages.length * layout.width <= solving.dense;
-      const slopes = newton(
-        {
-          weights,
-          bases: bases.map((base) => layout.read(base)),
-          evaluate: (i, point) => evaluate(nodes[i]!, point),
-          solve(residuals, at) {
-            if (!isDense) return byDifferences(weights, nodes, residuals, at);
-            const made = factorsOf(coefficients);
-            return (
-              made && separate(made.solve(interleave(residuals, layout.rows)), stages.length, layout.rows)
-            );
-          },
-          refresh(points) {
-            if (isDense) asState(points[0]!, (at) => differentiate(nodes[0]!, at));
-          },
-          measure: (changes, points) => measure(changes, points, start),
-          isRounding: (changes, points) => isRounding(changes, points, start, engine.roundoff),
-        },
-        stages.map(() => first),
-      );
-      return slopes?.map((slope) => layout.write(slope, y));
+      if (derivatives.length === 0) take([derivativeAt(0, y)]);
+      const found = solve(stages, bases, guess);
+      if (found || layout.rows === 1) return found;
+      // Rows that were apart where the solve began may meet on the way.
+      solving.rows = undefined;
+      const reach = stages.reduce((sum, j) => sum + a[stages[0]!]![j]!, 0);
+      const tried = combineStates(engine, bases[0], [{ coefficient: reach, value: guess }], h);
+      take([derivativeAt(c[stages[0]!]!, tried)]);
+      return layout.rows === 1 ? solve(stages, bases, guess) : undefined;
     },
   };
 }
+
+const bytesOf = (arrays: readonly Float64Array[]): number =>
+  arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (x: Float64Array): number => Math.sqrt(x.reduce((sum, entry) => sum + entry * entry, 0));
 
@@ -195,13 +218,14 @@ function relative(
     for (let n = 0; n < change.length; n++) {
       const x = Math.abs(change[n]!);
       if (x === 0) continue;
-      const ratio = x / Math.max(Math.abs(start[n]!), Math.abs(point[n]!));
+      // Before the change and after it: what leaves zero has no scale before, and what comes there none after.
+      const before = point[n]! - change[n]!;
+      const ratio = x / Math.max(Math.abs(start[n]!), Math.abs(before), Math.abs(point[n]!));
       // NaN is not below anything.
       if (!(ratio <= worst)) worst = ratio;
     }
   });
-  // What begins at zero has no scale before its first change.
-  return worst === Infinity ? Number.MAX_VALUE * Number.EPSILON : worst;
+  return worst;
 }
 
 /** Whether the largest change is no more than the rounding of the largest entry. */

@@ -114,7 +114,7 @@ describe.each([trbdf2, kvaerno3, kvaerno5].map((tableau) => [tableau.name, table
   '%s with steps of its own',
   (_, tableau) => {
     const stepping = { rtol: 1e-5, atol: 1e-5, controller: pi };
-    it('solves its equations to a hundredth of what is tolerated, and to rounding where that is asked for', () => {
+    it('solves its equations to a thousandth of what is tolerated, and to rounding where that is asked for', () => {
       const solve = (residual?: number): ReturnType<typeof runTrial> =>
         runTrial(
           symplectic,

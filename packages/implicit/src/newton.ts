@@ -9,9 +9,9 @@ export interface StageEquations {
   solve(residuals: readonly Float64Array[], at: Linearized): readonly Float64Array[] | undefined;
   /** Takes f's derivative at the points of the stages. */
   refresh(points: readonly Float64Array[]): void;
-  /** How large changes of the points are: 1 where that is as far as the solution may be away. */
+  /** How large changes are that led to the points: 1 where that is as far as the solution may be away. */
   measure(changes: readonly Float64Array[], points: readonly Float64Array[]): number;
-  /** Whether changes are no more than the rounding of the numbers. */
+  /** Whether changes that led to the points are no more than the rounding of the numbers. */
   isRounding(changes: readonly Float64Array[], points: readonly Float64Array[]): boolean;
 }
 
@@ -46,7 +46,8 @@ export function newton(
     if (!changes) return undefined;
     slopes = slopes.map((slope, i) => slope.map((x, n) => x + changes[i]![n]!));
     const moved = weights.map((row) => plus(undefined, row, changes));
-    const size = equations.measure(moved, points);
+    const reached = points.map((point, i) => point.map((x, n) => x + moved[i]![n]!));
+    const size = equations.measure(moved, reached);
     if (!Number.isFinite(size)) return undefined;
     const rate = before === Infinity ? 1 / 2 : size / before;
     const left = (size * rate) / Math.max(1 - rate, Number.EPSILON);
@@ -55,7 +56,7 @@ export function newton(
     before = size;
     if (!isSlow) continue;
     // With a derivative that is not old nothing but rounding stops an iteration that has come so far.
-    if (refreshes > 0 && equations.isRounding(moved, points)) return slopes;
+    if (refreshes > 0 && equations.isRounding(moved, reached)) return slopes;
     if (refreshes++ === MOST_REFRESHES) return undefined;
     equations.refresh(bases.map((base, i) => plus(base, weights[i]!, slopes)));
     before = Infinity;

@@ -39,8 +39,8 @@ export function pullVector<A>(
 }
 
 /**
- * Whether rows of a batch seem not to meet in f: a cotangent of half of the rows gives nothing in the others. The halves are those
- * of the sequence of Thue and Morse, which no shift maps onto itself. What is wrong here costs iterations and no digits.
+ * Whether rows of a batch do not meet in f at a point: cotangents of some rows give nothing in the others. By each digit of their numbers
+ * in base 2 rows are in one group or the other, so that any two rows are once in different ones.
  */
 export function rowsAreApart<A>(
   engine: Engine<A>,
@@ -49,16 +49,16 @@ export function rowsAreApart<A>(
   pull: Pull<A>,
 ): boolean {
   const { rows, width } = layout;
-  const isIn = (row: number): boolean => {
-    let odd = false;
-    for (let rest = row; rest > 0; rest >>>= 1) odd = odd !== ((rest & 1) === 1);
-    return odd;
+  const staysIn = (isIn: (row: number) => boolean): boolean => {
+    const cotangent = new Float64Array(rows * width);
+    // No two entries alike, so that differences do not cancel.
+    for (let i = 0; i < cotangent.length; i++)
+      if (isIn(Math.floor(i / width))) cotangent[i] = 1 + Math.sin(i + 1) / 2;
+    return pullVector(engine, layout, like, pull, cotangent).every(
+      (x, i) => isIn(Math.floor(i / width)) || x === 0,
+    );
   };
-  const cotangent = new Float64Array(rows * width);
-  // No two entries alike, so that differences do not cancel.
-  for (let i = 0; i < cotangent.length; i++)
-    if (isIn(Math.floor(i / width))) cotangent[i] = 1 + Math.sin(i + 1) / 2;
-  return pullVector(engine, layout, like, pull, cotangent).every(
-    (x, i) => isIn(Math.floor(i / width)) || x === 0,
-  );
+  for (let digit = 1; digit < rows; digit *= 2)
+    for (const side of [0, digit]) if (!staysIn((row) => (row & digit) === side)) return false;
+  return true;
 }

@@ -102,7 +102,7 @@ describe('stages of rows', () => {
     expect(separate(interleave(vectors, 2), 2, 2)).toEqual(vectors);
   });
 
-  it('have the matrix I − h (cᵢⱼ Jⱼ)', () => {
+  it('have the matrix I − h (cᵢⱼ Jᵢ), and I − h (cᵢⱼ Jⱼᵀ) for cotangents', () => {
     const jacobians = [Float64Array.of(1, 2, 3, 4), Float64Array.of(5, 6, 7, 8)];
     const matrix = stageMatrix(
       jacobians,
@@ -113,7 +113,7 @@ describe('stages of rows', () => {
       -1,
       2,
     );
-    expect([...matrix]).toEqual([2, 2, 50, 60, 3, 5, 70, 80, 100, 200, 5001, 6000, 300, 400, 7000, 8001]);
+    expect([...matrix]).toEqual([2, 2, 10, 20, 3, 5, 30, 40, 500, 600, 5001, 6000, 700, 800, 7000, 8001]);
     const transposed = stageMatrix(
       jacobians,
       [

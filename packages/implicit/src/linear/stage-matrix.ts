@@ -26,7 +26,8 @@ export function separate(joined: Float64Array, m: number, rows: number): Float64
 }
 
 /**
- * The blocks I − h (cᵢⱼ Jⱼ) by rows of the batch, of size m d; with `transposed` each Jⱼ is. All J have the form of `jacobian`.
+ * The blocks I − h (cᵢⱼ Jᵢ) by rows of the batch, of size m d, those of stages that depend on each other; with `transposed` the blocks
+ * I − h (cᵢⱼ Jⱼᵀ), those of their cotangents. All J have the form of `jacobian`.
  */
 export function stageMatrix(
   jacobians: readonly Float64Array[],
@@ -43,7 +44,7 @@ export function stageMatrix(
     for (let i = 0; i < m; i++)
       for (let j = 0; j < m; j++) {
         const scale = h * coefficients[i]![j]!;
-        const entries = jacobians[j]!;
+        const entries = jacobians[transposed ? j : i]!;
         for (let p = 0; p < width; p++)
           for (let q = 0; q < width; q++) {
             const [r, c] = transposed ? [q, p] : [p, q];
