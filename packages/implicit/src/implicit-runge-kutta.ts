@@ -156,12 +156,7 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
             : combineStates(engine, undefined, terms, h);
         });
         const own = isExplicit(block) ? right : finder.find(block, right);
-        if (!own)
-          throw new SolveError(
-            'no-convergence',
-            'The equations of the cotangents of an implicit step were not solved. Take smaller steps, or float64',
-            { t: span.t0, h, steps: 0 },
-          );
+        if (!own) throw cotangentsNotFound(engine, span, right);
         block.forEach((i, n) => {
           const shared = i === 0 && startsAtY ? read?.first : undefined;
           const slopeCotangent = shared
@@ -187,4 +182,20 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
       return { y, t0: tBar - hBar, t1: hBar };
     },
   };
+}
+
+function cotangentsNotFound<A>(engine: Engine<A>, span: Span, right: readonly State<A>[]): SolveError {
+  const details = { t: span.t0, h: sizeOf(span), steps: 0 };
+  if (right.every((part) => part.every((x) => engine.isFinite(x))))
+    return new SolveError(
+      'no-convergence',
+      'The equations of the cotangents of an implicit step were not solved. Take smaller steps, or float64',
+      details,
+    );
+  return new SolveError(
+    'non-finite',
+    'The cotangents that come back to an implicit step are infinite or NaN. Look at the gradient of the loss, and at f for a root, a ' +
+      'logarithm or a quotient at zero',
+    details,
+  );
 }

@@ -161,6 +161,13 @@ describe('a solve that cannot go on', () => {
     );
   });
 
+  it('says that cotangents are no numbers', () => {
+    const trial = network({ solver: implicitRungeKutta(gauss4), stepping: { numSteps: 2 } }, [0, 1]);
+    expect(() =>
+      runTrial(symplectic, { ...trial, cotangents: [undefined, Float64Array.of(1, NaN)] }),
+    ).toThrow(expect.objectContaining({ code: 'non-finite', t: 0.5 }));
+  });
+
   it('quarters adaptive steps until they are too small', () => {
     const solver = implicitRungeKutta(kvaerno3);
     expect(solveIt({ solver, stepping: { rtol: 1e-4, atol: 1e-4, controller: pi } })).toThrow(

@@ -224,6 +224,46 @@ describe('what is refused', () => {
     );
   });
 
+  it('is one that is flat where the solve begins: drag of second order, from rest', () => {
+    const dragged: HandWrittenField = {
+      parameters: [],
+      value: (_t, [q, p]) => Float64Array.of(p!, -q! - p! * Math.abs(p!)),
+      pullback: (_t, [, p], _parameters, [k, l]) => ({
+        t: 0,
+        y: Float64Array.of(-l!, k! - 2 * Math.abs(p!) * l!),
+        parameters: [],
+      }),
+    };
+    const engine = createFloat64Engine();
+    const fromRest = {
+      field: float64Field(engine, dragged, { parts: [1, 1] }),
+      y0: [Float64Array.of(1), Float64Array.of(0)],
+      ts: [0, 1],
+    };
+    expect(() => symplectic.solve(fromRest, methodOf(solver, 2))).toThrow(/the slope of p depends on p/);
+    expect(engine.live()).toBe(0);
+  });
+
+  it('is not one whose derivative is no number: the steps say so', () => {
+    const root: HandWrittenField = {
+      parameters: [],
+      value: (_t, [q, p]) => Float64Array.of(p!, -Math.sqrt(q!)),
+      pullback: (_t, [q], _parameters, [k, l]) => ({
+        t: 0,
+        y: Float64Array.of((-l! / Math.sqrt(q!)) * 0.5, k!),
+        parameters: [],
+      }),
+    };
+    const outside = {
+      field: float64Field(createFloat64Engine(), root, { parts: [1, 1] }),
+      y0: [Float64Array.of(-1), Float64Array.of(0)],
+      ts: [0, 1],
+    };
+    expect(() => symplectic.solve(outside, methodOf(solver, 2))).toThrow(
+      expect.objectContaining({ code: 'non-finite' }),
+    );
+  });
+
   it('is a state that nobody has parted', () => {
     const { partition: _, ...rest } = methodOf(solver, 2);
     expect(() => symplectic.solve(problem(field), rest)).toThrow(/give y0 as { q, p }/);

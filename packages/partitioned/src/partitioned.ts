@@ -6,6 +6,7 @@ import {
   type DifferentiableSolver,
   type Engine,
   type FieldAtPoints,
+  type Linearization,
   type Span,
   type Stage,
   type State,
@@ -143,7 +144,10 @@ function methodOf(tableau: PartitionedTableau, partition: readonly Group[]): Dif
   };
 }
 
-/** By two pullbacks: what is asked of the slopes of one group must not reach that group. */
+/**
+ * By two pullbacks: what is asked of the slopes of one group must not reach that group. They are taken beside y, as much of f is flat where
+ * a solve begins: drag at rest, a product at zero.
+ */
 function checkSeparable<A>(
   solver: string,
   engine: Engine<A>,
@@ -154,20 +158,29 @@ function checkSeparable<A>(
 ): void {
   const { entries } = engine;
   if (!entries) return;
-  const linearization = field.linearize(t, y);
-  const made: A[] = [...linearization.value];
+  const made: A[] = [];
+  const written = (values: Float64Array, like: A): A => {
+    const x = entries.write(values, like);
+    made.push(x);
+    return x;
+  };
+  let linearization: Linearization<A> | undefined;
   try {
+    linearization = field.linearize(
+      t,
+      y.map((part) => written(beside(entries.read(part)), part)),
+    );
+    made.push(...linearization.value);
     for (const group of ['q', 'p'] as const) {
       const cotangent = y.map((part, n) => {
-        const values = new Float64Array(entries.shape(part).reduce((size, extent) => size * extent, 1));
-        // No two entries alike, so that differences do not cancel.
-        if (partition[n] === group) values.forEach((_, i) => (values[i] = 1 + Math.sin(i + 1) / 2));
-        return entries.write(values, part);
+        const values = entries.read(part);
+        return written(partition[n] === group ? values.map((_, i) => irregular(i)) : values.fill(0), part);
       });
       const pulled = linearization.pullback(cotangent, false);
-      made.push(...cotangent, ...pulled.y, ...pulled.parameters);
+      made.push(...pulled.y, ...pulled.parameters);
+      // What is not a number says nothing; where it comes from f, the first steps do.
       const meets = pulled.y.some(
-        (x, n) => partition[n] === group && entries.read(x).some((entry) => entry !== 0),
+        (x, n) => partition[n] === group && entries.read(x).some((entry) => Math.abs(entry) > 0),
       );
       if (meets)
         throw new ArgumentError(
@@ -177,6 +190,15 @@ function checkSeparable<A>(
     }
   } finally {
     for (const x of new Set(made)) engine.release(x);
-    linearization.release();
+    linearization?.release();
   }
+}
+
+/** No two alike, so that differences do not cancel. */
+const irregular = (i: number): number => 1 + Math.sin(i + 1) / 2;
+
+/** Values some hundredths of the largest away. */
+function beside(values: Float64Array): Float64Array {
+  const scale = values.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1;
+  return values.map((x, i) => x + (scale / 32) * irregular(i));
 }

@@ -115,6 +115,15 @@ describe('what is read', () => {
     }
   });
 
+  it('may be the start alone in the first step, of rows', () => {
+    for (const method of methods) {
+      const trial: Trial = { ...neural, ts, method, between: [0, 0, 0.7, 0.9], reading: { rows: 2 } };
+      const { between: read } = runTrial(symplectic, trial);
+      expect([...read[0]!.slice(0, 2), ...read[1]!.slice(2)]).toEqual([...neural.y0]);
+      expectExact(symplectic, trial);
+    }
+  });
+
   it('costs a dense solution one evaluation at most, and steps none', () => {
     for (const method of methods) {
       const { forward: plain } = runTrial(symplectic, { ...neural, ts, method });

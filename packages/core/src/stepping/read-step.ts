@@ -111,6 +111,10 @@ export function readStates<A>(
   );
 }
 
+/** Whether some of the times are neither the start of the step nor its end. */
+const isBetween = ({ t0, t1 }: Span, times: readonly number[]): boolean =>
+  times.some((t) => t !== t0 && t !== t1);
+
 /** Rows of the states at some times within a step, one below the other: row `rows[i]` of the state at `times[i]`. */
 export function readRows<A>(
   memory: Pick<Memory<A>, 'engine'>,
@@ -134,7 +138,12 @@ export function readRows<A>(
         })),
       ),
     );
-  if (times.every((t) => t === span.t1)) return mix([{ value: step.y, coefficients: times.map(() => 1) }]);
+  // The slope at the end is there only where something is read between the ends; rows may begin where the solve does.
+  if (!isBetween(span, times)) {
+    const at = (end: number, value: State<A>) =>
+      times.includes(end) ? [{ value, coefficients: times.map((t) => Number(t === end)) }] : [];
+    return mix([...at(span.t1, step.y), ...(span.t0 === span.t1 ? [] : at(span.t0, y))]);
+  }
   const dense = denseStep(memory, interpolant, read);
   const weights = times.map((t) => weighed(interpolant.weights(fractionOf(span, t)), dense));
   return mix(
