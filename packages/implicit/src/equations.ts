@@ -16,6 +16,7 @@ import { factorize, type Factors } from './linear/lu.ts';
 import { interleave, separate, stageMatrix } from './linear/stage-matrix.ts';
 import { newton, type Linearized, type StageEquations } from './newton.ts';
 import type { Solving } from './options.ts';
+import { isRounding, relative } from './rounding.ts';
 
 /** Finds the slopes of stages that depend on each other, within one step. */
 export interface StageFinder<A> {
@@ -179,7 +180,15 @@ export function stageFinder<A>(
           if (isDense) take(points.map((point, i) => asState(point, (at) => derivativeAt(nodes[i]!, at))));
         },
         measure: (changes, points) => measure(changes, points, start),
-        isRounding: (changes, points) => isRounding(changes, points, start, engine.roundoff),
+        isRounding: (changes, points) =>
+          changes.every((change, i) =>
+            isRounding(change, points, start, {
+              layout,
+              weights: weights[i]!,
+              derivative: isDense ? (derivatives[i] ?? derivatives[0]!) : undefined,
+              roundoff: engine.roundoff,
+            }),
+          ),
       },
       stages.map(() => first),
     );
@@ -205,37 +214,3 @@ const bytesOf = (arrays: readonly Float64Array[]): number =>
   arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 const size = (x: Float64Array): number => Math.sqrt(x.reduce((sum, entry) => sum + entry * entry, 0));
-
-/** The largest change of an entry beside the entry. */
-function relative(
-  changes: readonly Float64Array[],
-  points: readonly Float64Array[],
-  start: Float64Array,
-): number {
-  let worst = 0;
-  changes.forEach((change, i) => {
-    const point = points[i]!;
-    for (let n = 0; n < change.length; n++) {
-      const x = Math.abs(change[n]!);
-      if (x === 0) continue;
-      // Before the change and after it: what leaves zero has no scale before, and what comes there none after.
-      const before = point[n]! - change[n]!;
-      const ratio = x / Math.max(Math.abs(start[n]!), Math.abs(before), Math.abs(point[n]!));
-      // NaN is not below anything.
-      if (!(ratio <= worst)) worst = ratio;
-    }
-  });
-  return worst;
-}
-
-/** Whether the largest change is no more than the rounding of the largest entry. */
-function isRounding(
-  changes: readonly Float64Array[],
-  points: readonly Float64Array[],
-  start: Float64Array,
-  roundoff: number,
-): boolean {
-  const largest = (xs: readonly Float64Array[]): number =>
-    xs.reduce((most, x) => x.reduce((m, entry) => Math.max(m, Math.abs(entry)), most), 0);
-  return largest(changes) <= 64 * roundoff * largest([start, ...points]);
-}

@@ -107,3 +107,33 @@ describe('entries of which it does not show at once that they meet', () => {
     }
   });
 });
+
+describe('a part beside one of another size', () => {
+  /** A large a beside b, whose slope is `g` of both. */
+  const beside = (
+    g: (a: number, b: number) => readonly [value: number, byA: number, byB: number],
+  ): HandWrittenField => ({
+    parameters: [],
+    value: (_t, [a, b]) => Float64Array.of(-a! / 100, g(a!, b!)[0]),
+    pullback: (_t, [a, b], _p, [k, l]) => {
+      const [, byA, byB] = g(a!, b!);
+      return { t: 0, y: Float64Array.of(-k! / 100 + byA * l!, byB * l!), parameters: [] };
+    },
+  });
+  const solver = implicitRungeKutta(gauss4);
+
+  it('is not taken for solved by the rounding of the other', () => {
+    const steep = beside((_, b) => [-50 * Math.atan(30 * (b - 1)), 0, -1500 / (1 + 900 * (b - 1) ** 2)]);
+    expect(() => stagesOf(solver, steep, Float64Array.of(1e15, 1e-6), [0, 1], 40, [1, 1])).toThrow(
+      expect.objectContaining({ code: 'no-convergence' }),
+    );
+  });
+
+  it('is solved as far as that rounding lets it', () => {
+    const fed = beside((a, b) => [a - 1e9 - 100 * Math.sin(b), 1, -100 * Math.cos(b)]);
+    const stages = stagesOf(solver, fed, Float64Array.of(1e9, 1), [0, 1e-6], 2, [1, 1]);
+    expect(stages).toHaveLength(4);
+    for (const { t, y, slope } of stages)
+      expect(Math.abs(fed.value(t, y, [])[1]! - slope[1]!)).toBeLessThan(1e-5);
+  });
+});

@@ -6,6 +6,8 @@ export interface Layout<A> {
   readonly rows: number;
   /** Entries of a row. */
   readonly width: number;
+  /** Where the entries of each part begin within a row, and the width. */
+  readonly bounds: readonly number[];
   read(y: State<A>): Float64Array;
   write(vector: Float64Array, like: State<A>): State<A>;
 }
@@ -30,16 +32,19 @@ export function layoutOf<A>(entries: Entries<A>, like: State<A>, rows: number): 
   const width = widths.reduce((sum, x) => sum + x, 0);
   /** Where the entries of each part begin within a row. */
   const starts = widths.map((_, part) => widths.slice(0, part).reduce((sum, x) => sum + x, 0));
+  const bounds = [...starts, width];
   if (rows === 1 && like.length === 1)
     return {
       rows,
       width,
+      bounds,
       read: ([x]) => entries.read(x!),
       write: (vector, [x]) => [entries.write(vector, x!)],
     };
   return {
     rows,
     width,
+    bounds,
     read(y) {
       const vector = new Float64Array(rows * width);
       y.forEach((x, part) => {
