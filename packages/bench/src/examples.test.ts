@@ -72,6 +72,7 @@ function shortened(example: string): string {
   const fewer: Partial<Record<string, string>> = {
     train: '--iterations 2',
     field: '--runs 1',
+    crossover: '--rows 1 --turns 1',
     gradients: '--width 2 --batch 2',
     solve: '--runs 1',
     against: '--turns 1',
@@ -94,6 +95,7 @@ describe.skipIf(process.platform === 'win32')('the examples in the help', () => 
         'solve',
         'against',
         'detest',
+        'crossover',
         'reproduce',
         'help',
       ]),

@@ -163,7 +163,7 @@ it('solves a reaction and diffusion on a line of 200 points, by matrices and by 
     runTrial(symplectic, {
       field: fisher(n, 400, 1),
       y0,
-      ts: [0, 1],
+      ts: [0, 0.5],
       timeGradients: false,
       method: {
         solver: implicitRungeKutta(kvaerno5, { residual: 0, dense }),
