@@ -23,7 +23,11 @@ export function benchRegistry(engine: OnnxOptions = {}): Registry {
     .use(onnx(engine))
     .use(wasm({ fuse: engine.fuse ?? true }));
   // What was chosen is no part of what commands print.
+  const said = new Set<string>();
+  // Of functions alike it is said once.
   const onChoice = ({ engine: name, reason }: AutoChoice): void => {
+    if (said.has(name + reason)) return;
+    said.add(name + reason);
     process.stderr.write(`Engine ${name}: ${reason}.\n`);
   };
   return registry.use(auto(registry, { onChoice }));
