@@ -1,25 +1,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
+import { runCommand, type Ran } from '@odegrad/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from './program.ts';
 import { expected } from './workloads/spec.ts';
 
 /** Runs a command line and gives what it wrote. */
-async function odegrad(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const into = (name: 'out' | 'err'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const status = await run(args, { out: into('out'), err: into('err') });
-  return { status, ...written };
-}
+const odegrad = (...args: string[]): Promise<Ran> => runCommand(run, args);
 
 type Row = Record<string, unknown>;
 const rowsOf = (out: string): Row[] =>

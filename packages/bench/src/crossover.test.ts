@@ -1,22 +1,11 @@
-import { Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
+import { runCommand, type Ran } from '@odegrad/testkit';
 import { expect, it } from 'vitest';
 import { run } from './program.ts';
 import type { Crossover } from './workloads/time-crossover.ts';
 
 /** Runs a command line and gives what it wrote. */
-async function odegrad(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const into = (name: 'out' | 'err'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const status = await run(args, { out: into('out'), err: into('err') });
-  return { status, ...written };
-}
+const odegrad = (...args: string[]): Promise<Ran> => runCommand(run, args);
 
 const small = ['--rows', '1,3', '--inputs', '2', '--hidden', '4', '--turns', '1'];
 

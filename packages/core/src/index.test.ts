@@ -14,6 +14,7 @@ describe('the package', () => {
         "STEPPING_RULES",
         "SolveError",
         "TableauError",
+        "alongSlopes",
         "callable",
         "check",
         "checkOptions",

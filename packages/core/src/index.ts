@@ -2,6 +2,7 @@ export { METHOD_RULES, stepsBetween, STEPPING_RULES } from './gradient/check.ts'
 export { checkTimes } from './gradient/check-times.ts';
 export { integral, pi, pid, type PidOptions } from './stepping/controllers.ts';
 export { describe } from './arguments/describe.ts';
+export { alongSlopes } from './solver/along-slopes.ts';
 export { isDifferentiable, type DifferentiableSolver } from './solver/differentiable.ts';
 export {
   ArgumentError,

@@ -12,6 +12,7 @@ import {
 import { backprop } from '@odegrad/grad-backprop';
 import { bosh3, cashKarp, dopri5, euler, rk4 } from '@odegrad/tableaux';
 import {
+  leastBytes,
   createFloat64Engine,
   float64Field,
   linear,
@@ -55,17 +56,6 @@ function trial(method: Method, about: Partial<Trial> & { activationBytes?: numbe
 
 const evaluations = ({ stats }: Outcome): number => stats.evaluationsForward + stats.evaluationsBackward;
 
-/** The budget that the error names. */
-function leastBytes(about: Trial): number {
-  try {
-    runTrial(auto({ maxBytes: 1 }), about);
-  } catch (error) {
-    if (error instanceof SolveError && error.code === 'over-budget') return error.leastBytes!;
-    throw error;
-  }
-  throw new Error('A byte was enough.');
-}
-
 /** Runs a trial whose engine is found to take `ratio` of the time for keeping activations that making them again takes. */
 function runTimed(strategy: GradientStrategy, problem: Trial, ratio: number): Outcome {
   let calls = 0;
@@ -102,7 +92,7 @@ describe.each(METHODS)('with %s', (_, method) => {
   describe.each(FIELDS)('and %s', (_field, about) => {
     const problem = trial(method, about);
     const reference = runTrial(backprop, problem);
-    const least = leastBytes(problem);
+    const least = leastBytes(auto, problem);
     const outputs = (problem.ts.length - 2) * STATE;
 
     it('the budget that the error names is enough, one byte less is not, and no schedule is leaner', () => {
@@ -170,7 +160,7 @@ describe('random budgets', () => {
         const ts = Array.from({ length: outputs }, (_, i) => (4 * i) / (outputs - 1));
         const problem = trial(method, { ...rest, ts });
         const reference = runTrial(backprop, problem);
-        const least = leastBytes(problem);
+        const least = leastBytes(auto, problem);
         const maxBytes = Math.floor(least + share * Math.max(0, reference.stats.bytesPeak - least));
         const { stats, gradient, live, bytes } = runTimed(auto({ maxBytes }), problem, ratio);
         expect(stats.bytesPeak).toBeLessThanOrEqual(maxBytes);
@@ -185,11 +175,11 @@ describe('random budgets', () => {
 describe('activations that weigh less than the states of stages and what is made of them', () => {
   it('are made for a whole step at once even in the least budget, and kept for the last step', () => {
     const problem = trial(fixed(rk4, 14), { activationBytes: 8 });
-    const { stats } = runTrial(auto({ maxBytes: leastBytes(problem) }), problem);
+    const { stats } = runTrial(auto({ maxBytes: leastBytes(auto, problem) }), problem);
     expect(stats.extraSteps).toBeGreaterThan(0);
     expect(stats.evaluationsBackward).toBe(4 * (stats.extraSteps + 13));
     const heavy = trial(fixed(rk4, 14), { activationBytes: 100 });
-    const other = runTrial(auto({ maxBytes: leastBytes(heavy) }), heavy).stats;
+    const other = runTrial(auto({ maxBytes: leastBytes(auto, heavy) }), heavy).stats;
     // One stage at a time: 2s − 1 a step, but the last keeps its stages.
     expect(other.evaluationsBackward).toBe(4 * other.extraSteps + 7 * 13 + 4);
   });
@@ -211,7 +201,7 @@ describe('an engine that is quicker at making activations again than at keeping 
 
   it('gives a larger budget never more evaluations either', () => {
     const problem = trial(adaptive(dopri5, 1e-8), { vjp: true });
-    const [least, most] = [leastBytes(problem), runTrial(stages, problem).stats.bytesPeak];
+    const [least, most] = [leastBytes(auto, problem), runTrial(stages, problem).stats.bytesPeak];
     const step = ALL ? 50 : 150;
     let before = Infinity;
     for (let maxBytes = least; maxBytes < most + step; maxBytes += step) {
@@ -238,7 +228,7 @@ describe('an engine that takes whole steps', () => {
         const step = ALL ? 100 : 300;
         let before = Infinity;
         for (
-          let maxBytes = leastBytes(problem);
+          let maxBytes = leastBytes(auto, problem);
           maxBytes < reference.stats.bytesPeak + step;
           maxBytes += step
         ) {
@@ -285,7 +275,7 @@ describe('solves that share a ledger', () => {
 describe('10,000 steps', () => {
   it('take the evaluations of 20 slots in a budget for 21 states', () => {
     const problem = trial(fixed(euler, 10_000), { y0: Float64Array.of(1), field: linear(-1) });
-    const maxBytes = leastBytes(problem) + 19 * 8;
+    const maxBytes = leastBytes(auto, problem) + 19 * 8;
     const { stats } = runTrial(auto({ maxBytes }), problem);
     expect(stats.bytesPeak).toBeLessThanOrEqual(maxBytes);
     expect(stats.extraSteps).toBe(27_977);
@@ -314,7 +304,7 @@ describe('a budget', () => {
     let steps = 0;
     const method = { ...adaptive(dopri5, 1e-5), onStep: () => void (steps += 1) };
     const problem = trial(method);
-    const least = leastBytes(problem);
+    const least = leastBytes(auto, problem);
     expect(() => runTrial(auto({ maxBytes: least - 1 }), problem)).toThrow(
       `A budget of ${least - 1} bytes is too small: this gradient takes ${least} at least. Raise`,
     );

@@ -1,7 +1,7 @@
-import { rungeKutta, pi, SolveError, type Method } from '@odegrad/core';
+import { rungeKutta, pi, type Method } from '@odegrad/core';
 import { backprop } from '@odegrad/grad-backprop';
 import { bosh3, cashKarp, dopri5, euler, rk4 } from '@odegrad/tableaux';
-import { neuralField, noiseVector, relativeError, runTrial, type Trial } from '@odegrad/testkit';
+import { leastBytes, neuralField, noiseVector, relativeError, runTrial, type Trial } from '@odegrad/testkit';
 import { expect, it } from 'vitest';
 import { auto } from './index.ts';
 
@@ -28,7 +28,7 @@ it.each([8, 100, 2000])(
         };
         const reference = runTrial(backprop, trial);
         const top = 1.3 * reference.stats.bytesPeak;
-        const least = leastBytes(trial);
+        const least = leastBytes(auto, trial);
         for (let maxBytes = least; maxBytes < top; maxBytes += Math.ceil((top - least) / (ALL ? 36 : 7))) {
           const { stats, gradient } = runTrial(auto({ maxBytes }), trial);
           expect(stats.bytesPeak, method.solver.name).toBeLessThanOrEqual(maxBytes);
@@ -38,14 +38,3 @@ it.each([8, 100, 2000])(
     }
   },
 );
-
-/** The budget that the error names. */
-function leastBytes(about: Trial): number {
-  try {
-    runTrial(auto({ maxBytes: 1 }), about);
-  } catch (error) {
-    if (error instanceof SolveError && error.code === 'over-budget') return error.leastBytes!;
-    throw error;
-  }
-  throw new Error('A byte was enough.');
-}

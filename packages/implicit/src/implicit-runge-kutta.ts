@@ -1,4 +1,5 @@
 import {
+  alongSlopes,
   combineStates,
   dotStates,
   EngineError,
@@ -61,21 +62,6 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
   const isExplicit = ([i, ...others]: readonly number[]): boolean => others.length === 0 && a[i!]![i!] === 0;
   const startsAtY = isExplicit(blocks[0]!) && c[0] === 0;
 
-  /** `base + h Σ weights[i] k_i` over the slopes that are known. */
-  const along = <A>(
-    engine: Engine<A>,
-    base: State<A> | undefined,
-    span: Span,
-    weights: readonly number[],
-    slopes: readonly (State<A> | undefined)[],
-  ): State<A> =>
-    combineStates(
-      engine,
-      base,
-      weights.flatMap((w, i) => (w === 0 || !slopes[i] ? [] : [{ coefficient: w, value: slopes[i] }])),
-      sizeOf(span),
-    );
-
   /** Undefined where the equations were not solved. */
   const stagesOf = <A>(
     evaluator: StageEvaluator<A>,
@@ -88,7 +74,8 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
     const slopes = new Array<State<A> | undefined>(b.length);
     const stages = new Array<Stage<A>>(b.length);
     for (const block of blocks) {
-      const bases = block.map((i) => along(engine, y, span, a[i]!, slopes));
+      // Of stages before the block alone: those of it are what is asked for.
+      const bases = block.map((i) => alongSlopes(engine, y, span, a[i]!.slice(0, block[0]), slopes));
       if (isExplicit(block)) {
         const [i, [at]] = [block[0]!, bases as [State<A>]];
         const isKnown = first !== undefined && at === y && c[i] === 0;
@@ -101,7 +88,7 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
       if (!found) return undefined;
       block.forEach((i, n) => (slopes[i] = found[n]));
       block.forEach((i) => {
-        const at = along(engine, y, span, a[i]!, slopes);
+        const at = alongSlopes(engine, y, span, a[i]!, slopes);
         stages[i] = evaluator.trials!.found(span, c[i]!, at, slopes[i]!);
       });
     }
@@ -122,9 +109,9 @@ function methodOf(tableau: ButcherTableau, solving: Solving): DifferentiableSolv
       if (!stages) return { y, stages: [], failed: true };
       const slopes = stages.map(({ slope }) => slope);
       return {
-        y: along(evaluator.engine, y, span, b, slopes),
+        y: alongSlopes(evaluator.engine, y, span, b, slopes),
         stages,
-        ...(error && bError ? { error: along(evaluator.engine, undefined, span, bError, slopes) } : {}),
+        ...(error && bError ? { error: alongSlopes(evaluator.engine, undefined, span, bError, slopes) } : {}),
       };
     },
 

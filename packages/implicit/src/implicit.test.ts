@@ -11,8 +11,8 @@ import { backprop } from '@odegrad/grad-backprop';
 import { binomial, checkpoint, recompute, resolve, stages } from '@odegrad/grad-checkpoint';
 import { symplectic } from '@odegrad/grad-symplectic';
 import {
-  centralDifferences,
   createFloat64Engine,
+  extrapolatedDifferences,
   float64Field,
   neuralField,
   noiseVector,
@@ -20,6 +20,7 @@ import {
   riccati,
   riccatiSolution,
   runTrial,
+  type DiscreteGradient,
   type Point,
   type Trial,
 } from '@odegrad/testkit';
@@ -40,7 +41,7 @@ const strategies = [
 ];
 
 /** Differences of the solution over given steps, and of what is read off them, freed of the error of second order. */
-function differences({ between = [], ...trial }: Trial): ReturnType<typeof centralDifferences> {
+function differences({ between = [], ...trial }: Trial): DiscreteGradient {
   const loss = (point: Point): number => {
     const field = float64Field(createFloat64Engine(), point.field);
     const solved = forward.solve({ field, y0: [point.y0], ts: point.ts, between }, trial.method);
@@ -51,17 +52,7 @@ function differences({ between = [], ...trial }: Trial): ReturnType<typeof centr
       }, 0);
     return weighed(solved.ys, 20) + weighed(solved.between, 50);
   };
-  const [near, far] = [1e-3, 2e-3].map((step) => centralDifferences(loss, trial, step)) as [
-    ReturnType<typeof centralDifferences>,
-    ReturnType<typeof centralDifferences>,
-  ];
-  const mix = (x: ArrayLike<number>, y: ArrayLike<number>): Float64Array =>
-    Float64Array.from(x, (value, i) => (4 * value - y[i]!) / 3);
-  return {
-    y0: mix(near.y0, far.y0),
-    parameters: near.parameters.map((p, i) => mix(p, far.parameters[i]!)),
-    ts: [...mix(near.ts, far.ts)],
-  };
+  return extrapolatedDifferences(loss, trial);
 }
 
 const network = (method: Method, ts: readonly number[]): Trial => ({

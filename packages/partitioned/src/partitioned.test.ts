@@ -4,8 +4,8 @@ import { auto, binomial, checkpoint, recompute, resolve, stages } from '@odegrad
 import { symplectic } from '@odegrad/grad-symplectic';
 import { rk4 } from '@odegrad/tableaux';
 import {
-  centralDifferences,
   createFloat64Engine,
+  extrapolatedDifferences,
   float64Field,
   noiseVector,
   relativeError,
@@ -95,14 +95,7 @@ describe.each(solvers.map((solver) => [solver.name, solver] as const))('%s', (_,
         return y.reduce((part, x, m) => part + x * weights[m]!, sum);
       }, 0);
     };
-    const [near, far] = [centralDifferences(loss, trial, 1e-3), centralDifferences(loss, trial, 2e-3)];
-    const mix = (x: ArrayLike<number>, y: ArrayLike<number>): Float64Array =>
-      Float64Array.from(x, (value, i) => (4 * value - y[i]!) / 3);
-    const differences = {
-      y0: mix(near.y0, far.y0),
-      parameters: near.parameters.map((p, i) => mix(p, far.parameters[i]!)),
-      ts: [...mix(near.ts, far.ts)],
-    };
+    const differences = extrapolatedDifferences(loss, trial);
     for (const strategy of [
       symplectic,
       backprop,

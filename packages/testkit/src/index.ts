@@ -1,7 +1,8 @@
 export { bouncingBall, type BouncingBall } from './bouncing-ball.ts';
 export { describeController } from './controller-contract.ts';
 export { doubledTensorFlow } from './doubled-tensorflow.ts';
-export { centralDifferences, type Point } from './differences.ts';
+export { runCommand, type Ran } from './command.ts';
+export { centralDifferences, extrapolatedDifferences, type Point } from './differences.ts';
 export {
   discreteReadings,
   discreteSolution,
@@ -21,6 +22,7 @@ export {
   type Float64FieldOptions,
   type HandWrittenField,
 } from './field.ts';
+export { leastBytes } from './least-bytes.ts';
 export { createFloat64Engine, type Float64Engine } from './float64-engine.ts';
 export { halfway } from './halfway.ts';
 export { importsOf } from './imports.ts';

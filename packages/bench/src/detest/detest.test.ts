@@ -1,5 +1,5 @@
-import { Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
+import { runCommand, type Ran } from '@odegrad/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { adaptiveSolvers } from '../names.ts';
 import { run } from '../program.ts';
@@ -147,18 +147,7 @@ describe('the table', () => {
   });
 });
 
-async function odegrad(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const into = (name: 'out' | 'err'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const status = await run(args, { out: into('out'), err: into('err') });
-  return { status, ...written };
-}
+const odegrad = (...args: string[]): Promise<Ran> => runCommand(run, args);
 
 describe('odegrad detest', () => {
   it('prints a table, and what ran out of steps', async () => {

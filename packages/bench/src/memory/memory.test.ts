@@ -1,21 +1,10 @@
-import { Writable } from 'node:stream';
+import { runCommand, type Ran } from '@odegrad/testkit';
 import { describe, expect, it } from 'vitest';
 import { run } from '../program.ts';
 import { inChild } from './in-child.ts';
 
 /** Runs `odegrad memory` and gives what it wrote. */
-async function memory(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const into = (name: 'out' | 'err'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const status = await run(['memory', ...args], { out: into('out'), err: into('err') });
-  return { status, ...written };
-}
+const memory = (...args: string[]): Promise<Ran> => runCommand(run, ['memory', ...args]);
 
 describe('odegrad memory', () => {
   it('explains itself, and refuses names before it measures anything', async () => {

@@ -1,6 +1,7 @@
 import type { Registry } from '@odegrad/core';
 import type { PreparedField } from '@odegrad/engine-tfjs';
 import * as tf from '@tensorflow/tfjs';
+import { median } from 'simple-statistics';
 import { openEngine } from '../engines.ts';
 import { byTurns, timed } from '../measure.ts';
 import { callsOf } from './time-calls.ts';
@@ -32,9 +33,6 @@ interface EngineCost {
   readonly moduleBytes: number;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
 /** Times a network on both engines, for so many turns. */
 export async function timeCrossover(
   size: NetworkSize,
@@ -44,13 +42,10 @@ export async function timeCrossover(
   registry: Registry,
 ): Promise<Crossover> {
   const { rows, inputs, hidden } = size;
-  // Variables outlive a tidy, and what they were made of does not.
-  const variables = tf.tidy(() => [
-    tf.variable(tf.randomNormal<tf.Rank.R2>([inputs, hidden], 0, 1 / Math.sqrt(inputs), 'float32', 1)),
-    tf.variable(tf.zeros([hidden])),
-    tf.variable(tf.randomNormal<tf.Rank.R2>([hidden, inputs], 0, 1 / Math.sqrt(hidden), 'float32', 2)),
-  ]) as unknown as readonly [tf.Variable<tf.Rank.R2>, tf.Variable, tf.Variable<tf.Rank.R2>];
-  const [w1, b1, w2] = variables;
+  const draw = (from: number, to: number, seed: number): tf.Variable<tf.Rank.R2> =>
+    variableOf(tf.randomNormal([from, to], 0, 1 / Math.sqrt(from), 'float32', seed));
+  const [w1, b1, w2] = [draw(inputs, hidden, 1), variableOf(tf.zeros([hidden])), draw(hidden, inputs, 2)];
+  const variables = [w1, b1, w2];
   const f = (_t: tf.Scalar, [y]: readonly tf.Tensor[]): tf.Tensor[] => [
     tf.matMul(tf.tanh(tf.add(tf.matMul(y as tf.Tensor2D, w1 as tf.Tensor2D), b1)), w2),
   ];
@@ -70,7 +65,7 @@ export async function timeCrossover(
       let firstMs = 0;
       const moduleBytes = countingModules(() => {
         firstMs = timed(() => {
-          prepared = engine.prepare({ f, key: f, t0: 0, y0: [y0], parameters: [...variables], dtype });
+          prepared = engine.prepare({ f, key: f, t0: 0, y0: [y0], parameters: variables, dtype });
           state = prepared.fromTensor(y0);
           calls = callsOf(prepared.field, [state]);
           calls.vjp();
@@ -103,6 +98,13 @@ export async function timeCrossover(
     for (const { close } of opened) close();
     tf.dispose([y0, ...variables]);
   }
+}
+
+/** A variable of drawn numbers, and nothing else that lives on. */
+function variableOf<R extends tf.Rank>(drawn: tf.Tensor<R>): tf.Variable<R> {
+  const variable = tf.variable(drawn);
+  drawn.dispose();
+  return variable;
 }
 
 /** Bytes of the modules that are compiled while `work` runs. */

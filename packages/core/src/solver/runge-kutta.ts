@@ -1,12 +1,12 @@
+import { alongSlopes } from './along-slopes.ts';
 import type { DifferentiableSolver } from './differentiable.ts';
 import { combineStates, dotStates } from '../memory/state.ts';
 import { interpolantOf } from './interpolant.ts';
 import { sizeOf, stageTime } from './span.ts';
 import { checkExplicit, checkForm, isFirstSameAsLast, solutionStages } from './tableau.ts';
 import { type ButcherTableau } from '../types/tableau.ts';
-import type { Engine, State } from '../types/engine.ts';
+import type { State } from '../types/engine.ts';
 import type { Solver, Stage } from '../types/solver.ts';
-import type { Span } from '../types/span.ts';
 
 /**
  * The explicit Runge–Kutta method of a tableau:
@@ -29,21 +29,6 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
   /** Whether states within a step are read off the slope of solution stage `index`. */
   const isRead = (index: number): boolean => index === 0 || interpolant.bumps.some((d) => d[index] !== 0);
 
-  /** `base + h Σ weights[i] k_i` over the slopes that are known. */
-  const along = <A>(
-    engine: Engine<A>,
-    base: State<A> | undefined,
-    span: Span,
-    weights: readonly number[],
-    slopes: readonly (State<A> | undefined)[],
-  ): State<A> =>
-    combineStates(
-      engine,
-      base,
-      weights.flatMap((w, i) => (w === 0 ? [] : [{ coefficient: w, value: slopes[i]! }])),
-      sizeOf(span),
-    );
-
   return {
     name: tableau.name,
     order: tableau.order,
@@ -64,20 +49,20 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
         slopes[i] = stage.slope;
         return stage;
       };
-      const stages = main.map((i) => evaluate(i, () => along(engine, y, span, a[i]!, slopes)));
-      const y1 = along(engine, y, span, b, slopes);
+      const stages = main.map((i) => evaluate(i, () => alongSlopes(engine, y, span, a[i]!, slopes)));
+      const y1 = alongSlopes(engine, y, span, b, slopes);
       if (!error || !tableau.bError) return { y: y1, stages };
       let last: Stage<(typeof y)[number]> | undefined;
       for (const i of rest) {
         // FSAL: the last stage state is y₁, so its slope is the first of the next step.
         const isLast = fsal && i === b.length - 1;
-        const stage = evaluate(i, () => (isLast ? y1 : along(engine, y, span, a[i]!, slopes)));
+        const stage = evaluate(i, () => (isLast ? y1 : alongSlopes(engine, y, span, a[i]!, slopes)));
         if (isLast) last = stage;
       }
       return {
         y: y1,
         stages,
-        error: along(engine, undefined, span, tableau.bError, slopes),
+        error: alongSlopes(engine, undefined, span, tableau.bError, slopes),
         ...(last ? { last } : {}),
       };
     },
@@ -85,7 +70,7 @@ export function rungeKutta(tableau: ButcherTableau): DifferentiableSolver {
     restage(evaluator, span, y, wanted, read = false) {
       const slopes = new Array<State<(typeof y)[number]> | undefined>(b.length);
       return main.map((i, position) => {
-        const at = along(evaluator.engine, y, span, a[i]!, slopes);
+        const at = alongSlopes(evaluator.engine, y, span, a[i]!, slopes);
         if (wanted === 'needed' && position === main.length - 1) return { t: stageTime(span, c[i]!), y: at };
         const stage = evaluator.at(span, c[i]!, at, b[i] === 0 && !(read && isRead(position)));
         slopes[i] = stage.slope;
